@@ -1,0 +1,118 @@
+package directory
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"unicode/utf8"
+)
+
+// object is a decoded JSON object. Its numbers are [json.Number], so that nothing is rounded.
+type object map[string]any
+
+// decodeObject decodes exactly one JSON object.
+func decodeObject(raw []byte) (object, error) {
+	if !utf8.Valid(raw) {
+		return nil, fmt.Errorf("%w: not UTF-8", ErrInvalid)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var o object
+	if err := d.Decode(&o); err != nil {
+		return nil, fmt.Errorf("%w: not a JSON object", ErrInvalid)
+	}
+	if o == nil {
+		return nil, fmt.Errorf("%w: null where an object was expected", ErrInvalid)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%w: more than one JSON value", ErrInvalid)
+	}
+	return o, nil
+}
+
+// canonical encodes o with sorted keys and no spaces: equal objects give equal bytes.
+func (o object) canonical() json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(o); err != nil {
+		panic(err) // what was decoded from JSON can be encoded
+	}
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// The getters below take a path of keys. What is absent, null or of another
+// type is the zero value: Slack sends all three for "nothing there".
+
+func (o object) get(path ...string) any {
+	var v any = map[string]any(o)
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
+}
+
+func (o object) string(path ...string) string {
+	s, _ := o.get(path...).(string)
+	return s
+}
+
+func (o object) bool(path ...string) bool {
+	b, _ := o.get(path...).(bool)
+	return b
+}
+
+func (o object) int(path ...string) int64 {
+	n, _ := o.get(path...).(json.Number)
+	i, _ := n.Int64()
+	return i
+}
+
+// merge returns base with patch laid over it key by key: what patch does not
+// name stays as it was. Unlike JSON Merge Patch (RFC 7396) a null is a value,
+// because Slack sends null where it means "empty".
+func merge(base, patch map[string]any) map[string]any {
+	out := maps.Clone(base)
+	if out == nil {
+		out = make(map[string]any, len(patch))
+	}
+	for key, p := range patch {
+		pm, isObject := p.(map[string]any)
+		bm, wasObject := out[key].(map[string]any)
+		if isObject && wasObject {
+			out[key] = merge(bm, pm)
+		} else {
+			out[key] = p
+		}
+	}
+	return out
+}
+
+// subtract returns what is left of older once newer is laid over it: the keys
+// that newer does not decide. merge(merge(b, older), newer) and
+// merge(merge(b, subtract(older, newer)), newer) are the same for every b.
+func subtract(older, newer map[string]any) map[string]any {
+	rest := map[string]any{}
+	for key, o := range older {
+		n, named := newer[key]
+		if !named {
+			rest[key] = o
+			continue
+		}
+		om, olderIsObject := o.(map[string]any)
+		nm, newerIsObject := n.(map[string]any)
+		switch {
+		case !newerIsObject: // newer replaces whatever older put there
+		case !olderIsObject: // older clears what stood there before newer fills it again
+			rest[key] = o
+		default:
+			if left := subtract(om, nm); len(left) > 0 {
+				rest[key] = left
+			}
+		}
+	}
+	return rest
+}
