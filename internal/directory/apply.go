@@ -152,17 +152,22 @@ func (s *state) addPatch(p patch) {
 	if p.version <= s.wholeAt {
 		return
 	}
-	all := append(slices.Clone(s.patches), p)
-	slices.SortFunc(all, func(a, b patch) int {
-		return cmp.Or(cmp.Compare(a.version, b.version), bytes.Compare(a.object.canonical(), b.object.canonical()))
-	})
-	newer := map[string]any{}
-	var kept []patch
+	all := slices.Clone(s.patches)
+	i, found := slices.BinarySearchFunc(all, p.version, func(p patch, v Version) int { return cmp.Compare(p.version, v) })
+	if found {
+		all[i].object = join(all[i].object, p.object)
+	} else {
+		all = slices.Insert(all, i, p)
+	}
+	var kept []patch // newest first
 	for _, p := range slices.Backward(all) {
-		if left := subtract(p.object, newer); len(left) > 0 {
+		left := map[string]any(p.object)
+		for _, newer := range kept {
+			left = subtract(left, newer.object)
+		}
+		if len(left) > 0 {
 			kept = append(kept, patch{p.version, left})
 		}
-		newer = merge(p.object, newer)
 	}
 	slices.Reverse(kept)
 	s.patches = kept

@@ -32,12 +32,15 @@ func decodeObject(raw []byte) (object, error) {
 	return o, nil
 }
 
-// canonical encodes o with sorted keys and no spaces: equal objects give equal bytes.
-func (o object) canonical() json.RawMessage {
+func (o object) canonical() json.RawMessage { return canonical(o) }
+
+// canonical encodes what was decoded from JSON with sorted keys and no spaces:
+// equal values give equal bytes.
+func canonical(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(o); err != nil {
+	if err := e.Encode(v); err != nil {
 		panic(err) // what was decoded from JSON can be encoded
 	}
 	return bytes.TrimSpace(b.Bytes())
@@ -86,6 +89,27 @@ func merge(base, patch map[string]any) map[string]any {
 			out[key] = merge(bm, pm)
 		} else {
 			out[key] = p
+		}
+	}
+	return out
+}
+
+// join combines two patches of one version so that their order does not matter:
+// objects key by key; of two other values the one whose JSON sorts last; any
+// other value wins over an object.
+func join(a, b map[string]any) map[string]any {
+	out := maps.Clone(a)
+	for key, bv := range b {
+		av, both := out[key]
+		am, aIsObject := av.(map[string]any)
+		bm, bIsObject := bv.(map[string]any)
+		switch {
+		case !both, aIsObject && !bIsObject:
+			out[key] = bv
+		case aIsObject && bIsObject:
+			out[key] = join(am, bm)
+		case !aIsObject && !bIsObject && bytes.Compare(canonical(bv), canonical(av)) > 0:
+			out[key] = bv
 		}
 	}
 	return out
