@@ -1,0 +1,42 @@
+// Command ui serves the directory's pages.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+
+	"google.golang.org/api/idtoken"
+
+	"rollcall/internal/config"
+	"rollcall/internal/service"
+	"rollcall/internal/store/firestore"
+	"rollcall/internal/ui"
+)
+
+func main() { service.Main(run) }
+
+func run(ctx context.Context) error {
+	c, err := config.Load[config.UI](os.Environ())
+	if err != nil {
+		return err
+	}
+	log := service.NewLogger(os.Stdout, c.LogLevel, c.Project)
+	store, err := firestore.Open(ctx, c.Project, c.Database)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // the process ends
+
+	var authenticate func(http.Handler) http.Handler
+	if c.Auth == "iap" {
+		validator, err := idtoken.NewValidator(ctx)
+		if err != nil {
+			return fmt.Errorf("open the token validator: %w", err)
+		}
+		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
+	}
+	h := ui.New(ui.Options{Directory: store, Log: log, Authenticate: authenticate})
+	return service.Serve(ctx, service.Host(), c.Port, h, log)
+}

@@ -1,0 +1,136 @@
+// Package config reads the environment into one validated struct per
+// deployable. All faults are reported at once, and secrets are never printed.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Secret is a string that prints as "[redacted]" wherever it is formatted, logged or encoded.
+type Secret string
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+const redacted = "[redacted]"
+
+// String implements [fmt.Stringer].
+func (s Secret) String() string { return redacted }
+
+// GoString implements [fmt.GoStringer].
+func (s Secret) GoString() string { return redacted }
+
+// LogValue implements [slog.LogValuer].
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Common is what every deployable reads.
+type Common struct {
+	Project  string     `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
+	Port     int        `env:"PORT" envDefault:"8080"`
+	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
+}
+
+func (c Common) validate() error {
+	if c.Port < 0 || c.Port > 65535 {
+		return fmt.Errorf("PORT: %d is not a port", c.Port)
+	}
+	return nil
+}
+
+// Webhook is the configuration of functions/webhook.
+type Webhook struct {
+	Common
+	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
+	Topic         string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+}
+
+// Worker is the configuration of functions/worker.
+type Worker struct {
+	Common
+	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+}
+
+// UI is the configuration of functions/ui.
+type UI struct {
+	Common
+	Database             string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	Auth                 string `env:"AUTH" envDefault:"iap"`
+	IAPAudience          string `env:"IAP_AUDIENCE"`
+	AllowUnauthenticated bool   `env:"ALLOW_UNAUTHENTICATED"`
+	OnCloudRun           string `env:"K_SERVICE"` // set by Cloud Run, where the listener is not loopback
+}
+
+func (c UI) validate() error {
+	err := c.Common.validate()
+	switch c.Auth {
+	case "iap":
+		if c.IAPAudience == "" {
+			err = errors.Join(err, errors.New("IAP_AUDIENCE: required with AUTH=iap; see Google's page \"Get the signed header audience\""))
+		}
+	case "none":
+		if c.OnCloudRun != "" && !c.AllowUnauthenticated {
+			err = errors.Join(err, errors.New("AUTH: none is refused beyond loopback unless ALLOW_UNAUTHENTICATED=true"))
+		}
+	default:
+		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
+	}
+	return err
+}
+
+// Local is the configuration of functions/local.
+type Local struct {
+	Project       string     `env:"GOOGLE_CLOUD_PROJECT" envDefault:"rollcall-local"`
+	Port          int        `env:"PORT" envDefault:"8080"`
+	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"WARN"`
+	Database      string     `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	BotTokens     []Secret   `env:"SLACK_BOT_TOKENS"`
+	AppToken      Secret     `env:"SLACK_APP_TOKEN"`
+	APIURL        string     `env:"SLACK_API_URL" envDefault:"https://slack.com/api/"`
+	PubSubHost    string     `env:"PUBSUB_EMULATOR_HOST"`
+	FirestoreHost string     `env:"FIRESTORE_EMULATOR_HOST"`
+}
+
+func (c Local) validate() error {
+	err := Common{Port: c.Port}.validate()
+	if c.AppToken != "" && len(c.BotTokens) == 0 {
+		err = errors.Join(err, errors.New("SLACK_APP_TOKEN: needs SLACK_BOT_TOKENS as well, for the first load"))
+	}
+	if (c.PubSubHost == "") != (c.FirestoreHost == "") {
+		err = errors.Join(err, errors.New("PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST: set both, or neither for the embedded backends"))
+	}
+	if slices.Contains(c.BotTokens, "") {
+		err = errors.Join(err, errors.New("SLACK_BOT_TOKENS: holds an empty token"))
+	}
+	return err
+}
+
+// Load reads environ ("KEY=value" lines, as of [os.Environ]). Its error names
+// every variable at fault, one a line.
+func Load[T interface{ validate() error }](environ []string) (T, error) {
+	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
+	var faults []string
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
+		for _, e := range all.Errors {
+			faults = append(faults, e.Error())
+		}
+	} else if err != nil {
+		faults = append(faults, err.Error())
+	}
+	if err := c.validate(); err != nil {
+		faults = append(faults, strings.Split(err.Error(), "\n")...)
+	}
+	if len(faults) > 0 {
+		var none T
+		return none, fmt.Errorf("configuration:\n  %s", strings.Join(faults, "\n  "))
+	}
+	return c, nil
+}

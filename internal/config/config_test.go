@@ -1,0 +1,97 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLoadWebhook(t *testing.T) {
+	got, err := Load[Webhook]([]string{"GOOGLE_CLOUD_PROJECT=p", "SLACK_SIGNING_SECRET=s", "LOG_LEVEL=debug"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Webhook{Common: Common{Project: "p", Port: 8080, LogLevel: slog.LevelDebug}, SigningSecret: "s", Topic: "user-events"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryFaultAtOnce(t *testing.T) {
+	_, err := Load[Webhook]([]string{"PORT=http", "LOG_LEVEL=loud", "SLACK_SIGNING_SECRET="})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "Port", "LogLevel"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in %q", want, err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	load := func(kind string, environ ...string) error {
+		environ = append(environ, "GOOGLE_CLOUD_PROJECT=p")
+		var err error
+		switch kind {
+		case "ui":
+			_, err = Load[UI](environ)
+		case "local":
+			_, err = Load[Local](environ)
+		case "worker":
+			_, err = Load[Worker](environ)
+		}
+		return err
+	}
+	tests := []struct {
+		kind    string
+		environ []string
+		want    string // in the error; empty for none
+	}{
+		{"ui", nil, "IAP_AUDIENCE"},
+		{"ui", []string{"IAP_AUDIENCE=/projects/1/a"}, ""},
+		{"ui", []string{"AUTH=none"}, ""},
+		{"ui", []string{"AUTH=basic"}, "AUTH"},
+		{"ui", []string{"AUTH=none", "K_SERVICE=ui"}, "ALLOW_UNAUTHENTICATED"},
+		{"ui", []string{"AUTH=none", "K_SERVICE=ui", "ALLOW_UNAUTHENTICATED=true"}, ""},
+		{"worker", []string{"PORT=70000"}, "PORT"},
+		{"worker", []string{"PORT=0"}, ""},
+		{"local", nil, ""},
+		{"local", []string{"SLACK_APP_TOKEN=xapp-1"}, "SLACK_BOT_TOKENS"},
+		{"local", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},
+		{"local", []string{"PUBSUB_EMULATOR_HOST=localhost:1"}, "FIRESTORE_EMULATOR_HOST"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.kind, tt.environ), func(t *testing.T) {
+			err := load(tt.kind, tt.environ...)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSecretIsNeverPrinted(t *testing.T) {
+	c := Local{BotTokens: []Secret{"xoxb-sesame"}, AppToken: "xapp-sesame"}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("start", "config", c, "token", c.AppToken)
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v %#v %q %x", c, c, c.AppToken, c.AppToken), string(encoded), log.String()} {
+		if strings.Contains(s, "sesame") || strings.Contains(s, fmt.Sprintf("%x", "sesame")) {
+			t.Errorf("a secret is printed: %s", s)
+		}
+	}
+	if _, err := Load[Local]([]string{"SLACK_BOT_TOKENS=xoxb-sesame,", "PORT=x"}); err == nil || strings.Contains(err.Error(), "sesame") {
+		t.Errorf("error %v", err)
+	}
+	if c.AppToken.Reveal() != "xapp-sesame" {
+		t.Error("Reveal does not")
+	}
+}

@@ -1,0 +1,65 @@
+// Package pubsub publishes changes to Pub/Sub and knows the topics and
+// subscriptions that they travel through.
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/directory"
+)
+
+// Publisher publishes changes to one topic.
+type Publisher struct{ publisher *pubsub.Publisher }
+
+// NewPublisher publishes to the topic of that id in the client's project.
+func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
+	p := client.Publisher(topicID)
+	// A request waits for its own message: 1 ms gathers those that come together
+	// without holding up one that comes alone.
+	p.PublishSettings.DelayThreshold = time.Millisecond
+	// The client goes on trying in the background after the caller has given up.
+	// Both bounds keep a Pub/Sub outage from filling the memory: past them a publish fails at once.
+	p.PublishSettings.Timeout = 10 * time.Second
+	p.PublishSettings.FlowControlSettings = pubsub.FlowControlSettings{
+		MaxOutstandingMessages: 2000,
+		MaxOutstandingBytes:    64 << 20,
+		LimitExceededBehavior:  pubsub.FlowControlSignalError,
+	}
+	return &Publisher{p}
+}
+
+// Publish returns nil once Pub/Sub has accepted the message. After an error it
+// may still have: publishing again is safe, because versions make repeats harmless.
+func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
+	data, err := c.Encode()
+	if err != nil {
+		return err
+	}
+	if _, err := p.publisher.Publish(ctx, &pubsub.Message{Data: data, Attributes: attributes(c)}).Get(ctx); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
+}
+
+// attributes say what a message is about, for filters and for who looks at a parked one.
+func attributes(c directory.Change) map[string]string {
+	a := map[string]string{
+		"operation": string(c.Operation),
+		"team_id":   c.TeamID,
+		"source":    string(c.Source),
+	}
+	if c.EventType != "" {
+		a["event_type"] = c.EventType
+	}
+	if c.EventID != "" {
+		a["event_id"] = c.EventID
+	}
+	return a
+}
+
+// Stop sends what is still waiting and returns when that is done.
+func (p *Publisher) Stop() { p.publisher.Stop() }

@@ -1,0 +1,86 @@
+// Package push reads and writes the envelope in which Pub/Sub delivers a
+// message to a push endpoint (Google's page "Receive push messages", wrapped).
+package push
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
+var ErrEnvelope = errors.New("not a Pub/Sub push envelope")
+
+// Message is a delivered message.
+type Message struct {
+	ID              string
+	Data            []byte
+	Attributes      map[string]string
+	PublishTime     time.Time
+	Subscription    string
+	DeliveryAttempt int // from 1; 0 where the subscription has no dead-letter policy or, on the emulator, always
+}
+
+type envelope struct {
+	Message         *message `json:"message"`
+	Subscription    string   `json:"subscription"`
+	DeliveryAttempt int      `json:"deliveryAttempt,omitempty"`
+}
+
+// message carries id and time under two names each, as Pub/Sub writes them.
+type message struct {
+	Data         []byte            `json:"data,omitempty"`
+	Attributes   map[string]string `json:"attributes,omitempty"`
+	MessageID    string            `json:"messageId"`
+	MessageIDOld string            `json:"message_id"`
+	Time         time.Time         `json:"publishTime,omitzero"`
+	TimeOld      time.Time         `json:"publish_time,omitzero"`
+}
+
+// Decode reads an envelope.
+func Decode(body []byte) (Message, error) {
+	var e envelope
+	if err := json.Unmarshal(body, &e); err != nil || e.Message == nil {
+		return Message{}, ErrEnvelope
+	}
+	m := Message{
+		ID:              e.Message.MessageID,
+		Data:            e.Message.Data,
+		Attributes:      e.Message.Attributes,
+		PublishTime:     e.Message.Time,
+		Subscription:    e.Subscription,
+		DeliveryAttempt: e.DeliveryAttempt,
+	}
+	if m.ID == "" {
+		m.ID = e.Message.MessageIDOld
+	}
+	if m.PublishTime.IsZero() {
+		m.PublishTime = e.Message.TimeOld
+	}
+	if m.ID == "" {
+		return Message{}, ErrEnvelope
+	}
+	return m, nil
+}
+
+// Encode writes the envelope of m.
+func (m Message) Encode() ([]byte, error) {
+	return json.Marshal(envelope{
+		Subscription:    m.Subscription,
+		DeliveryAttempt: m.DeliveryAttempt,
+		Message: &message{
+			Data: m.Data, Attributes: m.Attributes,
+			MessageID: m.ID, MessageIDOld: m.ID,
+			Time: m.PublishTime, TimeOld: m.PublishTime,
+		},
+	})
+}
+
+// Acked says whether an endpoint's answer acknowledges the message. Any other is a nack.
+func Acked(status int) bool {
+	switch status {
+	case 102, 200, 201, 202, 204:
+		return true
+	}
+	return false
+}

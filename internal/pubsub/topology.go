@@ -1,0 +1,92 @@
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Topology names the topics and subscriptions of Rollcall and holds their settings.
+type Topology struct {
+	Topic             string
+	Subscription      string // pushes Topic to the worker
+	DeadLetterTopic   string
+	DeadLetterParking string // the subscription that keeps dead letters until somebody looks
+
+	PushEndpoint        string
+	AckDeadline         time.Duration // how long the worker may take over one message
+	MinimumBackoff      time.Duration
+	MaximumBackoff      time.Duration
+	MaxDeliveryAttempts int32
+	Retention           time.Duration // of messages not yet acknowledged
+	DeadLetterRetention time.Duration
+}
+
+// Production returns the settings that production has. Pub/Sub allows no fewer
+// than 5 delivery attempts; with these backoffs the fifth comes two and a half
+// minutes after the first, which is how late an insert may be.
+func Production() Topology {
+	return Topology{
+		Topic:               "user-events",
+		Subscription:        "user-events-worker",
+		DeadLetterTopic:     "user-events-dead",
+		DeadLetterParking:   "user-events-dead-parked",
+		AckDeadline:         30 * time.Second,
+		MinimumBackoff:      10 * time.Second,
+		MaximumBackoff:      600 * time.Second,
+		MaxDeliveryAttempts: 5,
+		Retention:           7 * 24 * time.Hour,
+		DeadLetterRetention: 31 * 24 * time.Hour,
+	}
+}
+
+// Ensure creates what does not exist yet. In production Terraform does that;
+// this serves the emulator and local mode.
+func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
+	name := func(kind, id string) string { return fmt.Sprintf("projects/%s/%s/%s", client.Project(), kind, id) }
+	for _, id := range []string{t.Topic, t.DeadLetterTopic} {
+		_, err := client.TopicAdminClient.CreateTopic(ctx, &pubsubpb.Topic{Name: name("topics", id)})
+		if err != nil && status.Code(err) != codes.AlreadyExists {
+			return fmt.Errorf("create topic %s: %w", id, err)
+		}
+	}
+	never := &pubsubpb.ExpirationPolicy{} // without a ttl: after 31 idle days Pub/Sub would delete the subscription
+	subscriptions := []*pubsubpb.Subscription{{
+		Name:                     name("subscriptions", t.DeadLetterParking),
+		Topic:                    name("topics", t.DeadLetterTopic),
+		MessageRetentionDuration: durationpb.New(t.DeadLetterRetention),
+		ExpirationPolicy:         never,
+	}, {
+		Name:                     name("subscriptions", t.Subscription),
+		Topic:                    name("topics", t.Topic),
+		AckDeadlineSeconds:       int32(t.AckDeadline.Seconds()),
+		MessageRetentionDuration: durationpb.New(t.Retention),
+		ExpirationPolicy:         never,
+		PushConfig:               &pubsubpb.PushConfig{PushEndpoint: t.PushEndpoint},
+		RetryPolicy: &pubsubpb.RetryPolicy{
+			MinimumBackoff: durationpb.New(t.MinimumBackoff),
+			MaximumBackoff: durationpb.New(t.MaximumBackoff),
+		},
+		DeadLetterPolicy: &pubsubpb.DeadLetterPolicy{
+			DeadLetterTopic:     name("topics", t.DeadLetterTopic),
+			MaxDeliveryAttempts: t.MaxDeliveryAttempts,
+		},
+	}}
+	for _, s := range subscriptions {
+		_, err := client.SubscriptionAdminClient.CreateSubscription(ctx, s)
+		if err != nil && status.Code(err) != codes.AlreadyExists {
+			return fmt.Errorf("create subscription %s: %w", s.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// WorkWithin is how long the worker may try one message: it answers before
+// Pub/Sub, for which the ack deadline is the request's timeout, gives up on it.
+func (t Topology) WorkWithin() time.Duration { return t.AckDeadline * 2 / 3 }

@@ -1,0 +1,152 @@
+package slack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"rollcall/internal/directory"
+)
+
+// Sentinel errors of [DecodeRequest].
+var (
+	ErrNotJSON   = errors.New("body is not a JSON object")
+	ErrMalformed = errors.New("malformed event")
+)
+
+// Request is what Slack's Events API posts, as far as it concerns Rollcall.
+// At most one of its three parts is set; if none is, there is nothing to do.
+type Request struct {
+	Challenge   string            // of a url_verification
+	RateLimited bool              // app_rate_limited: Slack is dropping events
+	Change      *directory.Change // of an event about a user
+
+	// Type is the event's type, or the request's where it holds no event. For logs.
+	Type    string
+	TeamID  string
+	EventID string
+}
+
+// effects says what each event about a user means. Events of other types are none of Rollcall's business.
+// See Slack's pages "team_join", "user_change", "user_profile_changed" and "user_status_changed".
+var effects = map[string]struct {
+	operation directory.Operation
+	partial   bool
+}{
+	"team_join":            {operation: directory.Insert},
+	"user_change":          {operation: directory.Update},
+	"user_profile_changed": {operation: directory.Update, partial: true},
+	"user_status_changed":  {operation: directory.Update, partial: true},
+}
+
+type envelope struct {
+	Type      string          `json:"type"`
+	Challenge string          `json:"challenge"`
+	TeamID    string          `json:"team_id"`
+	EventID   string          `json:"event_id"`
+	EventTime timestamp       `json:"event_time"`
+	Event     json.RawMessage `json:"event"`
+}
+
+type innerEvent struct {
+	Type    string          `json:"type"`
+	EventTS timestamp       `json:"event_ts"`
+	User    json.RawMessage `json:"user"`
+}
+
+// DecodeRequest reads a request's body. It is lenient where Slack may add to
+// what it sends, and strict in what a change needs: an event about a user that
+// lacks it fails with [ErrMalformed], a body that is no JSON object with
+// [ErrNotJSON]. The errors' texts hold nothing of the body.
+//
+// slack-go's parser is passed over because it fails on event types that it does
+// not know, and drops the fields of a user that it does not know.
+func DecodeRequest(body []byte) (Request, error) {
+	var e envelope
+	if err := json.Unmarshal(body, &e); err != nil || !utf8.Valid(body) {
+		// A field of an unexpected type stays empty: what needs it will miss it.
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok || wrong.Field == "" {
+			return Request{}, ErrNotJSON
+		}
+	}
+	r := Request{Type: e.Type, TeamID: e.TeamID, EventID: e.EventID}
+	switch e.Type {
+	case "url_verification":
+		r.Challenge = e.Challenge
+	case "app_rate_limited":
+		r.RateLimited = true
+	case "event_callback":
+		return decodeEvent(e, r)
+	}
+	return r, nil
+}
+
+func decodeEvent(e envelope, r Request) (Request, error) {
+	var inner innerEvent
+	if err := json.Unmarshal(e.Event, &inner); err != nil {
+		return r, nil // not an object with a type: no event that Rollcall knows
+	}
+	r.Type = inner.Type
+	effect, ours := effects[inner.Type]
+	if !ours {
+		return r, nil
+	}
+	version, err := eventVersion(inner.EventTS, e.EventTime)
+	if err != nil {
+		return Request{}, err
+	}
+	c := directory.Change{
+		Operation: effect.operation,
+		TeamID:    e.TeamID,
+		User:      inner.User,
+		Version:   version,
+		Source:    directory.FromEvent,
+		EventID:   e.EventID,
+		Partial:   effect.partial,
+		EventType: inner.Type,
+	}
+	if err := c.Validate(); err != nil {
+		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	r.Change = &c
+	return r, nil
+}
+
+// eventVersion takes event_ts, or event_time (whole seconds) where the event has none.
+func eventVersion(ts timestamp, eventTime timestamp) (directory.Version, error) {
+	if ts == "" {
+		ts = eventTime
+	}
+	return ts.version()
+}
+
+// timestamp is Slack's "1648596712.000001": seconds and microseconds, as a
+// string or, tolerated, as a number.
+type timestamp string
+
+func (t *timestamp) UnmarshalJSON(b []byte) error {
+	s := string(b)
+	if s == "null" {
+		return nil
+	}
+	if strings.HasPrefix(s, `"`) {
+		return json.Unmarshal(b, (*string)(t))
+	}
+	*t = timestamp(s)
+	return nil
+}
+
+// version reads the digits as they stand: a float would round the microseconds.
+func (t timestamp) version() (directory.Version, error) {
+	seconds, fraction, _ := strings.Cut(string(t), ".")
+	micros := (fraction + "000000")[:6]
+	s, err1 := strconv.ParseUint(seconds, 10, 40)
+	us, err2 := strconv.ParseUint(micros, 10, 20)
+	if err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("%w: no timestamp", ErrMalformed)
+	}
+	return directory.Version(s*1e6 + us), nil
+}

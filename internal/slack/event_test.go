@@ -1,0 +1,145 @@
+package slack
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/directory"
+)
+
+func TestDecodeRequest(t *testing.T) {
+	change := func(op directory.Operation, partial bool, eventType, user string) *directory.Change {
+		return &directory.Change{
+			Operation: op, Partial: partial, EventType: eventType, TeamID: "T1", EventID: "Ev1",
+			User: []byte(user), Version: 1648596712000001, Source: directory.FromEvent,
+		}
+	}
+	event := func(inner string) string {
+		return `{"type":"event_callback","team_id":"T1","event_id":"Ev1","event_time":1648596712,"event":` + inner + `}`
+	}
+	about := func(change *directory.Change) Request {
+		return Request{Type: change.EventType, TeamID: "T1", EventID: "Ev1", Change: change}
+	}
+	tests := []struct {
+		name, body string
+		want       Request
+		err        error
+	}{
+		{name: "challenge", body: `{"type":"url_verification","challenge":"abc"}`, want: Request{Type: "url_verification", Challenge: "abc"}},
+		{name: "rate limited", body: `{"type":"app_rate_limited","team_id":"T1"}`, want: Request{Type: "app_rate_limited", TeamID: "T1", RateLimited: true}},
+		{name: "join", body: event(`{"type":"team_join","event_ts":"1648596712.000001","user":{"id":"U1","x":[1.10,null]}}`),
+			want: about(change(directory.Insert, false, "team_join", `{"id":"U1","x":[1.10,null]}`))},
+		{name: "change", body: event(`{"type":"user_change","event_ts":"1648596712.000001","user":{"id":"U1"}}`),
+			want: about(change(directory.Update, false, "user_change", `{"id":"U1"}`))},
+		{name: "profile", body: event(`{"type":"user_profile_changed","event_ts":"1648596712.000001","user":{"id":"U1"}}`),
+			want: about(change(directory.Update, true, "user_profile_changed", `{"id":"U1"}`))},
+		{name: "status", body: event(`{"type":"user_status_changed","event_ts":1648596712.000001,"user":{"id":"U1"}}`),
+			want: about(change(directory.Update, true, "user_status_changed", `{"id":"U1"}`))},
+		{name: "another event", body: event(`{"type":"message","user":"U1"}`), want: Request{Type: "message", TeamID: "T1", EventID: "Ev1"}},
+		{name: "an event of the future", body: event(`{"type":"user_teleported","user":{}}`), want: Request{Type: "user_teleported", TeamID: "T1", EventID: "Ev1"}},
+		{name: "another type", body: `{"type":"block_actions","team_id":7}`, want: Request{Type: "block_actions"}},
+		{name: "no type", body: `{}`},
+		{name: "event is a list", body: event(`[]`), want: Request{Type: "event_callback", TeamID: "T1", EventID: "Ev1"}},
+
+		{name: "no user", body: event(`{"type":"user_change","event_ts":"1648596712.000001"}`), err: ErrMalformed},
+		{name: "user is an id", body: event(`{"type":"user_change","event_ts":"1648596712.000001","user":"U1"}`), err: ErrMalformed},
+		{name: "no id", body: event(`{"type":"team_join","event_ts":"1648596712.000001","user":{"name":"x"}}`), err: ErrMalformed},
+		{name: "no team", body: `{"type":"event_callback","event":{"type":"user_change","event_ts":"1.0","user":{"id":"U1"}}}`, err: ErrMalformed},
+		{name: "team is a number", body: `{"type":"event_callback","team_id":1,"event":{"type":"user_change","event_ts":"1.0","user":{"id":"U1"}}}`, err: ErrMalformed},
+		{name: "no time at all", body: `{"type":"event_callback","team_id":"T1","event":{"type":"user_change","user":{"id":"U1"}}}`, err: ErrMalformed},
+		{name: "time in words", body: event(`{"type":"user_change","event_ts":"now","user":{"id":"U1"}}`), err: ErrMalformed},
+		{name: "empty", body: ``, err: ErrNotJSON},
+		{name: "form", body: `payload=%7B%7D`, err: ErrNotJSON},
+		{name: "a list", body: `[]`, err: ErrNotJSON},
+		{name: "two objects", body: `{}{}`, err: ErrNotJSON},
+		{name: "not UTF-8", body: "{\"type\":\"\xff\"}", err: ErrNotJSON},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := DecodeRequest([]byte(tt.body))
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("error %v, want %v", err, tt.err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEventVersion(t *testing.T) {
+	tests := []struct {
+		ts, time timestamp
+		want     directory.Version
+	}{
+		{"1648596712.000001", "1", 1648596712000001},
+		{"1648596712.1", "", 1648596712100000},
+		{"1648596712", "", 1648596712000000},
+		{"1648596712.0000019", "", 1648596712000001},
+		{"", "1648596712", 1648596712000000},
+		{"-1.0", "", 0},
+		{"1.-1", "", 0},
+		{"", "", 0},
+	}
+	for _, tt := range tests {
+		got, err := eventVersion(tt.ts, tt.time)
+		if got != tt.want || (err == nil) != (tt.want != 0) {
+			t.Errorf("eventVersion(%q, %q) = %d, %v, want %d", tt.ts, tt.time, got, err, tt.want)
+		}
+	}
+}
+
+// FuzzDecodeRequest: no input panics, and what is accepted can be applied and encoded.
+func FuzzDecodeRequest(f *testing.F) {
+	files, err := filepath.Glob("testdata/events/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no events in testdata", err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := DecodeRequest(body)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrNotJSON) {
+				t.Errorf("unexpected kind of error: %v", err)
+			}
+			return
+		}
+		if r.Change == nil {
+			return
+		}
+		data, err := r.Change.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := directory.DecodeChange(data)
+		if err != nil {
+			t.Fatalf("what was accepted is refused later: %v", err)
+		}
+		if back.UserID() != r.Change.UserID() || back.Version != r.Change.Version {
+			t.Errorf("%s@%d came back as %s@%d", r.Change.UserID(), r.Change.Version, back.UserID(), back.Version)
+		}
+		insert := back
+		insert.Operation, insert.Partial = directory.Insert, false
+		if _, _, err := directory.Apply(nil, insert); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestErrorsTellNothingOfTheBody(t *testing.T) {
+	_, err := DecodeRequest([]byte(`{"type":"event_callback","team_id":"T1","event":{"type":"user_change","event_ts":"Sesame","user":{"id":"Sesame/street"}}}`))
+	if err == nil || strings.Contains(err.Error(), "Sesame") {
+		t.Errorf("error %v", err)
+	}
+}

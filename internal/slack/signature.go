@@ -1,0 +1,63 @@
+// Package slack understands what Slack sends to Rollcall: the signature of a
+// request and the Events API's envelopes. The clients that call Slack are in
+// its subpackages.
+package slack
+
+import (
+	"errors"
+	"net/http"
+
+	slackgo "github.com/slack-go/slack"
+)
+
+// ErrSignature says that a request was not shown to come from Slack. Why is in
+// the error's text, which holds nothing of the request and no secret.
+var ErrSignature = errors.New("request is not signed by Slack")
+
+type signatureError struct{ reason string }
+
+func (e *signatureError) Error() string        { return ErrSignature.Error() + ": " + e.reason }
+func (e *signatureError) Is(target error) bool { return target == ErrSignature }
+
+// Verifier checks signatures as Slack's page "Verifying requests from Slack" says.
+type Verifier struct{ secret string }
+
+// NewVerifier takes the app's signing secret.
+func NewVerifier(signingSecret string) Verifier { return Verifier{secret: signingSecret} }
+
+// CheckHeader refuses, before the body is read, a request that no body could
+// make good: a header missing or malformed, or a timestamp more than five minutes off.
+func (v Verifier) CheckHeader(header http.Header) error {
+	_, err := v.verifier(header)
+	return err
+}
+
+// Verify checks the signature of body, which must be the request's raw bytes.
+// The error wraps [ErrSignature].
+func (v Verifier) Verify(header http.Header, body []byte) error {
+	sv, err := v.verifier(header)
+	if err != nil {
+		return err
+	}
+	if _, err := sv.Write(body); err != nil {
+		return &signatureError{"cannot be computed"}
+	}
+	if err := sv.Ensure(); err != nil {
+		return &signatureError{"wrong signature"}
+	}
+	return nil
+}
+
+func (v Verifier) verifier(header http.Header) (slackgo.SecretsVerifier, error) {
+	sv, err := slackgo.NewSecretsVerifier(header, v.secret)
+	switch {
+	case err == nil:
+		return sv, nil
+	case errors.Is(err, slackgo.ErrMissingHeaders):
+		return sv, &signatureError{"headers missing"}
+	case errors.Is(err, slackgo.ErrExpiredTimestamp):
+		return sv, &signatureError{"timestamp more than five minutes off"}
+	}
+	// The library's other texts may quote the headers.
+	return sv, &signatureError{"headers malformed"}
+}
