@@ -23,7 +23,7 @@ func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p.PublishSettings.DelayThreshold = time.Millisecond
 	// The client goes on trying in the background after the caller has given up.
 	// Both bounds keep a Pub/Sub outage from filling the memory: past them a publish fails at once.
-	p.PublishSettings.Timeout = 10 * time.Second
+	p.PublishSettings.Timeout = 5 * time.Second
 	p.PublishSettings.FlowControlSettings = pubsub.FlowControlSettings{
 		MaxOutstandingMessages: 2000,
 		MaxOutstandingBytes:    64 << 20,

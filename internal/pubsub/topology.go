@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
 // Topology names the topics and subscriptions of Rollcall and holds their settings.
@@ -46,8 +47,8 @@ func Production() Topology {
 	}
 }
 
-// Ensure creates what does not exist yet. In production Terraform does that;
-// this serves the emulator and local mode.
+// Ensure creates what does not exist yet, and points a subscription that does
+// at PushEndpoint. In production Terraform does that; this serves the emulator and local mode.
 func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	name := func(kind, id string) string { return fmt.Sprintf("projects/%s/%s/%s", client.Project(), kind, id) }
 	for _, id := range []string{t.Topic, t.DeadLetterTopic} {
@@ -80,7 +81,15 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	}}
 	for _, s := range subscriptions {
 		_, err := client.SubscriptionAdminClient.CreateSubscription(ctx, s)
-		if err != nil && status.Code(err) != codes.AlreadyExists {
+		if status.Code(err) == codes.AlreadyExists {
+			err = nil
+			if s.GetPushConfig() != nil {
+				_, err = client.SubscriptionAdminClient.UpdateSubscription(ctx, &pubsubpb.UpdateSubscriptionRequest{
+					Subscription: s, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"push_config"}},
+				})
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("create subscription %s: %w", s.GetName(), err)
 		}
 	}

@@ -1,0 +1,183 @@
+// Package emulator finds and starts Google's emulators for tests.
+//
+// A package whose tests use it stops them at the end by
+//
+//	func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+package emulator
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Emulator is a running emulator.
+type Emulator struct {
+	Host string // host:port, as FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST have it
+
+	kind    kind
+	process *exec.Cmd // nil if somebody else started it
+	output  *bytes.Buffer
+}
+
+type kind struct {
+	name     string
+	variable string
+	launcher string // below the folder of the Google Cloud CLI
+	args     []string
+	install  string
+}
+
+// The launchers are started directly: by way of the gcloud command, which is a
+// Python program around them, each start takes some seconds more.
+var (
+	firestore = kind{
+		name: "Firestore emulator", variable: "FIRESTORE_EMULATOR_HOST",
+		launcher: "platform/cloud-firestore-emulator/cloud_firestore_emulator", args: []string{"start"},
+		install: "cloud-firestore-emulator",
+	}
+	pubsub = kind{
+		name: "Pub/Sub emulator", variable: "PUBSUB_EMULATOR_HOST",
+		launcher: "platform/pubsub-emulator/bin/cloud-pubsub-emulator",
+		install:  "pubsub-emulator",
+	}
+)
+
+var (
+	mu      sync.Mutex
+	running = map[string]*Emulator{}
+)
+
+// Main runs a package's tests and then stops what they started.
+func Main(m *testing.M) int {
+	code := m.Run()
+	mu.Lock()
+	defer mu.Unlock()
+	for _, e := range running {
+		if e.process != nil {
+			signalGroup(e.process, kill)
+			e.process.Wait() //nolint:errcheck // it was killed
+		}
+	}
+	return code
+}
+
+// Firestore returns the Firestore emulator, started once per process. Where
+// it cannot be had the test is skipped, and under CI it fails.
+func Firestore(t testing.TB) *Emulator { t.Helper(); return get(t, firestore) }
+
+// PubSub is [Firestore] for the Pub/Sub emulator.
+func PubSub(t testing.TB) *Emulator { t.Helper(); return get(t, pubsub) }
+
+func get(t testing.TB, k kind) *Emulator {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if e := running[k.name]; e != nil {
+		return e
+	}
+	if host := os.Getenv(k.variable); host != "" {
+		running[k.name] = &Emulator{Host: host, kind: k}
+		return running[k.name]
+	}
+	path, err := find(k)
+	if err != nil {
+		missing(t, fmt.Sprintf("no %s (%v): install the Google Cloud CLI with its component %s, and Java 11 or newer", k.name, err, k.install))
+	}
+	e, err := start(k, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running[k.name] = e
+	return e
+}
+
+// missing skips the test, or fails it under CI.
+func missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// find returns the path of k's launcher in the installation that the gcloud command belongs to.
+func find(k kind) (string, error) {
+	if _, err := exec.LookPath("java"); err != nil {
+		return "", err
+	}
+	gcloud, err := exec.LookPath("gcloud")
+	if err != nil {
+		return "", err
+	}
+	gcloud, err = filepath.EvalSymlinks(gcloud)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(gcloud), "..", k.launcher)
+	_, err = os.Stat(path)
+	return path, err
+}
+
+// startWithin is generous: a Java program starts on a machine that is busy with other tests.
+const startWithin = time.Minute
+
+func start(k kind, path string) (*Emulator, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
+	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...)
+	e.process.Stdout, e.process.Stderr = e.output, e.output
+	ownGroup(e.process)
+	if err := e.process.Start(); err != nil {
+		return nil, fmt.Errorf("start the %s: %w", k.name, err)
+	}
+	for deadline := time.Now().Add(startWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if resp, err := http.Get("http://" + e.Host); err == nil {
+			resp.Body.Close()
+			return e, nil
+		}
+	}
+	signalGroup(e.process, kill)
+	e.process.Wait() //nolint:errcheck // it was killed
+	return nil, fmt.Errorf("the %s does not answer after %v; it wrote:\n%s", k.name, startWithin, e.output)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Pause stops the emulator from doing anything until [Emulator.Resume] or the
+// end of the test: requests hang, as when a service does not answer.
+func (e *Emulator) Pause(t testing.TB) {
+	t.Helper()
+	if e.process == nil {
+		t.Fatalf("%s is set: only an emulator that the test started can be paused", e.kind.variable)
+	}
+	if err := signalGroup(e.process, pause); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Resume(t) })
+}
+
+// Resume ends a pause.
+func (e *Emulator) Resume(t testing.TB) {
+	t.Helper()
+	if err := signalGroup(e.process, resume); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,24 @@
+package emulator
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+const (
+	kill   = syscall.SIGKILL
+	pause  = syscall.Signal(0x13)
+	resume = syscall.Signal(0x12)
+)
+
+func ownGroup(*exec.Cmd) {}
+
+// signalGroup can do no more than kill: Windows has no signals to pause a process.
+func signalGroup(c *exec.Cmd, s syscall.Signal) error {
+	if s != kill {
+		return errors.ErrUnsupported
+	}
+	return c.Process.Signal(os.Kill)
+}

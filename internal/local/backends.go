@@ -1,0 +1,67 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/embedded"
+	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/firestore"
+)
+
+// backends are Pub/Sub and the store, embedded or emulated.
+type backends struct {
+	pubsub *gcpubsub.Client
+	store  Store
+	// push delivers the worker's messages until ctx is done. The emulator does so by itself.
+	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)
+	// closePubSub ends the client and, if embedded, the server.
+	closePubSub func() error
+}
+
+func openBackends(ctx context.Context, o Options, t pubsub.Topology, log *slog.Logger) (*backends, error) {
+	if o.Config.PubSubHost != "" {
+		return openEmulated(ctx, o, t)
+	}
+	server, err := embedded.Start(ctx, o.Config.Project)
+	if err != nil {
+		return nil, err
+	}
+	b := &backends{pubsub: server.Client, push: server.Push, closePubSub: server.Close}
+	if err := server.Ensure(ctx, t); err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	if o.Data == "" {
+		b.store, err = bolt.OpenTemporary()
+	} else {
+		b.store, err = bolt.Open(o.Data)
+	}
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	return b, nil
+}
+
+// openEmulated uses the emulators that the environment names, as Google's libraries do.
+func openEmulated(ctx context.Context, o Options, t pubsub.Topology) (*backends, error) {
+	client, err := gcpubsub.NewClient(ctx, o.Config.Project)
+	if err != nil {
+		return nil, fmt.Errorf("open Pub/Sub: %w", err)
+	}
+	if err := t.Ensure(ctx, client); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	store, err := firestore.Open(ctx, o.Config.Project, o.Config.Database)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	wait := func(ctx context.Context, _ pubsub.Topology, _ *slog.Logger) { <-ctx.Done() }
+	return &backends{pubsub: client, store: store, push: wait, closePubSub: client.Close}, nil
+}
+
+func (b *backends) Close() error { return errors.Join(b.closePubSub(), b.store.Close()) }

@@ -1,0 +1,122 @@
+// Package local puts all of Rollcall into one process: the real webhook, worker
+// and ui between embedded or emulated backends and an invented or real Slack.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/internal/config"
+	"rollcall/internal/directory"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/service"
+	"rollcall/internal/slack"
+	"rollcall/internal/ui"
+	"rollcall/internal/webhook"
+	"rollcall/internal/worker"
+)
+
+// ChangeEvery is how often somebody in the invented workspace changes by default.
+const ChangeEvery = 2 * time.Second
+
+// Options say what to run.
+type Options struct {
+	Config      config.Local
+	Data        string        // the bolt file; empty to keep nothing
+	ChangeEvery time.Duration // in the invented workspace
+	Out         io.Writer     // for the person who watches
+}
+
+// FileName returns the name of the file that keeps the directory: an invented
+// workspace does not mix with a real one.
+func FileName(c config.Local) string {
+	if len(c.BotTokens) > 0 {
+		return "rollcall.db"
+	}
+	return "invented.db"
+}
+
+// Store is all that the parts need of a store.
+type Store interface {
+	worker.Store
+	ui.Directory
+	PutWorkspace(context.Context, directory.Workspace) error
+	Close() error
+}
+
+// Run serves until ctx is done.
+func Run(ctx context.Context, o Options) (err error) {
+	out := &console{w: o.Out}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
+
+	page, err := service.Listen("127.0.0.1", o.Config.Port)
+	if err != nil {
+		return err
+	}
+	push, err := service.Listen("127.0.0.1", 0)
+	if err != nil {
+		return errors.Join(err, page.Close())
+	}
+	topology := pubsub.Production()
+	topology.PushEndpoint = "http://" + push.Addr().String() + "/"
+	address := "http://" + page.Addr().String()
+
+	back, err := openBackends(ctx, o, topology, log)
+	if err != nil {
+		return errors.Join(err, page.Close(), push.Close())
+	}
+	defer func() { err = errors.Join(err, back.Close()) }()
+	publisher := pubsub.NewPublisher(back.pubsub, topology.Topic)
+	defer publisher.Stop()
+	people, err := openSlack(o, address, publisher, log)
+	if err != nil {
+		return errors.Join(err, page.Close(), push.Close())
+	}
+
+	watched := &watchedStore{Store: back.store, out: out, address: address}
+	front := http.NewServeMux()
+	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, log))
+	front.Handle("/", ui.New(ui.Options{Directory: back.store, Log: log, ImageSources: people.imageSources}))
+
+	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
+	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log),
+		func(ctx context.Context) error {
+			return load(ctx, people.clients, back.store, publisher, out)
+		})
+}
+
+// serve runs all parts. At the end those that take something in stop first,
+// so that what is on its way still arrives.
+func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsub.Topology, people *slackSide,
+	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, load func(context.Context) error,
+) error {
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDelivering()
+	var delivery errgroup.Group
+	delivery.Go(func() error { return service.ServeListener(delivering, push, worker, log) })
+	delivery.Go(func() error { back.push(delivering, topology, log); return nil })
+
+	intake, intakeCtx := errgroup.WithContext(ctx)
+	intake.Go(func() error { return service.ServeListener(intakeCtx, page, front, log) })
+	intake.Go(func() error { return people.serve(intakeCtx, log) })
+	intake.Go(func() error {
+		if err := load(intakeCtx); err != nil {
+			return err
+		}
+		return people.live(intakeCtx)
+	})
+	err := intake.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // told to stop
+	}
+	stopDelivering()
+	return errors.Join(err, delivery.Wait())
+}
