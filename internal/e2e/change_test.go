@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/directory"
+)
+
+// callback is an Events API request about one user.
+func callback(eventType, user string, version directory.Version, eventID string) string {
+	return fmt.Sprintf(`{"token":"x","team_id":"%s","api_app_id":"A1","type":"event_callback","event_id":"%s","event_time":%d,`+
+		`"event":{"type":"%s","user":%s,"cache_ts":1,"event_ts":"%d.%06d"}}`,
+		team, eventID, version/1e6, eventType, user, version/1e6, version%1e6)
+}
+
+func (s *system) user(t *testing.T, id string) (directory.User, bool) {
+	t.Helper()
+	u, _, err := s.store.User(t.Context(), team, id)
+	return u, err == nil
+}
+
+// page returns the status and the HTML of a page.
+func (s *system) page(t *testing.T, path string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ui+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// TestTheWayOfAChange: signed requests, through Pub/Sub and Firestore, to the page.
+func TestTheWayOfAChange(t *testing.T) {
+	s := newSystem(t, impatient)
+	const base directory.Version = 1648596712000000
+	user := func(name, status string) string {
+		return fmt.Sprintf(`{"id":"U1","team_id":"%s","name":"%s","real_name":"Ada <Lovelace>","tz":"Europe/London","deleted":false,`+
+			`"profile":{"real_name":"Ada <Lovelace>","status_text":"%s","status_emoji":":train:","image_72":"https://avatars.slack-edge.com/a.png"}}`, team, name, status)
+	}
+	at := func(v directory.Version, name, status string) func() bool {
+		return func() bool {
+			u, ok := s.user(t, "U1")
+			return ok && u.Version == v && u.Name == name && u.StatusText == status
+		}
+	}
+
+	insert := callback("team_join", user("ada", ""), base, "Ev1")
+	s.mustPost(t, insert)
+	eventually(t, 20*time.Second, "the insert is stored", at(base, "ada", ""))
+	s.mustPost(t, insert) // a repeat
+	s.mustPost(t, callback("user_change", user("ada.l", "On a train"), base+5, "Ev2"))
+	eventually(t, 20*time.Second, "the update is stored", at(base+5, "ada.l", "On a train"))
+	s.mustPost(t, callback("user_change", user("late", ""), base+3, "Ev3")) // out of order
+	s.mustPost(t, callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
+	eventually(t, 20*time.Second, "the status is stored and all else stays", at(base+9, "ada.l", "Arrived"))
+
+	status, html := s.page(t, "/?team="+team)
+	if status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	for _, want := range []string{"ada.l", "Ada &lt;Lovelace&gt;", "U1", "Europe/London", "Arrived", ":train:", "https://avatars.slack-edge.com/a.png"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the table lacks %q", want)
+		}
+	}
+	if status, html := s.page(t, "/users/"+team+"/U1"); status != http.StatusOK || !strings.Contains(html, "Arrived") {
+		t.Errorf("the person's page: status %d", status)
+	}
+	if parked := s.parked(t, 1, time.Second); len(parked) != 0 {
+		t.Errorf("%d dead letters", len(parked))
+	}
+}
+
+// TestDeadLetters: what cannot be applied ends, after five deliveries, in the
+// dead-letter parking, with its data as it was.
+func TestDeadLetters(t *testing.T) {
+	s := newSystem(t, impatient)
+	s.mustPost(t, callback("user_change", `{"id":"U404","name":"nobody"}`, 1648596712000000, "EvUnknown"))
+	malformed := map[string]string{
+		"not JSON":          `{"operation":`,
+		"no id":             `{"operation":"insert","team_id":"T1","user":{"name":"x"},"version":1,"source":"event"}`,
+		"unknown operation": `{"operation":"upsert","team_id":"T1","user":{"id":"U1"},"version":1,"source":"event"}`,
+	}
+	publisher := s.pubsub.Publisher(s.topology.Topic)
+	defer publisher.Stop()
+	for name, data := range malformed {
+		if _, err := publisher.Publish(t.Context(), &gcpubsub.Message{Data: []byte(data), Attributes: map[string]string{"event_id": name}}).Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parked := s.parked(t, 4, time.Minute)
+	if len(parked) != 4 {
+		t.Fatalf("%d dead letters, want 4", len(parked))
+	}
+	for _, m := range parked {
+		a := m.GetAttributes()
+		if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "5" || !strings.HasSuffix(a["CloudPubSubDeadLetterSourceSubscription"], s.topology.Subscription) {
+			t.Errorf("attributes %v", a)
+		}
+		if data, ok := malformed[a["event_id"]]; ok {
+			if string(m.GetData()) != data {
+				t.Errorf("%s: data %q", a["event_id"], m.GetData())
+			}
+			continue
+		}
+		var c directory.Change
+		if err := json.Unmarshal(m.GetData(), &c); err != nil || c.UserID() != "U404" || a["operation"] != "update" || a["event_type"] != "user_change" || a["team_id"] != team {
+			t.Errorf("the unknown user's: %s, attributes %v, error %v", m.GetData(), a, err)
+		}
+	}
+	if _, ok := s.user(t, "U404"); ok {
+		t.Error("the unknown user was created")
+	}
+}

@@ -1,0 +1,262 @@
+// Package fakeslack is a Slack workspace that lives: people who join, change and
+// leave, the part of Slack's Web API that lists them, and the events that tell of
+// them, by signed request and by Socket Mode. It is for local mode and tests.
+//
+// It knows nothing of Rollcall's own packages, so that it can prove them wrong.
+package fakeslack
+
+import (
+	"cmp"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options say what workspace to invent. The zero value of each field means its default.
+type Options struct {
+	TeamID string // "T0ROLLCALL"
+	Name   string // "Marlow & Finch"
+	Domain string // "marlow-finch": before .slack.com, and before .example in e-mail addresses
+	People int    // how many users.list lists, Slackbot and bots included; 250
+	Seed   uint64 // the same seed gives the same people, and the same joiners after them
+
+	SigningSecret string // what its events are signed with
+	BotToken      string // opens the Web API
+	AppToken      string // opens Socket Mode
+
+	BaseURL string // where Handler is served, without a final slash; see also [Workspace.SetBaseURL]
+	Faults  Faults
+	Clock   func() time.Time // time.Now
+	Log     *slog.Logger     // slog.Default()
+
+	SocketPing time.Duration // between pings on a Socket Mode connection; 5 s
+	AckTimeout time.Duration // until an unacknowledged envelope is sent again; 3 s
+}
+
+// Faults are the ways in which the Web API misbehaves. An "every" of n spoils
+// each nth call of users.list; 0 spoils none.
+type Faults struct {
+	RateLimitEvery        int  // HTTP 429
+	RetryAfter            int  // seconds, in the 429's Retry-After
+	RatelimitedIn200Every int  // HTTP 200 with the error "ratelimited"
+	ErrorEvery            int  // HTTP 500
+	ShortPages            bool // pages of random length, some of them empty before the end
+}
+
+// Workspace is safe for use by many goroutines.
+type Workspace struct {
+	options Options // fixed; BaseURL and Faults live on in the fields below
+	app     *person // the bot user that the tokens belong to
+	sockets sockets
+
+	mu        sync.Mutex
+	baseURL   string
+	faults    Faults
+	rng       *rand.Rand
+	listed    []*person      // in the order of users.list; joiners are appended
+	position  map[string]int // in listed, by id
+	externals []*person
+	usernames map[string]int // how many bear it
+	drawn     uint64         // index of the next person
+	listCalls int
+	lastTS    int64 // microseconds; of the newest event
+}
+
+// Some streams of random numbers besides the people's, whose are 0, 1, 2, …
+const (
+	streamWorkspace = 1<<63 + iota
+	streamLive
+	streamExternals
+)
+
+// partners are the workspaces that share channels with this one.
+var partners = []string{"T0HALDENPR", "T0ODASYSTM"}
+
+// New invents a workspace.
+func New(o Options) *Workspace {
+	o.TeamID = cmp.Or(o.TeamID, "T0ROLLCALL")
+	o.Name = cmp.Or(o.Name, "Marlow & Finch")
+	o.Domain = cmp.Or(o.Domain, "marlow-finch")
+	o.People = cmp.Or(o.People, 250)
+	o.SigningSecret = cmp.Or(o.SigningSecret, "invented-signing-secret")
+	o.BotToken = cmp.Or(o.BotToken, "xoxb-invented")
+	o.AppToken = cmp.Or(o.AppToken, "xapp-invented")
+	o.Log = cmp.Or(o.Log, slog.Default())
+	o.SocketPing = cmp.Or(o.SocketPing, 5*time.Second)
+	o.AckTimeout = cmp.Or(o.AckTimeout, 3*time.Second)
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	w := &Workspace{
+		options:   o,
+		baseURL:   strings.TrimSuffix(o.BaseURL, "/"),
+		faults:    o.Faults,
+		rng:       rand.New(rand.NewPCG(o.Seed, streamWorkspace)),
+		position:  map[string]int{},
+		usernames: map[string]int{},
+	}
+	w.app = newApp(o.Seed)
+	for range o.People {
+		w.add(w.founder())
+	}
+	for i := range 3 + min(o.People/50, 40) {
+		p := newPerson(o.Seed, streamExternals+uint64(i), external)
+		p.teamID = partners[i%len(partners)]
+		w.nameUniquely(p)
+		w.externals = append(w.externals, p)
+	}
+	return w
+}
+
+// Indexes of those who are always there, if there is room.
+const (
+	primaryOwner = 0
+	theSlackbot  = 1
+	rollcallBot  = 2
+	lastOwner    = 4 // from 3
+	lastAdmin    = 9
+)
+
+// founder is the next of the people whom the workspace begins with. Their kinds
+// depend on the index alone, so that each is found under any seed.
+func (w *Workspace) founder() *person {
+	i := w.drawn
+	k := member
+	switch {
+	case i == theSlackbot:
+		k = slackbot
+	case i == rollcallBot:
+		k = bot
+	case i <= lastAdmin:
+	case i%20 == 17:
+		k = bot
+	case i%25 == 11:
+		k = guest
+	case i%50 == 29:
+		k = singleChannel
+	}
+	p := newPerson(w.options.Seed, i, k)
+	if i == rollcallBot {
+		p = newApp(w.options.Seed)
+	}
+	p.primaryOwner = i == primaryOwner
+	p.owner = p.primaryOwner || k == member && i <= lastOwner
+	p.admin = k == member && i <= lastAdmin
+	p.deleted = k != bot && i%12 == 10
+	switch i {
+	case theSlackbot:
+		p.beBot("Slackbot")
+		p.id, p.updated = "USLACKBOT", 0
+	case 41, 173:
+		p.deleted, p.forgotten = true, true
+	}
+	return p
+}
+
+// newApp is the bot user of the app that the tokens belong to.
+func newApp(seed uint64) *person {
+	p := newPerson(seed, rollcallBot, bot)
+	p.beBot("Rollcall")
+	p.appID = appID
+	return p
+}
+
+// add appends p to the list.
+func (w *Workspace) add(p *person) {
+	p.teamID = w.options.TeamID
+	p.domain = w.options.Domain + ".example"
+	w.nameUniquely(p)
+	w.position[p.id] = len(w.listed)
+	w.listed = append(w.listed, p)
+	w.drawn++
+}
+
+// nameUniquely numbers the second and later bearers of a username, as people do.
+func (w *Workspace) nameUniquely(p *person) {
+	w.usernames[p.username]++
+	if n := w.usernames[p.username]; n > 1 {
+		p.username += string(encode(n))
+	}
+}
+
+// Options returns the options with their defaults filled in.
+func (w *Workspace) Options() Options {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := w.options
+	o.BaseURL, o.Faults = w.baseURL, w.faults
+	return o
+}
+
+// SetBaseURL says where Handler is served, for the links to avatars.
+func (w *Workspace) SetBaseURL(url string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.baseURL = strings.TrimSuffix(url, "/")
+}
+
+// SetFaults begins the count of calls anew.
+func (w *Workspace) SetFaults(f Faults) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults, w.listCalls = f, 0
+}
+
+// Users returns the users objects of everybody whom users.list lists, in its order.
+func (w *Workspace) Users() []json.RawMessage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.encodeAll(w.listed)
+}
+
+// User returns what users.info does: also somebody external; nil if there is no such user.
+func (w *Workspace) User(id string) json.RawMessage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.find(id)
+	if p == nil {
+		return nil
+	}
+	return encode(w.object(p))
+}
+
+// ExternalIDs are of the people of other workspaces (Slack Connect), whom
+// users.list does not list.
+func (w *Workspace) ExternalIDs() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []string
+	for _, p := range w.externals {
+		ids = append(ids, p.id)
+	}
+	return ids
+}
+
+// The following need mu.
+
+func (w *Workspace) object(p *person) map[string]any {
+	return p.object(w.options.Clock(), w.baseURL)
+}
+
+func (w *Workspace) encodeAll(people []*person) []json.RawMessage {
+	all := make([]json.RawMessage, 0, len(people))
+	for _, p := range people {
+		all = append(all, encode(w.object(p)))
+	}
+	return all
+}
+
+func (w *Workspace) find(id string) *person {
+	if i, ok := w.position[id]; ok {
+		return w.listed[i]
+	}
+	for _, p := range w.externals {
+		if p.id == id {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+// Package internal_test keeps the rules of which package may import which.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// features are the packages of the deployables. They see adapters only through interfaces of their own.
+var features = []string{"webhook", "worker", "fullsync", "ui"}
+
+// adapters hold clients of other systems. Only what assembles a program chooses among them.
+var adapters = []string{"store/", "pubsub", "pubsub/embedded", "slack/webapi", "slack/socketmode", "fakeslack", "emulator", "config", "local"}
+
+// assemblies may import everything.
+var assemblies = []string{"local", "e2e"}
+
+func TestImportRules(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "rollcall/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := 0
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; packages++ {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name, inner := strings.CutPrefix(p.ImportPath, "rollcall/internal/")
+		if !inner || slices.Contains(assemblies, name) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if why := forbidden(name, imported); why != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, why)
+			}
+		}
+	}
+	if packages < 10 {
+		t.Errorf("only %d packages were looked at", packages)
+	}
+}
+
+// forbidden says why the package of that name below internal may not import another, empty if it may.
+func forbidden(name, imported string) string {
+	target, ours := strings.CutPrefix(imported, "rollcall/internal/")
+	if name == "directory" {
+		switch {
+		case strings.HasPrefix(imported, "rollcall/"):
+			return "the domain depends on nothing of ours"
+		case strings.HasPrefix(imported, "cloud.google.com/"), strings.HasPrefix(imported, "google.golang.org/"), strings.Contains(imported, "slack"):
+			return "the domain knows no Google or Slack library"
+		}
+	}
+	if strings.HasPrefix(imported, "rollcall/functions/") {
+		return "functions are at the top"
+	}
+	if !ours {
+		return ""
+	}
+	isAdapter := slices.ContainsFunc(adapters, func(a string) bool {
+		return target == a || strings.HasSuffix(a, "/") && strings.HasPrefix(target, a)
+	})
+	switch {
+	case slices.Contains(assemblies, target):
+		return "assemblies are at the top"
+	case slices.Contains(features, name) && slices.Contains(features, target):
+		return "features do not know each other"
+	case slices.Contains(features, name) && isAdapter:
+		return "features declare the interfaces that adapters satisfy"
+	case !slices.Contains(features, name) && slices.Contains(features, target):
+		return "adapters serve features, not the other way round"
+	}
+	return ""
+}
+
+func TestForbidden(t *testing.T) {
+	for _, tt := range []struct {
+		name, imported string
+		want           bool
+	}{
+		{"webhook", "rollcall/internal/directory", false},
+		{"webhook", "rollcall/internal/slack", false},
+		{"worker", "rollcall/internal/pubsub/push", false},
+		{"store/bolt", "rollcall/internal/directory", false},
+		{"webhook", "rollcall/internal/pubsub", true},
+		{"webhook", "rollcall/internal/worker", true},
+		{"ui", "rollcall/internal/store/firestore", true},
+		{"fullsync", "rollcall/internal/slack/webapi", true},
+		{"directory", "rollcall/internal/slack", true},
+		{"directory", "cloud.google.com/go/firestore", true},
+		{"pubsub", "rollcall/internal/webhook", true},
+		{"service", "rollcall/internal/local", true},
+	} {
+		if got := forbidden(tt.name, tt.imported); (got != "") != tt.want {
+			t.Errorf("%s imports %s: %q", tt.name, tt.imported, got)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/service"
+	"rollcall/internal/slack"
+	"rollcall/internal/slack/socketmode"
+	"rollcall/internal/slack/webapi"
+)
+
+// slackSide is where the people come from: an invented workspace or real ones.
+type slackSide struct {
+	signingSecret string
+	clients       []*webapi.Client
+	imageSources  []string // origins of avatars besides Slack's own
+
+	// serve runs the invented workspace's API, live delivers events; both until ctx is done.
+	serve func(ctx context.Context, log *slog.Logger) error
+	live  func(ctx context.Context) error
+}
+
+func openSlack(o Options, address string, publisher *pubsub.Publisher, log *slog.Logger) (*slackSide, error) {
+	if len(o.Config.BotTokens) > 0 {
+		return realSlack(o, publisher, log), nil
+	}
+	return inventedSlack(o, address, log)
+}
+
+// realSlack loads each workspace and, given an app token, receives events by Socket Mode.
+func realSlack(o Options, publisher *pubsub.Publisher, log *slog.Logger) *slackSide {
+	wait := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	// Without a signing secret no request is accepted at /slack/events.
+	s := &slackSide{serve: func(ctx context.Context, _ *slog.Logger) error { return wait(ctx) }, live: wait}
+	for _, token := range o.Config.BotTokens {
+		s.clients = append(s.clients, webapi.New(o.Config.APIURL, token.Reveal(), log))
+	}
+	if o.Config.AppToken != "" {
+		s.live = func(ctx context.Context) error {
+			return socketmode.Receive(ctx, o.Config.APIURL, o.Config.AppToken.Reveal(), log, func(ctx context.Context, body []byte) error {
+				return publish(ctx, publisher, body, log)
+			})
+		}
+	}
+	return s
+}
+
+// publish does with a Socket Mode request what the webhook does with a signed one.
+func publish(ctx context.Context, publisher *pubsub.Publisher, body []byte, log *slog.Logger) error {
+	r, err := slack.DecodeRequest(body)
+	switch {
+	case err != nil:
+		log.Warn("event refused", "error", err) // sent again it would be no better
+		return nil
+	case r.RateLimited:
+		log.Warn("app_rate_limited: Slack is dropping events", "team_id", r.TeamID)
+	case r.Change != nil:
+		return publisher.Publish(ctx, *r.Change)
+	}
+	return nil
+}
+
+// inventedSlack lives on a loopback port of its own and posts its events to the webhook.
+func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	base := "http://" + listener.Addr().String()
+	w := fakeslack.New(fakeslack.Options{BaseURL: base, Log: log})
+	deliverer := fakeslack.Deliverer{URL: address + "/slack/events", Secret: w.Options().SigningSecret}
+	return &slackSide{
+		signingSecret: w.Options().SigningSecret,
+		clients:       []*webapi.Client{webapi.New(base+"/api/", w.Options().BotToken, log)},
+		imageSources:  []string{base},
+		serve: func(ctx context.Context, log *slog.Logger) error {
+			return service.ServeListener(ctx, listener, w.Handler(), log)
+		},
+		live: func(ctx context.Context) error {
+			err := w.Live(ctx, o.ChangeEvery, func(ctx context.Context, e fakeslack.Event) error {
+				return deliverer.Deliver(ctx, e.Envelope)
+			})
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		},
+	}, nil
+}

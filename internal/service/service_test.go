@@ -1,0 +1,171 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestGracefulStop: what is under way is finished, what comes later is refused, and then Serve returns.
+func TestGracefulStop(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	listener, err := Listen("127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + listener.Addr().String()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-leave
+		fmt.Fprint(w, "done")
+	})
+	served := make(chan error, 1)
+	go func() { served <- ServeListener(ctx, listener, h, slog.New(slog.DiscardHandler)) }()
+
+	if status := get(t, address+"/health"); status != http.StatusOK {
+		t.Errorf("health: %d", status)
+	}
+	answered := make(chan int, 1)
+	go func() { answered <- get(t, address+"/") }()
+	<-entered
+	stop()
+	select {
+	case err := <-served:
+		t.Fatalf("stopped with a request under way: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(leave)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the request under way: %d", status)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, url string) int {
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// TestDrain: the same for a server that cannot be shut down.
+func TestDrain(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	drain := NewDrain(ctx)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	h := Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(entered)
+		<-leave
+	}), drain)
+	listener, err := Listen("127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go http.Serve(listener, h) //nolint:errcheck // ends with the test
+	defer listener.Close()
+	address := "http://" + listener.Addr().String()
+	answered := make(chan int, 1)
+	go func() { answered <- get(t, address+"/") }()
+	<-entered
+	stop()
+	waited := make(chan error, 1)
+	go func() { waited <- drain.Wait() }()
+	for get(t, address+"/health") != http.StatusServiceUnavailable {
+		time.Sleep(time.Millisecond) // until the stop has reached the drain
+	}
+	select {
+	case err := <-waited:
+		t.Fatalf("drained with a request under way: %v", err)
+	default:
+	}
+	close(leave)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the request under way: %d", status)
+	}
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	listener, err := Listen("127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var port int
+	if _, err := fmt.Sscanf(listener.Addr().String(), "127.0.0.1:%d", &port); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen("127.0.0.1", port); err == nil || !strings.Contains(err.Error(), "set PORT") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestHost(t *testing.T) {
+	t.Setenv("K_SERVICE", "")
+	if host := Host(); host != "127.0.0.1" {
+		t.Errorf("anywhere: %q", host)
+	}
+	t.Setenv("K_SERVICE", "webhook")
+	if host := Host(); host != "" {
+		t.Errorf("on Cloud Run: %q", host)
+	}
+}
+
+// TestLogFormat: the names and values that Cloud Logging reads.
+func TestLogFormat(t *testing.T) {
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	tests := []struct {
+		name   string
+		header http.Header
+		want   any // the trace
+	}{
+		{"W3C", http.Header{"Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"}}, "projects/p/traces/" + trace},
+		{"Google", http.Header{"X-Cloud-Trace-Context": {trace + "/1;o=1"}}, "projects/p/traces/" + trace},
+		{"none", http.Header{}, nil},
+		{"forged", http.Header{"Traceparent": {`00-"},{"-01`}, "X-Cloud-Trace-Context": {"x"}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := NewLogger(&out, slog.LevelInfo, "p")
+			r := withTrace(&http.Request{Header: tt.header})
+			log.With("team_id", "T1").WarnContext(r.Context(), "slow", "took", 1500*time.Millisecond)
+			var line map[string]any
+			if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+				t.Fatal(err)
+			}
+			if line["timestamp"] == nil {
+				t.Error("no timestamp")
+			}
+			delete(line, "timestamp")
+			want := map[string]any{"severity": "WARNING", "message": "slow", "team_id": "T1", "took": 1.5}
+			if tt.want != nil {
+				want["logging.googleapis.com/trace"] = tt.want
+			}
+			if diff := cmp.Diff(want, line); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	for level, want := range map[slog.Level]string{slog.LevelDebug: "DEBUG", slog.LevelInfo: "INFO", slog.LevelWarn: "WARNING", slog.LevelError: "ERROR"} {
+		if got := severity(level); got != want {
+			t.Errorf("%v is %s", level, got)
+		}
+	}
+}

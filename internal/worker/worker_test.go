@@ -1,0 +1,215 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/pubsub/push"
+	"rollcall/internal/store/bolt"
+)
+
+// faultyStore is a real store with faults injected before its calls.
+type faultyStore struct {
+	Store
+	readErr, writeErr func() error
+}
+
+func (s *faultyStore) User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error) {
+	if s.readErr != nil {
+		if err := s.readErr(); err != nil {
+			return directory.User{}, 0, err
+		}
+	}
+	return s.Store.User(ctx, teamID, userID)
+}
+
+func (s *faultyStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+	if s.writeErr != nil {
+		if err := s.writeErr(); err != nil {
+			return err
+		}
+	}
+	return s.Store.PutUser(ctx, u, expected)
+}
+
+func newStore(t *testing.T) *faultyStore {
+	t.Helper()
+	s, err := bolt.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &faultyStore{Store: s}
+}
+
+func delivery(t *testing.T, data string) []byte {
+	t.Helper()
+	body, err := push.Message{ID: "m1", Data: []byte(data), Subscription: "projects/p/subscriptions/s", DeliveryAttempt: 1}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func message(op directory.Operation, v directory.Version, user string) string {
+	return fmt.Sprintf(`{"operation":"%s","team_id":"T1","user":%s,"version":%d,"source":"event","event_id":"Ev1"}`, op, user, v)
+}
+
+// TestAcknowledgement: what is acknowledged and what is not, each kind of message.
+func TestAcknowledgement(t *testing.T) {
+	const ada = `{"id":"U1","name":"ada","profile":{"email":"ada@example.com"}}`
+	down := func() error { return errors.New("unavailable") }
+	tests := []struct {
+		name     string
+		before   []string
+		message  string
+		readErr  func() error
+		writeErr func() error
+		status   int
+		name1    string // username afterwards
+		rawBody  string // instead of an envelope
+		path     string
+		method   string
+	}{
+		{name: "insert", message: message("insert", 10, ada), status: 200, name1: "ada"},
+		{name: "repeat", before: []string{message("insert", 10, ada)}, message: message("insert", 10, ada), status: 200, name1: "ada"},
+		{name: "stale", before: []string{message("insert", 10, ada)}, message: message("update", 9, `{"id":"U1","name":"x"}`), status: 200, name1: "ada"},
+		{name: "update", before: []string{message("insert", 10, ada)}, message: message("update", 11, `{"id":"U1","name":"x"}`), status: 200, name1: "x"},
+		{name: "delete", before: []string{message("insert", 10, ada)}, message: message("delete", 11, `{"id":"U1"}`), status: 200, name1: "ada"},
+		{name: "update of an unknown id", message: message("update", 10, ada), status: 409},
+		{name: "message is not JSON", message: "hello", status: 400},
+		{name: "no data", message: "", status: 400},
+		{name: "no id", message: message("insert", 10, `{"name":"x"}`), status: 400},
+		{name: "unknown operation", message: message("upsert", 10, ada), status: 400},
+		{name: "no envelope", rawBody: message("insert", 10, ada), status: 400},
+		{name: "empty body", rawBody: " ", status: 400},
+		{name: "body too large", rawBody: strings.Repeat(" ", maxBody+1), status: 413},
+		{name: "read fails", message: message("insert", 10, ada), readErr: down, status: 503},
+		{name: "write fails", message: message("insert", 10, ada), writeErr: down, status: 503},
+		{name: "the emulator's path", message: message("insert", 10, ada), path: "/projects/p/topics/user-events", status: 200, name1: "ada"},
+		{name: "another path", message: message("insert", 10, ada), path: "/x", status: 404},
+		{name: "GET", message: message("insert", 10, ada), method: http.MethodGet, status: 405},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			store := newStore(t)
+			var log bytes.Buffer
+			h := New(store, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
+			for _, m := range tt.before {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, m))))
+				if w.Code != http.StatusOK {
+					t.Fatalf("before: status %d", w.Code)
+				}
+			}
+			store.readErr, store.writeErr = tt.readErr, tt.writeErr
+			body := delivery(t, tt.message)
+			if tt.rawBody != "" {
+				body = []byte(tt.rawBody)
+			}
+			if tt.path == "" {
+				tt.path = "/"
+			}
+			if tt.method == "" {
+				tt.method = http.MethodPost
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, bytes.NewReader(body)))
+			if w.Code != tt.status {
+				t.Errorf("status %d, want %d", w.Code, tt.status)
+			}
+			store.readErr, store.writeErr = nil, nil
+			u, _, err := store.User(t.Context(), "T1", "U1")
+			if u.Name != tt.name1 || (err == nil) != (tt.name1 != "") {
+				t.Errorf("afterwards %q, error %v", u.Name, err)
+			}
+			if strings.Contains(log.String(), "ada") || strings.Contains(w.Body.String(), "ada") {
+				t.Errorf("a profile is told: %s %s", log.String(), w.Body)
+			}
+		})
+	}
+}
+
+// TestConflictIsTriedAgain: a conflict leads back to the read.
+func TestConflictIsTriedAgain(t *testing.T) {
+	store := newStore(t)
+	conflicts := 3
+	store.writeErr = func() error {
+		if conflicts > 0 {
+			conflicts--
+			return fmt.Errorf("store: %w", directory.ErrConflict)
+		}
+		return nil
+	}
+	c, err := directory.DecodeChange([]byte(message("insert", 1, `{"id":"U1"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome, err := Apply(t.Context(), store, c); err != nil || outcome != directory.Created || conflicts != 0 {
+		t.Errorf("outcome %q, error %v, %d conflicts left", outcome, err, conflicts)
+	}
+}
+
+// endlessConflict is a store in which somebody else is always faster.
+type endlessConflict struct{}
+
+func (endlessConflict) User(context.Context, string, string) (directory.User, directory.Revision, error) {
+	return directory.User{}, 0, directory.ErrNotFound
+}
+
+func (endlessConflict) PutUser(context.Context, directory.User, directory.Revision) error {
+	return directory.ErrConflict
+}
+
+// TestGivesUpInTime: the answer comes before Pub/Sub's ack deadline, and is a nack.
+func TestGivesUpInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		w := httptest.NewRecorder()
+		New(endlessConflict{}, 20*time.Second, slog.New(slog.DiscardHandler)).ServeHTTP(w,
+			httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, message("insert", 1, `{"id":"U1"}`)))))
+		if took := time.Since(start); w.Code != http.StatusServiceUnavailable || took > 21*time.Second {
+			t.Errorf("status %d after %v", w.Code, took)
+		}
+	})
+}
+
+// TestConcurrentDeliveries: whatever the order in which 32 deliver, the newest stays.
+func TestConcurrentDeliveries(t *testing.T) {
+	store := newStore(t)
+	h := New(store, 10*time.Second, slog.New(slog.DiscardHandler))
+	var wg sync.WaitGroup
+	for v := range 32 {
+		wg.Go(func() {
+			user, err := json.Marshal(map[string]string{"id": "U1", "name": fmt.Sprint(v)})
+			if err != nil {
+				t.Error(err)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, message("insert", directory.Version(v+1), string(user))))))
+			if w.Code != http.StatusOK {
+				t.Errorf("status %d", w.Code)
+			}
+		})
+	}
+	wg.Wait()
+	if u, _, err := store.User(t.Context(), "T1", "U1"); err != nil || u.Name != "31" {
+		t.Errorf("ends as %q, error %v", u.Name, err)
+	}
+}
