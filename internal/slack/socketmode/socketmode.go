@@ -48,7 +48,8 @@ func Receive(ctx context.Context, apiURL, appToken string, log *slog.Logger, han
 }
 
 // request returns the envelope id and the Events API body of e, if it has one.
-// The library reports events of types that it does not know as bad messages.
+// The library reports as bad messages what its types do not fit: events it does
+// not know, and users with an empty list for profile.fields.
 func request(e socketmode.Event) (envelopeID string, body []byte) {
 	switch data := e.Data.(type) {
 	case *socketmode.ErrorBadMessage:

@@ -35,6 +35,7 @@ const (
 type Client struct {
 	url, token string
 	http       *http.Client
+	wait       time.Duration // after a rate limit that does not say how long
 	log        *slog.Logger
 	slackTime  time.Time // Slack's clock, as the last answer told it
 }
@@ -42,7 +43,7 @@ type Client struct {
 // New takes the API's address, "https://slack.com/api/", and a bot token. A
 // Client is not safe for concurrent use.
 func New(apiURL, token string, log *slog.Logger) *Client {
-	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: time.Minute}, log: log}
+	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: time.Minute}, wait: time.Minute, log: log}
 }
 
 // Workspace returns the workspace that the token opens (auth.test).
@@ -146,24 +147,24 @@ func (c *Client) callOnce(ctx context.Context, method string, args url.Values, a
 	}
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
-		return rateLimited(resp)
+		return c.rateLimited(resp)
 	case resp.StatusCode >= 300:
 		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
 	case json.Unmarshal(body, &state) != nil:
 		return errors.New("answer is not JSON")
 	case state.Error == "ratelimited": // Slack says so in a 200 at times
-		return rateLimited(resp)
+		return c.rateLimited(resp)
 	case !state.OK:
 		return slackgo.SlackErrorResponse{Err: state.Error}
 	}
 	return json.Unmarshal(body, answer)
 }
 
-// rateLimited reads how long Slack asks to wait; a minute where it does not say.
-func rateLimited(resp *http.Response) error {
-	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || seconds < 1 {
-		seconds = 60
+// rateLimited reads how long Slack asks to wait.
+func (c *Client) rateLimited(resp *http.Response) error {
+	wait := c.wait
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		wait = time.Duration(seconds) * time.Second
 	}
-	return &slackgo.RateLimitedError{RetryAfter: time.Duration(seconds) * time.Second}
+	return &slackgo.RateLimitedError{RetryAfter: wait}
 }
