@@ -34,8 +34,11 @@ const (
 //   - erasure (is_forgotten) is final and wins over every version: nothing that
 //     arrives late brings a person's data back.
 //
-// An update of a user who is not stored fails with [ErrUnknownUser], as does a
-// partial one where there is nothing to merge it into. An invalid c fails with [ErrInvalid].
+// An update of a user who is not stored fails with [ErrUnknownUser], because the
+// insert may still be on the way, as does a partial one where there is nothing to
+// merge it into. Of a person of another workspace (Slack Connect) no insert ever
+// comes, neither as team_join nor from a listing: there an update creates. An
+// invalid c fails with [ErrInvalid].
 func Apply(stored *User, c Change) (User, Outcome, error) {
 	o, id, err := c.user()
 	if err != nil {
@@ -45,7 +48,7 @@ func Apply(stored *User, c Change) (User, Outcome, error) {
 	if err != nil {
 		return User{}, "", fmt.Errorf("stored user: %w", err)
 	}
-	if c.Operation == Update && (stored == nil || c.Partial && !s.known()) {
+	if c.Partial && !s.known() || c.Operation == Update && stored == nil && !isExternal(c.TeamID, o) {
 		return User{}, "", ErrUnknownUser
 	}
 

@@ -54,6 +54,8 @@ func TestApplyTable(t *testing.T) {
 	}{
 		{"nothing, insert", nil, inserted, Created, nil, "ada", 10, false},
 		{"nothing, update", nil, change(Update, 10, ada), "", ErrUnknownUser, "", 0, false},
+		{"nothing, update of a stranger", nil, change(Update, 10, `{"id":"U1","name":"ada","team_id":"T2"}`), Created, nil, "ada", 10, false},
+		{"nothing, partial update of a stranger", nil, partial(10, `{"id":"U1","name":"ada","team_id":"T2"}`), "", ErrUnknownUser, "", 0, false},
 		{"nothing, partial update", nil, partial(10, ada), "", ErrUnknownUser, "", 0, false},
 		{"nothing, delete", nil, change(Delete, 10, ada), Removed, nil, "", 10, true},
 
@@ -323,6 +325,9 @@ func randomMessages(rng *rand.Rand) []Change {
 		}
 		if rng.IntN(2) == 0 {
 			o += `,"tz":` + value()
+		}
+		if rng.IntN(5) == 0 {
+			o += `,"is_stranger":true`
 		}
 		if rng.IntN(25) == 0 {
 			o += `,"is_forgotten":true`

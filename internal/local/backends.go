@@ -33,7 +33,7 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology, log *slog.L
 		return nil, err
 	}
 	b := &backends{pubsub: server.Client, push: server.Push, closePubSub: server.Close}
-	if err := server.Ensure(ctx, t); err != nil {
+	if err := t.Ensure(ctx, server.Client); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	if o.Data == "" {

@@ -47,6 +47,10 @@ func Production() Topology {
 	}
 }
 
+// emulatedRetention is the longest that the emulator and Google's in-process fake
+// keep a message: Pub/Sub's own limit before it became 31 days.
+const emulatedRetention = 7 * 24 * time.Hour
+
 // Ensure creates what does not exist yet, and points a subscription that does
 // at PushEndpoint. In production Terraform does that; this serves the emulator and local mode.
 func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
@@ -61,7 +65,7 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	subscriptions := []*pubsubpb.Subscription{{
 		Name:                     name("subscriptions", t.DeadLetterParking),
 		Topic:                    name("topics", t.DeadLetterTopic),
-		MessageRetentionDuration: durationpb.New(t.DeadLetterRetention),
+		MessageRetentionDuration: durationpb.New(min(t.DeadLetterRetention, emulatedRetention)),
 		ExpirationPolicy:         never,
 	}, {
 		Name:                     name("subscriptions", t.Subscription),

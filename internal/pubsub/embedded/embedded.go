@@ -5,15 +5,12 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"time"
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/pstest"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-
-	"rollcall/internal/pubsub"
 )
 
 // Server holds topics, subscriptions and messages in memory.
@@ -34,13 +31,6 @@ func Start(ctx context.Context, project string, options ...pstest.ServerReactorO
 		return nil, fmt.Errorf("embedded Pub/Sub: %w", err)
 	}
 	return &Server{Client: client, fake: fake}, nil
-}
-
-// Ensure creates the topology, in which nothing is kept for more than the seven
-// days that were Pub/Sub's limit when the fake was written.
-func (s *Server) Ensure(ctx context.Context, t pubsub.Topology) error {
-	t.DeadLetterRetention = min(t.DeadLetterRetention, 7*24*time.Hour)
-	return t.Ensure(ctx, s.Client)
 }
 
 // Close ends client and server; what was not delivered is gone.

@@ -54,10 +54,10 @@ func start(t *testing.T, handle func(push.Message) int, options ...pstest.Server
 	topology := pubsub.Production()
 	topology.PushEndpoint = endpoint.URL
 	topology.MinimumBackoff, topology.MaximumBackoff = 40*time.Millisecond, 80*time.Millisecond
-	if err := s.Ensure(t.Context(), topology); err != nil {
+	if err := topology.Ensure(t.Context(), s.Client); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ensure(t.Context(), topology); err != nil {
+	if err := topology.Ensure(t.Context(), s.Client); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
