@@ -1,0 +1,223 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall/internal/config"
+	"rollcall/internal/emulator"
+	"rollcall/internal/fakeslack"
+)
+
+func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+
+// output is written to by the run and read by the test.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+type running struct {
+	out  *output
+	stop func() error
+}
+
+func start(t *testing.T, o Options) *running {
+	t.Helper()
+	out := &output{}
+	o.Out = out
+	o.Config.LogLevel = slog.LevelWarn
+	if o.Config.Project == "" {
+		o.Config.Project = "rollcall-local"
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, o) }()
+	r := &running{out: out, stop: sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(20 * time.Second):
+			return context.DeadlineExceeded
+		}
+	})}
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Errorf("ended by %v; it wrote:\n%s", err, out)
+		}
+	})
+	return r
+}
+
+var addressLine = regexp.MustCompile(`(?m)^Rollcall is at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)$`)
+
+func (r *running) address(t *testing.T) string {
+	t.Helper()
+	eventually(t, 10*time.Second, "the address is printed", func() bool { return addressLine.MatchString(r.out.String()) })
+	return addressLine.FindStringSubmatch(r.out.String())[1]
+}
+
+func eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if check() {
+			return
+		}
+	}
+	t.Fatalf("not within %v: %s", patience, what)
+}
+
+var (
+	rowID    = regexp.MustCompile(`<tr id="([^"]+)"`)
+	nextLink = regexp.MustCompile(`rel="next" href="([^"]+)"`)
+)
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// listed walks all pages of the table and returns who is on them.
+func listed(t *testing.T, address string) map[string]bool {
+	t.Helper()
+	ids := map[string]bool{}
+	for path := "/"; ; {
+		page := get(t, address+path)
+		for _, m := range rowID.FindAllStringSubmatch(page, -1) {
+			if ids[m[1]] {
+				t.Errorf("%s is listed twice", m[1])
+			}
+			ids[m[1]] = true
+		}
+		next := nextLink.FindStringSubmatch(page)
+		if next == nil {
+			return ids
+		}
+		path = strings.ReplaceAll(next[1], "&amp;", "&")
+	}
+}
+
+// TestNewcomer: one command, 250 people on the pages, a line and a changed page
+// within two seconds of a change, and a clean end.
+func TestNewcomer(t *testing.T) {
+	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeEvery: 300 * time.Millisecond})
+	address := r.address(t)
+	eventually(t, 10*time.Second, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
+	line := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  (changed|joined|deactivated) +` + regexp.QuoteMeta(address) + `(/users/T0ROLLCALL/(U\w+))$`)
+	eventually(t, 10*time.Second, "a change is told", func() bool { return line.MatchString(r.out.String()) })
+	m := line.FindStringSubmatch(r.out.String())
+	if page := get(t, address+m[2]); !strings.Contains(page, m[3]) || !strings.Contains(page, "by event") {
+		t.Errorf("the person's page does not show a change by event:\n%s", page)
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("ended by %v", err)
+	}
+	if strings.Contains(r.out.String(), "level=ERROR") {
+		t.Errorf("errors:\n%s", r.out)
+	}
+}
+
+// TestKeepsTheDirectory: what was loaded is there at the next start, before any load.
+func TestKeepsTheDirectory(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "x.db")
+	first := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	address := first.address(t)
+	eventually(t, 10*time.Second, "everybody is listed", func() bool { return len(listed(t, address)) == 250 })
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	second := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	if n := len(listed(t, second.address(t))); n != 250 {
+		t.Errorf("%d people at the second start", n)
+	}
+	third := Run(t.Context(), Options{Data: data, ChangeEvery: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
+	if third == nil || !strings.Contains(third.Error(), "another process") {
+		t.Errorf("two at once: %v", third)
+	}
+}
+
+// TestOnTheEmulators: the same with the gcloud emulators as backends.
+func TestOnTheEmulators(t *testing.T) {
+	pubsubHost, firestoreHost := emulator.PubSub(t).Host, emulator.Firestore(t).Host
+	t.Setenv("PUBSUB_EMULATOR_HOST", pubsubHost)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", firestoreHost)
+	c := config.Local{Project: "local-emulated", Database: "(default)", PubSubHost: pubsubHost, FirestoreHost: firestoreHost}
+	for range 2 { // a second start finds topics and subscriptions, and another port to push to
+		r := start(t, Options{Config: c, ChangeEvery: 300 * time.Millisecond})
+		address := r.address(t)
+		eventually(t, 60*time.Second, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
+		eventually(t, 30*time.Second, "a change is told", func() bool { return strings.Contains(r.out.String(), "changed  ") })
+		if err := r.stop(); err != nil {
+			t.Errorf("ended by %v", err)
+		}
+	}
+}
+
+// TestSocketMode: a workspace that is not ours, by token, with its events by Socket Mode.
+func TestSocketMode(t *testing.T) {
+	w := fakeslack.New(fakeslack.Options{TeamID: "T0REAL", People: 60, AckTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(w.Handler())
+	t.Cleanup(server.Close)
+	t.Cleanup(w.Disconnect)
+	r := start(t, Options{Config: config.Local{
+		BotTokens: []config.Secret{config.Secret(w.Options().BotToken)}, AppToken: config.Secret(w.Options().AppToken), APIURL: server.URL + "/api/",
+	}})
+	address := r.address(t)
+	eventually(t, 10*time.Second, "everybody is listed", func() bool { return len(listed(t, address)) == 60 })
+	joined := w.Join()[0]
+	eventually(t, 20*time.Second, "Slack's event is acknowledged", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		return w.SendSocket(ctx, joined) == nil
+	})
+	eventually(t, 10*time.Second, "who joined is listed", func() bool { return listed(t, address)[joined.UserID] })
+	eventually(t, time.Second, "and told of", func() bool {
+		return strings.Contains(r.out.String(), "joined       "+address+"/users/T0REAL/"+joined.UserID)
+	})
+	if strings.Contains(r.out.String(), w.Options().AppToken) || strings.Contains(r.out.String(), w.Options().BotToken) {
+		t.Error("a token is printed")
+	}
+}
+
+func TestWrongToken(t *testing.T) {
+	w := fakeslack.New(fakeslack.Options{Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(w.Handler())
+	defer server.Close()
+	err := Run(t.Context(), Options{Out: io.Discard, Config: config.Local{Project: "p", BotTokens: []config.Secret{"xoxb-wrong"}, APIURL: server.URL + "/api/"}})
+	if err == nil || !strings.Contains(err.Error(), "invalid_auth") || strings.Contains(err.Error(), "xoxb") {
+		t.Errorf("error %v", err)
+	}
+}
