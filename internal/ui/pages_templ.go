@@ -221,7 +221,7 @@ func table(v tableView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<table><thead><tr><th scope=\"col\"><span aria-label=\"Avatar\"></span></th><th scope=\"col\">Username</th><th scope=\"col\">Real name</th><th scope=\"col\">ID</th><th scope=\"col\">Deleted</th><th scope=\"col\">Time zone</th><th scope=\"col\">Status</th><th scope=\"col\">Emoji</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<table><thead><tr><th scope=\"col\">Avatar</th><th scope=\"col\">Username</th><th scope=\"col\">Real name</th><th scope=\"col\">ID</th><th scope=\"col\">Deleted</th><th scope=\"col\">Time zone</th><th scope=\"col\">Status</th><th scope=\"col\">Emoji</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

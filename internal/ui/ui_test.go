@@ -1,0 +1,328 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"rollcall/internal/directory"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// fake is a directory in a slice, in the order of lists.
+type fake struct {
+	workspaces []directory.Workspace
+	users      []directory.User
+	err        error
+}
+
+func (f *fake) Workspaces(context.Context) ([]directory.Workspace, error) { return f.workspaces, f.err }
+
+func (f *fake) User(_ context.Context, teamID, userID string) (directory.User, directory.Revision, error) {
+	for _, u := range f.users {
+		if u.TeamID == teamID && u.ID == userID {
+			return u, 1, nil
+		}
+	}
+	return directory.User{}, 0, directory.ErrNotFound
+}
+
+func (f *fake) Users(_ context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
+	var rows []directory.User
+	all := slices.Clone(f.users)
+	if req.Before != nil {
+		slices.Reverse(all)
+	}
+	from := req.After
+	if req.Before != nil {
+		from = req.Before
+	}
+	for _, u := range all {
+		switch {
+		case u.TeamID != teamID || u.Removed:
+		case from != nil:
+			if u.ID == from.ID {
+				from = nil
+			}
+		case len(rows) <= req.Limit:
+			rows = append(rows, u)
+		}
+	}
+	return directory.NewPage(req, rows), nil
+}
+
+const team = "T0ROLLCALL"
+
+func user(t *testing.T, slack string) directory.User {
+	t.Helper()
+	u, _, err := directory.Apply(nil, directory.Change{
+		Operation: directory.Insert, TeamID: team, User: []byte(slack), Version: 1648596712000001, Source: directory.FromEvent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func ada(t *testing.T) directory.User {
+	return user(t, `{"id":"U1","team_id":"T0ROLLCALL","name":"ada","real_name":"Ada Lovelace","tz":"Europe/London","is_admin":true,
+		"profile":{"real_name":"Ada Lovelace","display_name":"ada","title":"Analyst","email":"ada@example.com","status_text":"On a train","status_emoji":":train:",
+		"image_72":"https://avatars.slack-edge.com/a_72.png","image_192":"https://avatars.slack-edge.com/a_192.png"},"new_field":[1]}`)
+}
+
+func people(t *testing.T) *fake {
+	f := &fake{workspaces: []directory.Workspace{{ID: team, Name: "Marlow & Finch", URL: "https://marlow-finch.slack.com/"}}}
+	removed := user(t, `{"id":"U4","name":"gone","real_name":"Gone"}`)
+	removed.Removed = true
+	f.users = []directory.User{
+		ada(t),
+		user(t, `{"id":"U2","name":"boris","deleted":true,"profile":{"real_name":"Борис"}}`),
+		user(t, `{"id":"U3","name":"late","profile":{"real_name":"Expired Status","status_text":"At lunch","status_emoji":":pizza:","status_expiration":1648596000}}`),
+		removed,
+		user(t, `{"id":"U5","is_forgotten":true,"name":"secret"}`),
+	}
+	return f
+}
+
+func options(f *fake) Options {
+	return Options{Directory: f, Log: slog.New(slog.DiscardHandler), ImageSources: []string{"http://127.0.0.1:9"},
+		Now: func() time.Time { return time.Date(2022, 3, 30, 12, 0, 0, 0, time.UTC) }}
+}
+
+func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	got = strings.ReplaceAll(got, assetsPath, "/assets/HASH/")
+	path := filepath.Join("testdata", name+".html")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it anew):\n%s", name, diff)
+	}
+}
+
+func TestPages(t *testing.T) {
+	many := &fake{workspaces: []directory.Workspace{{ID: "T0OTHER"}, {ID: team, Name: "Marlow & Finch"}}}
+	for i := range 120 {
+		many.users = append(many.users, user(t, fmt.Sprintf(`{"id":"U%03d","name":"n%d"}`, i, i)))
+	}
+	after := directory.CursorOf(many.users[49])
+	tests := []struct {
+		name   string
+		fake   *fake
+		path   string
+		status int
+	}{
+		{"table", people(t), "/", 200},
+		{"nobody", &fake{}, "/", 200},
+		{"empty workspace", &fake{workspaces: []directory.Workspace{{ID: team}}}, "/?team=" + team, 200},
+		{"middle page", many, "/?team=" + team + "&after=" + after.String(), 200},
+		{"person", people(t), "/users/" + team + "/U1", 200},
+		{"deactivated", people(t), "/users/" + team + "/U2", 200},
+		{"removed", people(t), "/users/" + team + "/U4", 200},
+		{"forgotten", people(t), "/users/" + team + "/U5", 200},
+		{"no such person", people(t), "/users/" + team + "/U404", 404},
+		{"no such workspace", people(t), "/?team=T404", 404},
+		{"no such path", people(t), "/admin", 404},
+		{"bad cursor", people(t), "/?after=x", 400},
+		{"both ways", people(t), "/?after=" + after.String() + "&before=" + after.String(), 400},
+		{"store away", &fake{err: errors.New("firestore: rpc error: internal detail")}, "/", 503},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := get(t, New(options(tt.fake)), tt.path)
+			if w.Code != tt.status {
+				t.Errorf("status %d, want %d", w.Code, tt.status)
+			}
+			golden(t, strings.ReplaceAll(tt.name, " ", "-"), w.Body.String())
+			checkMarkup(t, w.Body.String())
+			checkHeaders(t, w.Header())
+		})
+	}
+}
+
+func checkHeaders(t *testing.T, got http.Header) {
+	t.Helper()
+	for key, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data: https://*.slack-edge.com https://*.gravatar.com https://*.wp.com http://127.0.0.1:9" +
+			"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+		"X-Content-Type-Options": "nosniff",
+		"Referrer-Policy":        "no-referrer",
+		"Cache-Control":          "no-store",
+	} {
+		if got.Get(key) != want {
+			t.Errorf("%s: %q, want %q", key, got.Get(key), want)
+		}
+	}
+}
+
+// checkMarkup: nothing inline that the policy would refuse, no address that runs code.
+func checkMarkup(t *testing.T, page string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if n.Data == "script" || n.Data == "style" || n.Data == "iframe" {
+			t.Errorf("<%s> on the page", n.Data)
+		}
+		for _, a := range n.Attr {
+			if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
+				t.Errorf("attribute %s on <%s>", a.Key, n.Data)
+			}
+			if (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "https://") && !strings.HasPrefix(a.Val, "#") {
+				t.Errorf("%s=%q on <%s>", a.Key, a.Val, n.Data)
+			}
+		}
+	}
+}
+
+// TestHostilePeople: what people call themselves is text.
+func TestHostilePeople(t *testing.T) {
+	nasty := []string{
+		`<script>alert(1)</script>`, `\" onmouseover=\"alert(1)`, `' onload='x`, `\u202egnp.exe`, `</td></table><h1>`, `</pre></code></details>`,
+		`=cmd|'/c calc'!A1`, `{{ .Secret }}`, `&lt;b&gt;`, strings.Repeat("W", 10_000), "\\u0000", "-->", "]]>",
+	}
+	for i, s := range nasty {
+		f := &fake{workspaces: []directory.Workspace{{ID: team, Name: s, URL: "javascript:alert(1)"}, {ID: "T2", Name: s}}}
+		f.users = []directory.User{user(t, fmt.Sprintf(`{"id":"U%d","name":"%[2]s","tz":"%[2]s","profile":{"real_name":"%[2]s","display_name":"%[2]s","title":"%[2]s","email":"%[2]s",
+			"status_text":"%[2]s","status_emoji":"%[2]s","image_72":"javascript:alert('%[2]s')","image_192":"data:text/html,%[2]s"},"%[2]s":"%[2]s"}`, i, s))}
+		h := New(options(f))
+		for _, path := range []string{"/", fmt.Sprintf("/users/%s/U%d", team, i)} {
+			w := get(t, h, path)
+			if w.Code != http.StatusOK {
+				t.Errorf("%.40q: status %d", s, w.Code)
+			}
+			checkMarkup(t, w.Body.String())
+			if root, err := html.Parse(strings.NewReader(w.Body.String())); err != nil || count(root, "h1") != 1 || count(root, "img") != 0 || count(root, "main") != 1 {
+				t.Errorf("%.40q breaks the page", s)
+			}
+		}
+	}
+}
+
+func count(root *html.Node, element string) (n int) {
+	for d := range root.Descendants() {
+		if d.Type == html.ElementNode && d.Data == element {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPagesLinkUp: following Next and then Previous shows everybody once each way.
+func TestPagesLinkUp(t *testing.T) {
+	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
+	for i := range 173 {
+		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%03d"}`, i)))
+	}
+	h := New(options(f))
+	var forward, backward []string
+	last := "/"
+	for path := last; path != ""; {
+		ids, links := read(t, get(t, h, path).Body.String())
+		forward = append(forward, ids...)
+		last, path = path, links["next"]
+	}
+	for path := last; path != ""; {
+		ids, links := read(t, get(t, h, path).Body.String())
+		backward = append(ids, backward...)
+		path = links["prev"]
+	}
+	if len(forward) != 173 {
+		t.Errorf("%d people", len(forward))
+	}
+	if diff := cmp.Diff(forward, backward); diff != "" {
+		t.Errorf("(-forward +backward):\n%s", diff)
+	}
+}
+
+// read returns the ids of the rows and the addresses by rel.
+func read(t *testing.T, page string) (ids []string, links map[string]string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	links = map[string]string{}
+	for n := range root.Descendants() {
+		attr := map[string]string{}
+		for _, a := range n.Attr {
+			attr[a.Key] = a.Val
+		}
+		switch {
+		case n.Data == "tr" && attr["id"] != "":
+			ids = append(ids, attr["id"])
+		case n.Data == "a" && attr["rel"] != "":
+			links[attr["rel"]] = attr["href"]
+		}
+	}
+	return ids, links
+}
+
+func TestMethods(t *testing.T) {
+	h := New(options(people(t)))
+	for method, want := range map[string]int{http.MethodHead: 200, http.MethodPost: 405, http.MethodPut: 405, http.MethodDelete: 405, http.MethodOptions: 405} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", method, w.Code, want)
+		}
+	}
+}
+
+func TestAssets(t *testing.T) {
+	h := New(options(people(t)))
+	for name, contentType := range map[string]string{
+		"pico-2.1.1.classless.min.css": "text/css; charset=utf-8", "app.css": "text/css; charset=utf-8", "favicon.svg": "image/svg+xml",
+	} {
+		w := get(t, h, assetsPath+name)
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != contentType || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: %d %v", name, w.Code, w.Header())
+		}
+	}
+	for _, path := range []string{"/assets/0/app.css", assetsPath + "../ui.go", assetsPath + "missing"} {
+		if w := get(t, h, path); w.Code == http.StatusOK {
+			t.Errorf("%s is served", path)
+		}
+	}
+}
+
+// TestErrorsStayInside: neither the page nor the log of a failure tells of people, and the page nothing of the store.
+func TestErrorsStayInside(t *testing.T) {
+	w := get(t, New(options(&fake{err: errors.New("internal detail")})), "/")
+	if strings.Contains(w.Body.String(), "internal detail") {
+		t.Error("the store's error is on the page")
+	}
+}
