@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/emulator"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/store/firestore"
+)
+
+// process is a running program.
+type process struct {
+	address string
+	command *exec.Cmd
+	output  *bytes.Buffer
+}
+
+func build(t *testing.T, names ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, "rollcall/functions/"+name)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return dir
+}
+
+func run(t *testing.T, path string, environ ...string) *process {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{address: fmt.Sprintf("http://127.0.0.1:%d", port), command: exec.Command(path), output: new(bytes.Buffer)}
+	p.command.Env = append(os.Environ(), append(environ, fmt.Sprintf("PORT=%d", port))...)
+	p.command.Stdout, p.command.Stderr = p.output, p.output
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.command.Process.Kill() }) //nolint:errcheck // it may have ended already
+	eventually(t, 10*time.Second, filepath.Base(path)+" is healthy", func() bool {
+		answer, err := http.Get(p.address + "/health")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	return p
+}
+
+// stop sends SIGTERM and expects a clean end.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Wait(); err != nil {
+		t.Errorf("%s ended by %v:\n%s", p.command.Path, err, p.output)
+	}
+}
+
+// TestTheProgramsThemselves: what is deployed, configured by environment, does
+// the whole way of a change, and ends cleanly on SIGTERM with work under way.
+func TestTheProgramsThemselves(t *testing.T) {
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	t.Setenv("K_SERVICE", "")
+	dir := build(t, "webhook", "worker", "ui")
+	s := &system{project: fmt.Sprintf("e2e-programs-%d", os.Getpid()), topology: pubsub.Production()}
+	project := "GOOGLE_CLOUD_PROJECT=" + s.project
+	hook := run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+secret)
+	work := run(t, filepath.Join(dir, "worker"), project)
+	page := run(t, filepath.Join(dir, "ui"), project, "AUTH=none")
+	s.webhook, s.ui, s.topology.PushEndpoint = hook.address, page.address, work.address+"/"
+
+	ctx := context.WithoutCancel(t.Context())
+	var err error
+	if s.pubsub, err = gcpubsub.NewClient(ctx, s.project); err != nil {
+		t.Fatal(err)
+	}
+	defer s.pubsub.Close()
+	if s.store, err = firestore.Open(ctx, s.project, "(default)"); err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	if status, err := s.post(ctx, callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
+		t.Errorf("without a topic: status %d, error %v", status, err)
+	}
+	if err := s.topology.Ensure(ctx, s.pubsub); err != nil {
+		t.Fatal(err)
+	}
+	s.mustPost(t, callback("team_join", `{"id":"U1","name":"sesame","profile":{"real_name":"Open Sesame"}}`, 1648596712000001, "Ev2"))
+	eventually(t, 20*time.Second, "the person is on the page", func() bool {
+		_, html := s.page(t, "/users/"+team+"/U1")
+		return strings.Contains(html, "Open Sesame")
+	})
+
+	// SIGTERM in the middle of a burst: what was answered 200 is stored nonetheless.
+	var mu sync.Mutex
+	accepted := map[string]bool{}
+	var burst sync.WaitGroup
+	for i := range 200 {
+		burst.Go(func() {
+			id := fmt.Sprintf("UB%03d", i)
+			status, err := s.post(ctx, callback("team_join", `{"id":"`+id+`"}`, 1648596712000001, "Ev"+id))
+			mu.Lock()
+			defer mu.Unlock()
+			accepted[id] = err == nil && status == http.StatusOK
+		})
+		if i == 100 {
+			hook.stop(t)
+		}
+	}
+	burst.Wait()
+	eventually(t, 30*time.Second, "all that was accepted is stored", func() bool {
+		for id, ok := range accepted {
+			if _, stored := s.user(t, id); ok && !stored {
+				return false
+			}
+		}
+		return true
+	})
+	work.stop(t)
+	page.stop(t)
+	for _, p := range []*process{hook, work, page} {
+		if strings.Contains(p.output.String(), "esame") || strings.Contains(p.output.String(), secret) {
+			t.Errorf("%s logs a profile or a secret:\n%s", p.command.Path, p.output)
+		}
+	}
+}
+
+// TestMisconfigured: a program that lacks settings names all of them and ends with 1.
+func TestMisconfigured(t *testing.T) {
+	dir := build(t, "webhook")
+	command := exec.CommandContext(t.Context(), filepath.Join(dir, "webhook"))
+	command.Env = []string{"PORT=x"}
+	out, err := command.CombinedOutput()
+	if command.ProcessState.ExitCode() != 1 {
+		t.Errorf("ended by %v", err)
+	}
+	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "Port"} {
+		if !bytes.Contains(out, []byte(want)) {
+			t.Errorf("%s is not named:\n%s", want, out)
+		}
+	}
+}
