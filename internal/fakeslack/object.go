@@ -3,6 +3,7 @@ package fakeslack
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -71,9 +72,7 @@ func (p *person) profile(baseURL string) map[string]any {
 		"title": p.title, "phone": p.phone, "skype": "", "fields": p.fields,
 		"avatar_hash": p.avatarHash, "team": p.teamID,
 	}
-	for k, v := range p.nameFields() {
-		profile[k] = v
-	}
+	maps.Copy(profile, p.nameFields())
 	p.addImages(profile, baseURL)
 	switch p.kind {
 	case bot:

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -87,9 +88,7 @@ func TestIAP(t *testing.T) {
 	claims := func(changes map[string]any) map[string]any {
 		c := map[string]any{"aud": audience, "iss": iapIssuer, "email": "grace@example.com", "sub": "1",
 			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
-		for k, v := range changes {
-			c[k] = v
-		}
+		maps.Copy(c, changes)
 		return c
 	}
 	good := token(t, key, claims(nil))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -81,9 +82,7 @@ func TestAnswers(t *testing.T) {
 		{name: "no timestamp", request: unsigned(func(h http.Header) { h.Del("X-Slack-Request-Timestamp") }), status: 401},
 		{name: "timestamp in words", request: unsigned(func(h http.Header) { h.Set("X-Slack-Request-Timestamp", "now") }), status: 401},
 		{name: "old", request: unsigned(func(h http.Header) {
-			for k, v := range fakeslack.Sign(secret, time.Now().Add(-6*time.Minute), []byte(change)) {
-				h[k] = v
-			}
+			maps.Copy(h, fakeslack.Sign(secret, time.Now().Add(-6*time.Minute), []byte(change)))
 		}), status: 401},
 		{name: "unsigned and too large", request: httptest.NewRequest(http.MethodPost, "/slack/events", strings.NewReader(strings.Repeat(" ", 2<<20))), status: 401},
 		{name: "too large", request: signed(`"` + strings.Repeat("x", 1<<20) + `"`), status: 413},
