@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,11 +19,15 @@ import (
 )
 
 const (
-	people   = 4000
+	people   = 8000   // each joins once
+	busy     = 200    // of them have all the changes
 	events   = 10_000 // different ones; each is sent three times
 	senders  = 32
 	unknown  = 20 // of them are updates of people who never joined
 	whenever = 10 * time.Minute
+	// backlog bounds the messages not yet delivered: the Pub/Sub emulator, unlike
+	// Pub/Sub, slows to a crawl under thousands of messages.
+	backlog = 300
 )
 
 // sent is one event and what it says, told apart from how Rollcall reads it.
@@ -34,11 +39,17 @@ type sent struct {
 	body    func(eventID string) string
 }
 
-// mixedEvents makes joins first and then changes at random, in the order of their versions.
+// mixedEvents makes joins first and then changes at random, in the order of their
+// versions. Changes are the smaller part because those that come before their
+// join wait in the emulator for their next attempt, which has the effect of a backlog.
 func mixedEvents(rng *rand.Rand) []sent {
 	var all []sent
 	for i := range events - unknown {
-		e := sent{user: fmt.Sprintf("U%04d", i%people), version: directory.Version(1648596712000000 + int64(i)*1001)}
+		who := i
+		if i >= people {
+			who = i % busy
+		}
+		e := sent{user: fmt.Sprintf("U%04d", who), version: directory.Version(1648596712000000 + int64(i)*1001)}
 		eventType := "user_change"
 		switch {
 		case i < people:
@@ -115,13 +126,13 @@ func testManyEvents(t *testing.T, s *system, disturb func()) {
 	t.Logf("%d requests accepted in %v", 3*len(all), time.Since(start).Round(time.Second))
 
 	want := newest(all)
-	var wrong string
 	eventually(t, whenever, "everybody is as the newest event says", func() bool {
-		wrong = differing(t, s, want)
-		if wrong != "" {
-			time.Sleep(time.Second)
+		wrong := differing(t, s, want)
+		if wrong > 0 {
+			t.Logf("%v: %d people are not yet as they should be", time.Since(start).Round(time.Second), wrong)
+			time.Sleep(5 * time.Second)
 		}
-		return wrong == ""
+		return wrong == 0
 	})
 	t.Logf("all is well after %v", time.Since(start).Round(time.Second))
 
@@ -139,8 +150,8 @@ func testManyEvents(t *testing.T, s *system, disturb func()) {
 		t.Errorf("%d different dead letters, want %d", len(seen), 3*unknown)
 	}
 	t.Logf("dead letters parked after %v", time.Since(start).Round(time.Second))
-	if wrong := differing(t, s, want); wrong != "" {
-		t.Error(wrong)
+	if wrong := differing(t, s, want); wrong > 0 {
+		t.Errorf("in the end %d people are not as they should be", wrong)
 	}
 }
 
@@ -154,13 +165,18 @@ func sendShuffled(t *testing.T, s *system, rng *rand.Rand, all []sent, disturb f
 		}
 	}
 	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
+	var accepted atomic.Int64
 	var wg sync.WaitGroup
 	for i := range senders {
 		wg.Go(func() {
 			for body := range slices.Values(queue[i*len(queue)/senders : (i+1)*len(queue)/senders]) {
+				for int(accepted.Load())-s.delivered.count() > backlog && t.Context().Err() == nil {
+					time.Sleep(5 * time.Millisecond)
+				}
 				for {
 					status, err := s.post(t.Context(), body)
 					if err == nil && status == http.StatusOK {
+						accepted.Add(1)
 						break
 					}
 					if err == nil && status != http.StatusServiceUnavailable {
@@ -179,25 +195,29 @@ func sendShuffled(t *testing.T, s *system, rng *rand.Rand, all []sent, disturb f
 	wg.Wait()
 }
 
-// differing returns the first difference between the stored users and want, empty if there is none.
-func differing(t *testing.T, s *system, want map[string]map[string]any) string {
+// differing counts the people who are not stored as wanted, and those who should not be there.
+func differing(t *testing.T, s *system, want map[string]map[string]any) (wrong int) {
 	t.Helper()
-	got := map[string]map[string]any{}
+	seen := 0
 	req := directory.PageRequest{Limit: 300}
 	for {
 		page, err := s.store.Users(t.Context(), team, req)
 		if err != nil {
-			return err.Error()
+			t.Logf("not readable now: %v", err)
+			return len(want)
 		}
 		for _, u := range page.Users {
-			var object map[string]any
-			if err := json.Unmarshal(u.Slack, &object); err != nil {
-				return err.Error()
+			var got map[string]any
+			if err := json.Unmarshal(u.Slack, &got); err != nil {
+				t.Fatal(err)
 			}
-			got[u.ID] = object
+			seen++
+			if !cmp.Equal(want[u.ID], got) {
+				wrong++
+			}
 		}
 		if page.Next == nil {
-			return cmp.Diff(want, got)
+			return wrong + max(0, len(want)-seen)
 		}
 		req.After = page.Next
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 	"rollcall/internal/store/firestore"
@@ -42,6 +44,36 @@ type system struct {
 	store       *firestore.Store
 	topology    pubsub.Topology
 	project     string
+	delivered   *delivered
+}
+
+// delivered counts the messages that were delivered at least once, whatever came of it.
+type delivered struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+func (d *delivered) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.ids)
+}
+
+func (d *delivered) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if m, err := push.Decode(body); err == nil {
+			d.mu.Lock()
+			d.ids[m.ID] = true
+			d.mu.Unlock()
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
 }
 
 // projects keeps tests apart: to the emulators each project is a world of its own.
@@ -51,7 +83,8 @@ func newSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
 	t.Helper()
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
-	s := &system{project: fmt.Sprintf("e2e-%d-%d", os.Getpid(), projects.Add(1)), topology: pubsub.Production()}
+	s := &system{project: fmt.Sprintf("e2e-%d-%d", os.Getpid(), projects.Add(1)), topology: pubsub.Production(),
+		delivered: &delivered{ids: map[string]bool{}}}
 	if adjust != nil {
 		adjust(&s.topology)
 	}
@@ -81,7 +114,7 @@ func newSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
 	})
 	s.webhook = serve(webhook.New(slack.NewVerifier(secret), publisher, log))
 	s.ui = serve(ui.New(ui.Options{Directory: s.store, Log: log}))
-	s.topology.PushEndpoint = serve(worker.New(s.store, s.topology.WorkWithin(), log)) + "/"
+	s.topology.PushEndpoint = serve(s.delivered.wrap(worker.New(s.store, s.topology.WorkWithin(), log))) + "/"
 	if err := s.topology.Ensure(ctx, s.pubsub); err != nil {
 		t.Fatal(err)
 	}

@@ -137,6 +137,8 @@ func start(k kind, path string) (*Emulator, error) {
 	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
 	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...)
 	e.process.Stdout, e.process.Stderr = e.output, e.output
+	// The Firestore launcher runs $JAVA as a child: with exec it becomes Java itself, and ends when it is told to.
+	e.process.Env = append(os.Environ(), "JAVA=exec java")
 	ownGroup(e.process)
 	if err := e.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the %s: %w", k.name, err)
