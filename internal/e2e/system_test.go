@@ -21,7 +21,7 @@ import (
 	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/pubsub"
-	"rollcall/internal/pubsub/push"
+	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 	"rollcall/internal/store/firestore"
@@ -39,52 +39,48 @@ const (
 
 // system is webhook, worker and ui between the emulators, in the topology of production.
 type system struct {
-	webhook, ui string // base addresses
-	pubsub      *gcpubsub.Client
-	store       *firestore.Store
-	topology    pubsub.Topology
-	project     string
-	delivered   *delivered
-}
-
-// delivered counts the messages that were delivered at least once, whatever came of it.
-type delivered struct {
-	mu  sync.Mutex
-	ids map[string]bool
-}
-
-func (d *delivered) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.ids)
-}
-
-func (d *delivered) wrap(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		if m, err := push.Decode(body); err == nil {
-			d.mu.Lock()
-			d.ids[m.ID] = true
-			d.mu.Unlock()
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
-	})
+	webhook, worker, ui string // base addresses
+	pubsub              *gcpubsub.Client
+	store               *firestore.Store
+	topology            pubsub.Topology
+	project             string
 }
 
 // projects keeps tests apart: to the emulators each project is a world of its own.
 var projects atomic.Int32
 
+// newSystem starts a system to which the Pub/Sub emulator pushes.
 func newSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
+	t.Helper()
+	s := startSystem(t, adjust)
+	s.topology.PushEndpoint = s.worker
+	if err := s.topology.Ensure(t.Context(), s.pubsub); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// newPumpedSystem starts a system to which messages are pulled from the Pub/Sub
+// emulator and pushed as Pub/Sub does, for tests that refuse more than a few: see [embedded.Push].
+func newPumpedSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
+	t.Helper()
+	s := startSystem(t, adjust)
+	if err := s.topology.Ensure(t.Context(), s.pubsub); err != nil {
+		t.Fatal(err)
+	}
+	s.topology.PushEndpoint = s.worker
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var pushing sync.WaitGroup
+	pushing.Go(func() { embedded.Push(ctx, s.pubsub, s.topology, slog.New(slog.DiscardHandler)) })
+	t.Cleanup(func() { cancel(); pushing.Wait() })
+	return s
+}
+
+func startSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
 	t.Helper()
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
-	s := &system{project: fmt.Sprintf("e2e-%d-%d", os.Getpid(), projects.Add(1)), topology: pubsub.Production(),
-		delivered: &delivered{ids: map[string]bool{}}}
+	s := &system{project: fmt.Sprintf("e2e-%d-%d", os.Getpid(), projects.Add(1)), topology: pubsub.Production()}
 	if adjust != nil {
 		adjust(&s.topology)
 	}
@@ -114,10 +110,7 @@ func newSystem(t *testing.T, adjust func(*pubsub.Topology)) *system {
 	})
 	s.webhook = serve(webhook.New(slack.NewVerifier(secret), publisher, log))
 	s.ui = serve(ui.New(ui.Options{Directory: s.store, Log: log}))
-	s.topology.PushEndpoint = serve(s.delivered.wrap(worker.New(s.store, s.topology.WorkWithin(), log))) + "/"
-	if err := s.topology.Ensure(ctx, s.pubsub); err != nil {
-		t.Fatal(err)
-	}
+	s.worker = serve(worker.New(s.store, s.topology.WorkWithin(), log)) + "/"
 	return s
 }
 

@@ -29,8 +29,9 @@ const (
 
 // pusher delivers the messages of one subscription as Pub/Sub does.
 type pusher struct {
-	*Server
+	client   *gcpubsub.Client
 	topology pubsub.Topology
+	pulled   func(messageID string)
 	http     *http.Client
 	dead     *gcpubsub.Publisher
 	slots    chan struct{} // one for each request under way
@@ -42,10 +43,21 @@ type pusher struct {
 // envelope, exponential backoff and, after the last attempt, the dead-letter
 // topic with the attributes that Pub/Sub adds. It returns when no request is under way.
 func (s *Server) Push(ctx context.Context, t pubsub.Topology, log *slog.Logger) {
+	pump(ctx, s.Client, t, log, s.release)
+}
+
+// Push does the same for a subscription of the Pub/Sub emulator. The emulator can
+// push by itself, but ends all redelivery of a subscription as soon as two refused
+// messages become due in the same millisecond (seen with version 0.8.20).
+func Push(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger) {
+	pump(ctx, client, t, log, func(string) {})
+}
+
+func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string)) {
 	p := &pusher{
-		Server: s, topology: t, log: log,
+		client: client, topology: t, pulled: pulled, log: log,
 		http:  &http.Client{Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
-		dead:  s.Client.Publisher(t.DeadLetterTopic),
+		dead:  client.Publisher(t.DeadLetterTopic),
 		slots: make(chan struct{}, pushAtOnce),
 		held:  make(chan struct{}, holdAtMost),
 	}
@@ -78,14 +90,14 @@ func (s *Server) Push(ctx context.Context, t pubsub.Topology, log *slog.Logger) 
 	}
 }
 
-// pull takes messages over from the fake. They are acknowledged there at once,
+// pull takes messages over from the server. They are acknowledged there at once,
 // since the fake knows neither backoff nor push: from here on the pusher keeps them.
 func (p *pusher) pull(ctx context.Context) ([]push.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
-	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.Client.Project(), p.topology.Subscription)
+	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.client.Project(), p.topology.Subscription)
 	// Unary Pull: StreamingPull of the fake is some forty times slower.
-	answer, err := p.Client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{
+	answer, err := p.client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{
 		Subscription:      subscription,
 		MaxMessages:       pullAtMost,
 		ReturnImmediately: true, //nolint:staticcheck // deprecated for Google's servers; here it spares half a second
@@ -103,12 +115,12 @@ func (p *pusher) pull(ctx context.Context) ([]push.Message, error) {
 		})
 		ackIDs = append(ackIDs, r.GetAckId())
 	}
-	err = p.Client.SubscriptionAdminClient.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: subscription, AckIds: ackIDs})
+	err = p.client.SubscriptionAdminClient.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: subscription, AckIds: ackIDs})
 	if err != nil {
 		return nil, err // the fake delivers them again
 	}
 	for _, m := range messages {
-		p.release(m.ID)
+		p.pulled(m.ID)
 	}
 	return messages, nil
 }
@@ -166,7 +178,7 @@ func (p *pusher) park(ctx context.Context, m push.Message) {
 	}
 	attributes["CloudPubSubDeadLetterSourceDeliveryCount"] = strconv.Itoa(m.DeliveryAttempt)
 	attributes["CloudPubSubDeadLetterSourceSubscription"] = p.topology.Subscription
-	attributes["CloudPubSubDeadLetterSourceSubscriptionProject"] = p.Client.Project()
+	attributes["CloudPubSubDeadLetterSourceSubscriptionProject"] = p.client.Project()
 	attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = m.PublishTime.Format(time.RFC3339Nano)
 	if _, err := p.dead.Publish(ctx, &gcpubsub.Message{Data: m.Data, Attributes: attributes}).Get(ctx); err != nil {
 		p.log.Error("dead letter lost", "message_id", m.ID, "error", err)
