@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,41 +90,56 @@ func TestTheWayOfAChange(t *testing.T) {
 // TestDeadLetters: what cannot be applied ends, after five deliveries, in the
 // dead-letter parking, with its data as it was.
 func TestDeadLetters(t *testing.T) {
-	s := newSystem(t, impatient)
-	s.mustPost(t, callback("user_change", `{"id":"U404","name":"nobody"}`, 1648596712000000, "EvUnknown"))
-	malformed := map[string]string{
+	unknown := directory.Change{
+		Operation: directory.Update, TeamID: team, User: []byte(`{"id":"U404","name":"nobody"}`),
+		Version: 1648596712000000, Source: directory.FromEvent, EventID: "EvUnknown",
+	}
+	data, err := unknown.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	undeliverable := map[string]string{
+		"unknown user":      string(data),
 		"not JSON":          `{"operation":`,
 		"no id":             `{"operation":"insert","team_id":"T1","user":{"name":"x"},"version":1,"source":"event"}`,
 		"unknown operation": `{"operation":"upsert","team_id":"T1","user":{"id":"U1"},"version":1,"source":"event"}`,
 	}
-	publisher := s.pubsub.Publisher(s.topology.Topic)
-	defer publisher.Stop()
-	for name, data := range malformed {
-		if _, err := publisher.Publish(t.Context(), &gcpubsub.Message{Data: []byte(data), Attributes: map[string]string{"event_id": name}}).Get(t.Context()); err != nil {
+	// Each has a subscription of its own, see [embedded.Push], and all wait at the same time.
+	systems := map[string]*system{}
+	for name, data := range undeliverable {
+		s := newSystem(t, impatient)
+		systems[name] = s
+		if name == "unknown user" {
+			s.mustPost(t, callback("user_change", string(unknown.User), unknown.Version, unknown.EventID))
+			continue
+		}
+		publisher := s.pubsub.Publisher(s.topology.Topic)
+		defer publisher.Stop()
+		if _, err := publisher.Publish(t.Context(), &gcpubsub.Message{Data: []byte(data)}).Get(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	parked := s.parked(t, 4, time.Minute)
-	if len(parked) != 4 {
-		t.Fatalf("%d dead letters, want 4", len(parked))
-	}
-	for _, m := range parked {
-		a := m.GetAttributes()
-		if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "5" || !strings.HasSuffix(a["CloudPubSubDeadLetterSourceSubscription"], s.topology.Subscription) {
-			t.Errorf("attributes %v", a)
-		}
-		if data, ok := malformed[a["event_id"]]; ok {
-			if string(m.GetData()) != data {
-				t.Errorf("%s: data %q", a["event_id"], m.GetData())
+	for name, data := range undeliverable {
+		t.Run(name, func(t *testing.T) {
+			s := systems[name]
+			parked := s.parked(t, 1, time.Minute)
+			if len(parked) != 1 {
+				t.Fatalf("%d dead letters, want 1", len(parked))
 			}
-			continue
-		}
-		var c directory.Change
-		if err := json.Unmarshal(m.GetData(), &c); err != nil || c.UserID() != "U404" || a["operation"] != "update" || a["event_type"] != "user_change" || a["team_id"] != team {
-			t.Errorf("the unknown user's: %s, attributes %v, error %v", m.GetData(), a, err)
-		}
-	}
-	if _, ok := s.user(t, "U404"); ok {
-		t.Error("the unknown user was created")
+			m := parked[0]
+			a := m.GetAttributes()
+			if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "5" || !strings.HasSuffix(a["CloudPubSubDeadLetterSourceSubscription"], s.topology.Subscription) {
+				t.Errorf("attributes %v", a)
+			}
+			if string(m.GetData()) != data {
+				t.Errorf("data %q, want %q", m.GetData(), data)
+			}
+			if name == "unknown user" && (a["operation"] != "update" || a["event_type"] != "user_change" || a["team_id"] != team) {
+				t.Errorf("attributes %v", a)
+			}
+			if _, ok := s.user(t, "U404"); ok {
+				t.Error("the unknown user was created")
+			}
+		})
 	}
 }

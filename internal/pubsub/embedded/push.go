@@ -130,7 +130,7 @@ func (p *pusher) deliver(ctx context.Context, m push.Message) {
 	backoff := p.topology.MinimumBackoff
 	for m.DeliveryAttempt = 1; ; m.DeliveryAttempt++ {
 		p.slots <- struct{}{}
-		acked, err := p.post(ctx, m)
+		acked, err := p.post(context.WithoutCancel(ctx), m) // what is under way at the end still arrives
 		<-p.slots
 		switch {
 		case acked, ctx.Err() != nil:
