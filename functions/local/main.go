@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -34,6 +35,7 @@ func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	data := flags.String("data", byDefault, "`file` to keep the directory in; \""+byDefault+"\" for one in the user's cache folder, empty to keep nothing")
 	every := flags.Duration("change-every", local.ChangeEvery, "how often somebody in the invented workspace changes")
+	syncEvery := flags.Duration("sync-every", local.SyncEvery, "how often everybody is compared with Slack's list")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
@@ -55,5 +57,9 @@ func run(ctx context.Context) error {
 		}
 		*data = filepath.Join(cache, "rollcall", local.FileName(c))
 	}
-	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeEvery: *every, Out: os.Stdout})
+	if *every <= 0 || *syncEvery <= 0 {
+		return errors.New("-change-every and -sync-every: must be positive")
+	}
+	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeEvery: *every, SyncEvery: *syncEvery,
+		Out: os.Stdout, Terminal: service.IsTerminal(os.Stdout)})
 }

@@ -86,6 +86,26 @@ func (c UI) validate() error {
 	return err
 }
 
+// FullSync is the configuration of functions/fullsync.
+type FullSync struct {
+	Common
+	Topic     string   `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	Database  string   `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	BotTokens []Secret `env:"SLACK_BOT_TOKENS,required,notEmpty"`
+	APIURL    string   `env:"SLACK_API_URL" envDefault:"https://slack.com/api/"`
+}
+
+func (c FullSync) validate() error {
+	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens))
+}
+
+func validateTokens(tokens []Secret) error {
+	if slices.Contains(tokens, "") {
+		return errors.New("SLACK_BOT_TOKENS: holds an empty token")
+	}
+	return nil
+}
+
 // Local is the configuration of functions/local.
 type Local struct {
 	Project       string     `env:"GOOGLE_CLOUD_PROJECT" envDefault:"rollcall-local"`
@@ -107,10 +127,7 @@ func (c Local) validate() error {
 	if (c.PubSubHost == "") != (c.FirestoreHost == "") {
 		err = errors.Join(err, errors.New("PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST: set both, or neither for the embedded backends"))
 	}
-	if slices.Contains(c.BotTokens, "") {
-		err = errors.Join(err, errors.New("SLACK_BOT_TOKENS: holds an empty token"))
-	}
-	return err
+	return errors.Join(err, validateTokens(c.BotTokens))
 }
 
 // Load reads environ ("KEY=value" lines, as of [os.Environ]). Its error names

@@ -205,7 +205,7 @@ func (s *state) render(teamID, id string) User {
 		u.ExpireAt = s.removedAt.Time().Add(tombstoneLife)
 	} else {
 		u.SortName = sortName(u)
-		u.Fingerprint = fingerprint(id, u.Slack)
+		u.Fingerprint = fingerprint(id, u.Kind, u.Slack)
 	}
 	return u
 }

@@ -41,6 +41,7 @@ type Workspace struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	URL  string `json:"url"`
+	Icon string `json:"icon,omitempty"` // address of an image; empty if the workspace has none of its own
 }
 
 // idPattern admits Slack's ids ("U…", "W…", "T…", "E…"), which Slack asks to treat as

@@ -9,14 +9,40 @@ import (
 // A fingerprint is 12 bits of a hash of the user's id over 31 bits of a hash of
 // the content. A range of fingerprints is therefore a stable share of the
 // users, and the sum over a million users still fits an int64 exactly.
+//
+// People of other workspaces (Slack Connect) have theirs negated: no listing
+// has them, so they must not count in the sums that are compared with one.
 const (
 	idBits      = 12
 	contentBits = 31
 )
 
-// fingerprint takes the canonical form of Slack's object.
-func fingerprint(id string, canonical json.RawMessage) int64 {
-	return int64(hash([]byte(id))>>(64-idBits)<<contentBits | hash(canonical)>>(64-contentBits))
+// FingerprintLimit is above every fingerprint; its negative is below.
+const FingerprintLimit int64 = 1 << (idBits + contentBits)
+
+// FingerprintRange holds the fingerprints from From to To, To not included.
+type FingerprintRange struct{ From, To int64 }
+
+// The ranges of all who are in listings, and of all who never are.
+var (
+	Listed    = FingerprintRange{1, FingerprintLimit}
+	Externals = FingerprintRange{-FingerprintLimit, 0}
+)
+
+// FingerprintOf returns the fingerprint that a user has who is stored from
+// Slack's whole object, and the user's id. An error wraps [ErrInvalid].
+func FingerprintOf(teamID string, user json.RawMessage) (id string, fp int64, err error) {
+	u, _, err := Apply(nil, Change{Operation: Insert, TeamID: teamID, User: user, Version: 1, Source: FromSync})
+	return u.ID, u.Fingerprint, err
+}
+
+// fingerprint takes the canonical form of Slack's object. It is never 0, which stands for none.
+func fingerprint(id string, kind Kind, canonical json.RawMessage) int64 {
+	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(canonical)>>(64-contentBits)))
+	if kind == External {
+		return -fp
+	}
+	return fp
 }
 
 // hash is the first eight bytes of SHA-256: the same in every process and release.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,23 @@ func (w *Workspace) Return(id string) ([]Event, error) { return w.change(id, w.r
 
 // Forget erases the profile of a deactivated account, for good.
 func (w *Workspace) Forget(id string) ([]Event, error) { return w.change(id, w.forget) }
+
+// Remove takes somebody out of the workspace's list without any event, as
+// happens when an account is deleted for good. Cursors that name them expire.
+func (w *Workspace) Remove(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, ok := w.position[id]
+	if !ok {
+		return fmt.Errorf("%s: %w", id, ErrUserNotFound)
+	}
+	w.listed = slices.Delete(w.listed, i, i+1)
+	delete(w.position, id)
+	for j, p := range w.listed[i:] {
+		w.position[p.id] = i + j
+	}
+	return nil
+}
 
 // operation needs mu.
 type operation func(*person, *rand.Rand) ([]Event, error)

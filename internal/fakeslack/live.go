@@ -41,12 +41,40 @@ func (w *Workspace) Live(ctx context.Context, every time.Duration, deliver func(
 		events := w.Step(rng)
 		deliveries.Go(func() {
 			defer func() { <-slots }()
-			for _, e := range events {
+			for _, e := range w.undropped(events) {
 				// What the end interrupts is not a fault.
 				if err := deliver(ctx, e); err != nil && !(ctx.Err() != nil && errors.Is(err, ctx.Err())) {
 					w.options.Log.ErrorContext(ctx, "an event could not be delivered", "event_type", e.Type, "user_id", e.UserID, "error", err)
 				}
 			}
 		})
+	}
+}
+
+// undropped returns the events less those that get lost.
+func (w *Workspace) undropped(events []Event) []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var kept []Event
+	for _, e := range events {
+		w.events++
+		if w.faults.DropEvery == 0 || w.events%w.faults.DropEvery != 0 {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// churn makes the changes that happen while somebody lists.
+func (w *Workspace) churn() {
+	w.mu.Lock()
+	n, rng := w.faults.Churn, w.rng
+	w.mu.Unlock()
+	for range n {
+		for _, e := range w.undropped(w.Step(rng)) {
+			if w.options.OnEvent != nil {
+				w.options.OnEvent(e)
+			}
+		}
 	}
 }

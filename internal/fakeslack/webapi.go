@@ -128,13 +128,14 @@ func (w *Workspace) usersInfo(r *http.Request) (map[string]any, error) {
 }
 
 func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
+	w.churn()
 	limit, err := parseLimit(r.Form)
 	if err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.misbehave(); err != nil {
+	if err := w.misbehave(limit, r.FormValue("cursor")); err != nil {
 		return nil, err
 	}
 	start, wasEmpty, err := w.parseCursor(r.FormValue("cursor"))
@@ -168,17 +169,19 @@ func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
 }
 
 // misbehave counts a call of users.list and spoils it if it is its turn. It needs mu.
-func (w *Workspace) misbehave() error {
+func (w *Workspace) misbehave(limit int, cursor string) error {
 	w.listCalls++
 	f := w.faults
 	turn := func(every int) bool { return every > 0 && w.listCalls%every == 0 }
 	switch {
-	case turn(f.ErrorEvery):
+	case turn(f.ErrorEvery), f.MostAPage > 0 && limit > f.MostAPage:
 		return httpError{status: http.StatusInternalServerError}
 	case turn(f.RateLimitEvery):
 		return httpError{http.StatusTooManyRequests, f.RetryAfter}
 	case turn(f.RatelimitedIn200Every):
 		return slackError("ratelimited")
+	case cursor != "" && turn(f.ExpireCursorEvery):
+		return slackError("invalid_cursor")
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type Options struct {
 	BaseURL string // where Handler is served, without a final slash; see also [Workspace.SetBaseURL]
 	Faults  Faults
 	Clock   func() time.Time // time.Now
+	OnEvent func(Event)      // is told of the events of Faults.Churn; nil for nobody
 	Log     *slog.Logger     // slog.Default()
 
 	SocketPing time.Duration // between pings on a Socket Mode connection; 5 s
@@ -44,6 +45,10 @@ type Faults struct {
 	RatelimitedIn200Every int  // HTTP 200 with the error "ratelimited"
 	ErrorEvery            int  // HTTP 500
 	ShortPages            bool // pages of random length, some of them empty before the end
+	MostAPage             int  // HTTP 500 for a limit above it
+	ExpireCursorEvery     int  // invalid_cursor, if there is one
+	Churn                 int  // changes during each call; Options.OnEvent is told
+	DropEvery             int  // each nth event of Churn and of Live is lost
 }
 
 // Workspace is safe for use by many goroutines.
@@ -62,6 +67,7 @@ type Workspace struct {
 	usernames map[string]int // how many bear it
 	drawn     uint64         // index of the next person
 	listCalls int
+	events    int   // that Faults.DropEvery counts
 	lastTS    int64 // microseconds; of the newest event
 }
 
@@ -202,7 +208,7 @@ func (w *Workspace) SetBaseURL(url string) {
 func (w *Workspace) SetFaults(f Faults) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.faults, w.listCalls = f, 0
+	w.faults, w.listCalls, w.events = f, 0, 0
 }
 
 // Users returns the users objects of everybody whom users.list lists, in its order.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/config"
-	"rollcall/internal/directory"
+	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
@@ -27,12 +27,17 @@ import (
 // ChangeEvery is how often somebody in the invented workspace changes by default.
 const ChangeEvery = 2 * time.Second
 
+// SyncEvery is the interval of full syncs by default.
+const SyncEvery = time.Hour
+
 // Options say what to run.
 type Options struct {
 	Config      config.Local
 	Data        string        // the bolt file; empty to keep nothing
 	ChangeEvery time.Duration // in the invented workspace
+	SyncEvery   time.Duration // between full syncs; the first is at the start
 	Out         io.Writer     // for the person who watches
+	Terminal    bool          // Out is one
 }
 
 // FileName returns the name of the file that keeps the directory: an invented
@@ -48,7 +53,7 @@ func FileName(c config.Local) string {
 type Store interface {
 	worker.Store
 	ui.Directory
-	PutWorkspace(context.Context, directory.Workspace) error
+	fullsync.Store
 	Close() error
 }
 
@@ -88,15 +93,15 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
 	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log),
-		func(ctx context.Context) error {
-			return load(ctx, people.clients, back.store, publisher, out)
-		})
+		&syncs{clients: people.clients, every: o.SyncEvery, options: fullsync.Options{
+			Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
+		}})
 }
 
 // serve runs all parts. At the end those that take something in stop first,
 // so that what is on its way still arrives.
 func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsub.Topology, people *slackSide,
-	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, load func(context.Context) error,
+	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncs *syncs,
 ) error {
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -108,9 +113,10 @@ func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsu
 	intake.Go(func() error { return service.ServeListener(intakeCtx, page, front, log) })
 	intake.Go(func() error { return people.serve(intakeCtx, log) })
 	intake.Go(func() error {
-		if err := load(intakeCtx); err != nil {
+		if err := syncs.run(intakeCtx); err != nil {
 			return err
 		}
+		intake.Go(func() error { return syncs.repeat(intakeCtx) })
 		return people.live(intakeCtx)
 	})
 	err := intake.Wait()

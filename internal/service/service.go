@@ -34,6 +34,12 @@ func Main(run func(context.Context) error) {
 	}
 }
 
+// IsTerminal says whether a person watches f.
+func IsTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
 // Host returns where to listen: everywhere on Cloud Run, which authenticates
 // or is meant to be public, and on loopback anywhere else.
 func Host() string {

@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -16,19 +14,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	slackgo "github.com/slack-go/slack"
 
 	"rollcall/internal/directory"
 )
 
 const (
-	// pageSize is the most that users.list gives (Slack's page "users.list").
-	pageSize = 1000
-	// maxAnswer bounds one answer: a thousand users are about 4 MiB.
-	maxAnswer = 64 << 20
-	// tryFor bounds the attempts at one call.
-	tryFor = 3 * time.Minute
+	// mostAPage is the most that users.list gives (Slack's page "users.list"), and
+	// fewestAPage as far as a listing goes down where Slack cannot give as much.
+	mostAPage   = 1000
+	fewestAPage = 100
 )
 
 // Client calls as one app in one workspace.
@@ -38,6 +33,7 @@ type Client struct {
 	wait       time.Duration // after a rate limit that does not say how long
 	log        *slog.Logger
 	slackTime  time.Time // Slack's clock, as the last answer told it
+	usage      directory.Usage
 }
 
 // New takes the API's address, "https://slack.com/api/", and a bot token. A
@@ -46,125 +42,119 @@ func New(apiURL, token string, log *slog.Logger) *Client {
 	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: time.Minute}, wait: time.Minute, log: log}
 }
 
-// Workspace returns the workspace that the token opens (auth.test).
+// Usage returns what the calls so far took.
+func (c *Client) Usage() directory.Usage { return c.usage }
+
+// Workspace returns the workspace that the token opens (auth.test, team.info).
 func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
-	var answer struct {
+	var who struct {
 		TeamID string `json:"team_id"`
 		Team   string `json:"team"`
 		URL    string `json:"url"`
 	}
-	if err := c.call(ctx, "auth.test", nil, &answer); err != nil {
+	if err := c.call(ctx, "auth.test", nil, &who); err != nil {
 		return directory.Workspace{}, err
 	}
-	return directory.Workspace{ID: answer.TeamID, Name: answer.Team, URL: answer.URL}, nil
+	w := directory.Workspace{ID: who.TeamID, Name: who.Team, URL: who.URL}
+	var info struct {
+		Team struct {
+			Icon struct {
+				Default bool   `json:"image_default"`
+				Image   string `json:"image_132"`
+			} `json:"icon"`
+		} `json:"team"`
+	}
+	err := c.call(ctx, "team.info", url.Values{"team": {w.ID}}, &info)
+	if isError(err, "missing_scope") { // an icon is not worth the scope team:read to everybody
+		c.log.InfoContext(ctx, "no icon of the workspace", "team_id", w.ID, "error", err)
+		return w, nil
+	}
+	if !info.Team.Icon.Default {
+		w.Icon = info.Team.Icon.Image
+	}
+	return w, err
 }
 
-// Page is one page of users.list.
-type Page struct {
-	Users []json.RawMessage
-	// Version is a moment on Slack's clock no later than when Slack produced the page.
-	Version directory.Version
-}
-
-// Users lists everybody by cursor. Pages may be short or empty: only the end of
-// the sequence is the end. After an error the sequence ends.
-func (c *Client) Users(ctx context.Context, teamID string) iter.Seq2[Page, error] {
-	return func(yield func(Page, error) bool) {
-		if c.slackTime.IsZero() { // no call yet has told Slack's time
-			if _, err := c.Workspace(ctx); err != nil {
-				yield(Page{}, err)
-				return
-			}
+// version is a moment on Slack's clock that is certainly before the next answer.
+func (c *Client) version(ctx context.Context) (directory.Version, error) {
+	if c.slackTime.IsZero() { // no call yet has told Slack's time
+		if err := c.call(ctx, "auth.test", nil, &struct{}{}); err != nil {
+			return 0, err
 		}
-		cursor := ""
+	}
+	return directory.Version(c.slackTime.UnixMicro()), nil
+}
+
+// Users lists everybody by cursor (users.list); from the first page on if cursor
+// is empty. Pages may be short or empty: only the end of the sequence is the
+// end. After an error the sequence ends; one that wraps
+// [directory.ErrCursorExpired] asks to begin anew.
+func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error] {
+	return func(yield func(directory.ListingPage, error) bool) {
+		limit := mostAPage
 		for {
-			// The time of the answer before is certainly earlier than this page.
-			page := Page{Version: directory.Version(c.slackTime.UnixMicro())}
-			var answer struct {
-				Members  []json.RawMessage `json:"members"`
-				Metadata struct {
-					NextCursor string `json:"next_cursor"`
-				} `json:"response_metadata"`
-			}
-			err := c.call(ctx, "users.list", url.Values{
-				"limit": {strconv.Itoa(pageSize)}, "cursor": {cursor}, "team_id": {teamID},
-			}, &answer)
-			if err != nil {
-				yield(Page{}, err)
+			page, err := c.page(ctx, teamID, cursor, &limit)
+			if !yield(page, err) || err != nil || page.Next == "" {
 				return
 			}
-			page.Users = answer.Members
-			if !yield(page, nil) || answer.Metadata.NextCursor == "" {
-				return
-			}
-			cursor = answer.Metadata.NextCursor
+			cursor = page.Next
 		}
 	}
 }
 
-// call posts one method's arguments as a form, waits out rate limits and tries
-// again after a transient fault.
-func (c *Client) call(ctx context.Context, method string, args url.Values, answer any) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := c.callOnce(ctx, method, args, answer)
-		if limited, ok := errors.AsType[*slackgo.RateLimitedError](err); ok {
-			err = errors.Join(err, backoff.RetryAfter(int(limited.RetryAfter.Seconds())))
-		} else if _, permanent := errors.AsType[slackgo.SlackErrorResponse](err); permanent {
-			err = backoff.Permanent(err)
+// page asks for fewer people where Slack fails to give as many.
+func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (directory.ListingPage, error) {
+	for {
+		version, err := c.version(ctx)
+		if err != nil {
+			return directory.ListingPage{}, err
 		}
-		return struct{}{}, err
-	}, backoff.WithMaxElapsedTime(tryFor), backoff.WithNotify(func(err error, wait time.Duration) {
-		c.log.WarnContext(ctx, "slack call failed, trying again", "method", method, "wait", wait, "error", err)
-	}))
-	if err != nil {
-		return fmt.Errorf("slack %s: %w", method, err)
+		var answer struct {
+			Members  []json.RawMessage `json:"members"`
+			Metadata struct {
+				NextCursor string `json:"next_cursor"`
+			} `json:"response_metadata"`
+		}
+		args := url.Values{"limit": {strconv.Itoa(*limit)}, "cursor": {cursor}, "team_id": {teamID}}
+		err = c.call(ctx, "users.list", args, &answer)
+		switch {
+		case err == nil:
+			return directory.ListingPage{Users: answer.Members, Next: answer.Metadata.NextCursor, Version: version}, nil
+		case isError(err, "invalid_cursor"):
+			return directory.ListingPage{}, errors.Join(directory.ErrCursorExpired, err)
+		case isTooMuch(err) && *limit > fewestAPage:
+			*limit = max(*limit/2, fewestAPage)
+			c.log.WarnContext(ctx, "smaller pages", "limit", *limit, "error", err)
+		default:
+			return directory.ListingPage{}, err
+		}
 	}
-	return nil
 }
 
-func (c *Client) callOnce(ctx context.Context, method string, args url.Values, answer any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+method, strings.NewReader(args.Encode()))
+// User returns one user (users.info), also of another workspace (Slack Connect),
+// with a moment on Slack's clock no later than the answer, or [directory.ErrNotFound].
+func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error) {
+	version, err := c.version(ctx)
 	if err != nil {
-		return backoff.Permanent(err)
+		return nil, 0, err
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := c.http.Do(r)
-	if err != nil {
-		return err
+	var answer struct {
+		User json.RawMessage `json:"user"`
 	}
-	defer resp.Body.Close()
-	if now, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		c.slackTime = now
+	err = c.call(ctx, "users.info", url.Values{"user": {userID}}, &answer)
+	if isError(err, "user_not_found") || isError(err, "user_not_visible") {
+		err = errors.Join(directory.ErrNotFound, err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return err
-	}
-	var state struct {
-		OK    bool   `json:"ok"`
-		Error string `json:"error"`
-	}
-	switch {
-	case resp.StatusCode == http.StatusTooManyRequests:
-		return c.rateLimited(resp)
-	case resp.StatusCode >= 300:
-		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
-	case json.Unmarshal(body, &state) != nil:
-		return errors.New("answer is not JSON")
-	case state.Error == "ratelimited": // Slack says so in a 200 at times
-		return c.rateLimited(resp)
-	case !state.OK:
-		return slackgo.SlackErrorResponse{Err: state.Error}
-	}
-	return json.Unmarshal(body, answer)
+	return answer.User, version, err
 }
 
-// rateLimited reads how long Slack asks to wait.
-func (c *Client) rateLimited(resp *http.Response) error {
-	wait := c.wait
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		wait = time.Duration(seconds) * time.Second
-	}
-	return &slackgo.RateLimitedError{RetryAfter: wait}
+func isError(err error, slackError string) bool {
+	e, ok := errors.AsType[slackgo.SlackErrorResponse](err)
+	return ok && e.Err == slackError
+}
+
+// isTooMuch tells the answers to a page that Slack could not put together.
+func isTooMuch(err error) bool {
+	status, ok := errors.AsType[slackgo.StatusCodeError](err)
+	return ok && status.Code >= 500 || isError(err, "limit_required") || isError(err, "fatal_error") || isError(err, "internal_error")
 }

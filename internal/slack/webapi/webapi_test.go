@@ -56,7 +56,7 @@ func TestUsers(t *testing.T) {
 			w, c := start(t, fakeslack.Options{People: people, Faults: faults})
 			var got []string
 			before := time.Now().Add(-2 * time.Second)
-			for page, err := range c.Users(t.Context(), w.Options().TeamID) {
+			for page, err := range c.Users(t.Context(), w.Options().TeamID, "") {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -86,7 +86,7 @@ func TestPermanentErrors(t *testing.T) {
 	if wrong, ok := errors.AsType[slackgo.SlackErrorResponse](err); !ok || wrong.Err != "invalid_auth" {
 		t.Errorf("error %v", err)
 	}
-	for _, err := range c.Users(t.Context(), "T1") {
+	for _, err := range c.Users(t.Context(), "T1", "") {
 		if err == nil {
 			t.Error("a page without a valid token")
 		}
@@ -110,7 +110,7 @@ func TestRequest(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for _, err := range New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler)).Users(t.Context(), "T1") {
+	for _, err := range New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler)).Users(t.Context(), "T1", "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // The file has a bucket for each workspace, and in it the workspace itself
-// and two buckets: users by id, and ids in the order of lists.
+// and more buckets: users by id, ids in the order of lists, and those of sync.go.
 var (
 	workspaceKey = []byte("workspace")
 	usersKey     = []byte("users")
@@ -121,6 +121,7 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		return errors.Join(
 			unlist(byName, old.User),
 			list(byName, u),
+			index(b.Bucket(byFingerprintKey), old.User, u),
 			users.Put([]byte(u.ID), value))
 	})
 }
@@ -249,7 +250,7 @@ func createWorkspace(tx *bolt.Tx, teamID string) (*bolt.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range [][]byte{usersKey, byNameKey} {
+	for _, key := range [][]byte{usersKey, byNameKey, byFingerprintKey, syncsKey, pagesKey, leaseKey} {
 		if _, err := b.CreateBucketIfNotExists(key); err != nil {
 			return nil, err
 		}

@@ -116,6 +116,7 @@ type workspaceDocument struct {
 	ID   string `firestore:"id"`
 	Name string `firestore:"name"`
 	URL  string `firestore:"url"`
+	Icon string `firestore:"icon,omitempty"`
 }
 
 // PutWorkspace writes w.

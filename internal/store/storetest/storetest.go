@@ -21,6 +21,7 @@ type Store interface {
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	// Workspaces returns all workspaces by id, those that only have users with nothing but the id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
+	SyncStore
 }
 
 // Run runs the suite. open returns an empty store, which it closes by t.Cleanup.
@@ -39,6 +40,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"paging while others change", testPagingWhileOthersChange},
 		{"removed are not listed", testRemovedAreNotListed},
 		{"workspaces", testWorkspaces},
+		{"fingerprints", testFingerprints},
+		{"syncs", testSyncs},
+		{"sync pages", testSyncPages},
+		{"lease", testLease},
 		{"cancelled", testCancelled},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, open(t)) })

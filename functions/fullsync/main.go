@@ -1,0 +1,77 @@
+// Command fullsync is the job that repairs the directories of all workspaces, once.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/config"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/service"
+	"rollcall/internal/slack/webapi"
+	"rollcall/internal/store/firestore"
+)
+
+const usage = `Lists every workspace that SLACK_BOT_TOKENS opens, compares it with Firestore and
+publishes what differs. It goes on where an interrupted run stopped. The exit
+code is 0 only if every workspace was synced.
+
+usage: go run ./functions/fullsync [-dry-run] [-allow-mass-delete]
+
+`
+
+func main() { service.Main(run) }
+
+func run(ctx context.Context) error {
+	var o fullsync.Options
+	flags := flag.NewFlagSet("fullsync", flag.ContinueOnError)
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would change, and change nothing")
+	flags.BoolVar(&o.AllowMassDelete, "allow-mass-delete", false, "remove users even if they are more than a tenth of the directory")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		os.Exit(2) // the flag package has said why
+	}
+	c, err := config.Load[config.FullSync](os.Environ())
+	if err != nil {
+		return err
+	}
+	store, err := firestore.Open(ctx, c.Project, c.Database)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // the process ends
+	client, err := gcpubsub.NewClient(ctx, c.Project)
+	if err != nil {
+		return fmt.Errorf("open Pub/Sub: %w", err)
+	}
+	defer client.Close() //nolint:errcheck // the process ends
+	publisher := pubsub.NewPublisher(client, c.Topic)
+	defer publisher.Stop()
+
+	var out io.Writer // to a person; otherwise the log tells
+	terminal := service.IsTerminal(os.Stderr)
+	if terminal || o.DryRun {
+		out = os.Stderr
+	}
+	o.Log = service.NewLogger(os.Stderr, c.LogLevel, c.Project)
+	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, os.Stdout, fullsync.NewProgress(out, terminal, o.Log)
+	for i, token := range c.BotTokens { // one workspace's failure does not stop the others
+		o.Slack = webapi.New(c.APIURL, token.Reveal(), o.Log)
+		if s, failed := fullsync.Run(ctx, o); failed != nil {
+			err = errors.Join(err, fmt.Errorf("workspace %d of %d (%s): %w", i+1, len(c.BotTokens), s.TeamID, failed))
+		}
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package fullsync
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"rollcall/internal/directory"
+)
+
+// listed is what is remembered of a listed user: some 60 bytes, since all of
+// a workspace must fit in memory at once. The object itself is asked for again
+// if it is needed.
+type listed struct {
+	id          string
+	fingerprint int64
+	page        int32 // index in listing.versions
+}
+
+// listing is what Slack listed, in pages and then sorted.
+type listing struct {
+	users    []listed
+	versions []directory.Version // of each page
+	cursor   string              // of the page after the last one; empty at the end
+}
+
+// pageUsers is the checkpoint of one page's users.
+type pageUsers struct {
+	IDs          []string `json:"ids"`
+	Fingerprints []int64  `json:"fingerprints"`
+}
+
+// digest turns a page into its checkpoint. It returns how many users it had to
+// leave out because they have no usable id.
+func digest(teamID string, number int, page directory.ListingPage) (p directory.SyncPage, leftOut int, err error) {
+	var u pageUsers
+	for _, user := range page.Users {
+		id, fp, err := directory.FingerprintOf(teamID, user)
+		if err != nil {
+			leftOut++
+			continue
+		}
+		u.IDs, u.Fingerprints = append(u.IDs, id), append(u.Fingerprints, fp)
+	}
+	p = directory.SyncPage{Number: number, Cursor: page.Next, Version: page.Version}
+	p.Users, err = json.Marshal(u)
+	return p, leftOut, err
+}
+
+// add appends a page. The ids are copied out of it, so that nothing else of it stays in memory.
+func (l *listing) add(p directory.SyncPage) error {
+	var u pageUsers
+	if err := json.Unmarshal(p.Users, &u); err != nil || len(u.IDs) != len(u.Fingerprints) {
+		return fmt.Errorf("checkpoint of page %d is damaged: %w", p.Number, cmp.Or(err, directory.ErrInvalid))
+	}
+	for i, id := range u.IDs {
+		l.users = append(l.users, listed{id, u.Fingerprints[i], int32(len(l.versions))})
+	}
+	l.versions = append(l.versions, p.Version)
+	l.cursor = p.Cursor
+	return nil
+}
+
+// sort orders by fingerprint. Of a user who was listed twice, as happens when
+// people come and go meanwhile, the later page counts.
+func (l *listing) sort() {
+	slices.SortFunc(l.users, func(a, b listed) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.page, a.page)) })
+	l.users = slices.CompactFunc(l.users, func(a, b listed) bool { return a.id == b.id })
+	slices.SortFunc(l.users, func(a, b listed) int { return cmp.Compare(a.fingerprint, b.fingerprint) })
+}
+
+// within returns the users of a sorted listing whose fingerprints are in the range.
+func (l *listing) within(r directory.FingerprintRange) []listed {
+	at := func(fp int64) int {
+		i, _ := slices.BinarySearchFunc(l.users, fp, func(u listed, fp int64) int { return cmp.Compare(u.fingerprint, fp) })
+		return i
+	}
+	return l.users[at(r.From):at(r.To)]
+}
+
+// sum returns the count and the sum of fingerprints.
+func sum(users []listed) (count, total int64) {
+	for _, u := range users {
+		total += u.fingerprint
+	}
+	return int64(len(users)), total
+}

@@ -1,0 +1,119 @@
+package fullsync
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+// logEvery is how often progress is logged where there is no terminal.
+const logEvery = 10 * time.Second
+
+// clearLine goes back to the line's beginning and clears it (ECMA-48).
+const clearLine = "\r\x1b[K"
+
+// Progress tells a person or a log how a sync is doing. A nil Progress is silent.
+type Progress struct {
+	out  io.Writer // nil to log instead
+	live bool      // out is a terminal, where a line can change
+	log  *slog.Logger
+
+	mu        sync.Mutex
+	workspace string
+	started   time.Time
+	told      time.Time
+}
+
+// NewProgress writes the outcome to out and, if that is a terminal, a line that
+// keeps changing on the way. Without out it logs.
+func NewProgress(out io.Writer, terminal bool, log *slog.Logger) *Progress {
+	return &Progress{out: out, live: terminal, log: log}
+}
+
+func (p *Progress) start(w directory.Workspace) {
+	if p == nil {
+		return
+	}
+	p.workspace, p.started, p.told = w.Name, time.Now(), time.Now()
+	if p.out == nil {
+		p.log.Info("full sync started", "team_id", w.ID)
+	}
+}
+
+// walked tells of the walk. How many there are in all is known from the sync before.
+func (p *Progress) walked(s directory.Sync, previous *directory.Sync) {
+	if p == nil {
+		return
+	}
+	total, remaining := 0, time.Duration(0)
+	if previous != nil && s.Listed > 0 {
+		total = max(previous.Listed, s.Listed)
+		remaining = time.Duration(float64(time.Since(p.started)) * float64(total-s.Listed) / float64(s.Listed)).Round(time.Second)
+	}
+	p.tell(s, "listing", s.Listed, total, remaining)
+}
+
+// repairing tells of what comes after the walk.
+func (p *Progress) repairing(s directory.Sync, what string, done, total int) {
+	if p != nil {
+		p.tell(s, what, done, total, 0)
+	}
+}
+
+func (p *Progress) tell(s directory.Sync, what string, done, total int, remaining time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out == nil {
+		if time.Since(p.told) >= logEvery {
+			p.told = time.Now()
+			p.log.Info("full sync", "team_id", s.TeamID, "sync_id", s.ID, "phase", what, "done", done, "total", total,
+				"pages", s.Pages, "waits", s.Waits, "remaining", remaining)
+		}
+		return
+	}
+	if !p.live {
+		return
+	}
+	line := fmt.Sprintf("%s: %s %d", p.workspace, what, done)
+	if total > 0 {
+		line += fmt.Sprintf(" of %d", total)
+	}
+	line += fmt.Sprintf(", %d pages, %d waits", s.Pages, s.Waits)
+	if remaining > 0 {
+		line += fmt.Sprintf(", about %v left", remaining)
+	}
+	fmt.Fprint(p.out, clearLine, line)
+}
+
+// end tells the outcome.
+func (p *Progress) end(s directory.Sync, err error) {
+	if p == nil {
+		return
+	}
+	took := time.Since(p.started).Round(time.Millisecond)
+	if p.out == nil {
+		attrs := []any{"team_id", s.TeamID, "sync_id", s.ID, "listed", s.Listed, "inserted", s.Inserted, "updated", s.Updated,
+			"removed", s.Removed, "unchanged", s.Unchanged, "drift", s.Drift, "slack_calls", s.Calls, "waits", s.Waits,
+			"waited", s.Waited, "reads", s.Reads, "writes", s.Writes, "took", took}
+		if err == nil { // the caller tells of an error
+			p.log.Info("full sync done", attrs...)
+		} else {
+			p.log.Warn("full sync ended early", attrs...)
+		}
+		return
+	}
+	how := "synced"
+	if err != nil {
+		how = "not synced"
+	}
+	if p.live {
+		fmt.Fprint(p.out, clearLine)
+	}
+	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
+		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",
+		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, s.Calls, s.Waits, s.Waited, s.Reads, s.Writes)
+}

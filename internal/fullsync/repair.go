@@ -1,0 +1,256 @@
+package fullsync
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/internal/directory"
+)
+
+const (
+	// infosAPage is how many calls of users.info (Tier 4) Slack allows in the time
+	// of one of users.list (Tier 2), by its page "Rate limits".
+	infosAPage = 5
+	// externalsAtMost bounds the people of other workspaces whom one sync asks after, by users.info.
+	externalsAtMost = 200
+	// inFlight is how long an event may be on its way: what changed later than that
+	// before the listing is not drift. It also covers clocks that differ.
+	inFlight = 5 * time.Minute
+)
+
+// repair is what one user needs.
+type repair struct {
+	operation directory.Operation
+	stored    *directory.Stored // nil for an insert
+	user      json.RawMessage   // nil until Slack is asked
+	version   directory.Version // of user
+}
+
+// repair publishes what differs.
+func (r *run) repair(ctx context.Context, c *comparison) error {
+	r.sync.Listed = len(r.listing.users)
+	r.sync.Unchanged = r.sync.Listed
+	repairs, gone := r.plan(c.found)
+	externals, err := r.externals(ctx, &comparison{sums: c.sums, teamID: c.teamID, listing: c.listing}, repairs)
+	if err != nil {
+		return err
+	}
+	if err := r.publishRepairs(ctx, repairs); err != nil {
+		return err
+	}
+	return r.remove(ctx, append(gone, externals...), c.total)
+}
+
+// plan decides what to do about each difference. What was written later than it
+// was listed is left alone: it is newer.
+func (r *run) plan(d difference) (repairs map[string]repair, gone []directory.Stored) {
+	repairs = map[string]repair{}
+	stored := make(map[string]*directory.Stored, len(d.stored))
+	for i := range d.stored {
+		stored[d.stored[i].ID] = &d.stored[i]
+	}
+	changed := map[string]bool{}
+	for _, u := range d.listed {
+		s, known := stored[u.id]
+		changed[u.id] = true
+		switch {
+		case !known:
+			repairs[u.id] = repair{operation: directory.Insert}
+		case s.Version <= r.listing.versions[u.page]:
+			repairs[u.id] = repair{operation: directory.Update, stored: s}
+		}
+	}
+	for _, s := range d.stored {
+		if !changed[s.ID] && r.untouched(s) {
+			gone = append(gone, s)
+		}
+	}
+	return repairs, gone
+}
+
+// untouched says that nobody has written the user since the walk began.
+func (r *run) untouched(s directory.Stored) bool {
+	return s.Version < r.sync.Since && s.Written.Before(r.sync.Started)
+}
+
+// externals asks after people of other workspaces, whom no listing has: all of
+// them, or in a large workspace another part of them every hour.
+func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]repair) (gone []directory.Stored, err error) {
+	s, err := c.query(ctx, directory.Externals)
+	if err != nil {
+		return nil, err
+	}
+	parts := max(1, (s.count+externalsAtMost-1)/externalsAtMost)
+	width := directory.FingerprintLimit / parts
+	from := directory.Externals.From + width*(r.sync.Started.Unix()/3600%parts)
+	part := directory.FingerprintRange{From: from, To: min(from+width+parts, directory.Externals.To)}
+	if s.count > 0 || len(r.listing.within(part)) > 0 {
+		// A listing that has such people after all counts for them as for others.
+		c.found = difference{}
+		if _, err := c.fetch(ctx, span{FingerprintRange: part, count: s.count}); err != nil {
+			return nil, err
+		}
+	}
+	r.sync.Reads += c.reads
+	changed, unlisted := r.plan(c.found)
+	maps.Copy(repairs, changed)
+	for i, s := range unlisted {
+		user, version, err := r.Slack.User(ctx, s.ID)
+		if errors.Is(err, directory.ErrNotFound) {
+			gone = append(gone, s)
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if _, fp, err := directory.FingerprintOf(r.sync.TeamID, user); err != nil {
+			return nil, fmt.Errorf("users.info of %s: %w", s.ID, err)
+		} else if fp != s.Fingerprint {
+			repairs[s.ID] = repair{directory.Update, &unlisted[i], user, version}
+		}
+		r.Progress.repairing(r.sync, "people of other workspaces", i+1, len(unlisted))
+	}
+	return gone, nil
+}
+
+// publishRepairs gets the objects that the walk did not keep, in the way that
+// Slack's rate limits make the faster one, and publishes them.
+func (r *run) publishRepairs(ctx context.Context, repairs map[string]repair) error {
+	publishing, ctx := errgroup.WithContext(ctx)
+	publishing.SetLimit(publishAtOnce)
+	done, missing := 0, 0
+	publish := func(id string, p repair, user json.RawMessage, version directory.Version) error {
+		done++
+		r.Progress.repairing(r.sync, "repairs", done, len(repairs))
+		return r.publish(ctx, publishing, id, p, user, version)
+	}
+	for id, p := range repairs {
+		if p.user == nil {
+			missing++
+		} else if err := publish(id, p, p.user, p.version); err != nil {
+			return errors.Join(err, publishing.Wait())
+		}
+	}
+	var err error
+	if missing <= infosAPage*len(r.listing.versions) {
+		err = r.askEach(ctx, repairs, publish)
+	} else {
+		err = r.walkAgain(ctx, repairs, publish)
+	}
+	return errors.Join(err, publishing.Wait())
+}
+
+type publishFunc func(id string, p repair, user json.RawMessage, version directory.Version) error
+
+func (r *run) askEach(ctx context.Context, repairs map[string]repair, publish publishFunc) error {
+	for id, p := range repairs {
+		if p.user != nil {
+			continue
+		}
+		user, version, err := r.Slack.User(ctx, id)
+		if errors.Is(err, directory.ErrNotFound) {
+			continue // gone since it was listed
+		} else if err != nil {
+			return err
+		}
+		if err := publish(id, p, user, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) walkAgain(ctx context.Context, repairs map[string]repair, publish publishFunc) error {
+	for page, err := range r.Slack.Users(ctx, r.sync.TeamID, "") {
+		if err != nil {
+			return err
+		}
+		for _, user := range page.Users {
+			id, _, err := directory.FingerprintOf(r.sync.TeamID, user)
+			if p, wanted := repairs[id]; err == nil && wanted && p.user == nil {
+				if err := publish(id, p, user, page.Version); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// publish sends one repair, unless the user's document is the same as or newer
+// than what Slack says by now.
+func (r *run) publish(ctx context.Context, publishing *errgroup.Group, id string, p repair, user json.RawMessage, version directory.Version) error {
+	gotID, fp, err := directory.FingerprintOf(r.sync.TeamID, user)
+	if err != nil || gotID != id {
+		return fmt.Errorf("users.info of %s: not that user: %w", id, cmp.Or(err, directory.ErrInvalid))
+	}
+	if p.stored != nil && (p.stored.Fingerprint == fp || p.stored.Version > version) {
+		return nil
+	}
+	if r.drifted(p, user, version) {
+		r.sync.Drift++
+	}
+	if p.user == nil { // otherwise not from the listing
+		r.sync.Unchanged--
+	}
+	if p.operation == directory.Insert {
+		r.sync.Inserted++
+	} else {
+		r.sync.Updated++
+	}
+	return r.send(ctx, publishing, id, r.change(p.operation, user, version))
+}
+
+// send publishes, or in a dry run tells.
+func (r *run) send(ctx context.Context, publishing *errgroup.Group, id string, c directory.Change) error {
+	if r.DryRun {
+		_, err := fmt.Fprintf(r.Plan, "%s\t%s\n", c.Operation, id)
+		return err
+	}
+	r.count()
+	publishing.Go(func() error { return r.Publisher.Publish(ctx, c) })
+	return ctx.Err()
+}
+
+// drifted says whether an event should have made this repair. It should not have
+// when this is the first sync, when Slack's own time of the last change has
+// not moved (edits of custom fields and clock changes send no event), or when
+// the event may still be on its way.
+func (r *run) drifted(p repair, user json.RawMessage, version directory.Version) bool {
+	var o struct {
+		Updated int64 `json:"updated"`
+	}
+	if err := json.Unmarshal(user, &o); err != nil || r.previous == nil {
+		return false
+	}
+	if time.Unix(o.Updated, 0).After(version.Time().Add(-inFlight)) {
+		return false
+	}
+	return p.stored == nil || p.stored.Updated != o.Updated
+}
+
+// remove deletes those who are gone from Slack.
+func (r *run) remove(ctx context.Context, gone []directory.Stored, total int64) error {
+	if int64(len(gone))*10 > total && !r.AllowMassDelete {
+		return fmt.Errorf("%w (%d of %d)", ErrMassDelete, len(gone), total)
+	}
+	publishing, ctx := errgroup.WithContext(ctx)
+	publishing.SetLimit(publishAtOnce)
+	for _, s := range gone {
+		user, err := json.Marshal(map[string]string{"id": s.ID})
+		if err != nil {
+			return err
+		}
+		if err := r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since)); err != nil {
+			break
+		}
+		r.sync.Removed++
+	}
+	return publishing.Wait()
+}

@@ -1,0 +1,45 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"rollcall/internal/fullsync"
+	"rollcall/internal/slack/webapi"
+)
+
+// syncs are the full syncs of all workspaces.
+type syncs struct {
+	clients []*webapi.Client
+	every   time.Duration
+	options fullsync.Options
+}
+
+// run syncs every workspace; one's failure does not stop the others.
+func (s *syncs) run(ctx context.Context) (err error) {
+	for _, client := range s.clients {
+		o := s.options
+		o.Slack = client
+		_, failed := fullsync.Run(ctx, o)
+		err = errors.Join(err, failed)
+	}
+	return err
+}
+
+// repeat syncs until ctx is done. What fails is told, and tried again the next time.
+func (s *syncs) repeat(ctx context.Context) error {
+	tick := time.NewTicker(cmp.Or(s.every, SyncEvery))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.run(ctx); err != nil && ctx.Err() == nil {
+			s.options.Log.ErrorContext(ctx, "full sync failed", "error", err)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package webapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	slackgo "github.com/slack-go/slack"
+)
+
+const (
+	// maxAnswer bounds one answer: a thousand users are about 4 MiB.
+	maxAnswer = 64 << 20
+	// attempts at one call that meets transient faults. Rate limits do not count.
+	attempts = 6
+	// attemptsAtPage are fewer: the next page asked for will be smaller.
+	attemptsAtPage = 2
+)
+
+// advice says what to do about the errors that only a person can end
+// (Slack's pages of the methods, "Errors").
+var advice = map[string]string{
+	"invalid_auth":           "check SLACK_BOT_TOKENS",
+	"not_authed":             "check SLACK_BOT_TOKENS",
+	"not_allowed_token_type": "SLACK_BOT_TOKENS wants bot tokens (xoxb-…)",
+	"account_inactive":       "the app was removed from the workspace: install it again and use its new bot token",
+	"token_revoked":          "install the app again and use its new bot token",
+	"token_expired":          "install the app again and use its new bot token",
+	"missing_scope":          "give the app the scopes users:read, users:read.email and team:read, and install it again",
+	"access_denied":          "ask the workspace's admins to approve the app",
+	"org_login_required":     "the workspace is being migrated: wait until that is done",
+}
+
+// transient are Slack's own words for faults that pass.
+var transient = map[string]bool{
+	"internal_error": true, "fatal_error": true, "service_unavailable": true, "request_timeout": true, "team_added_to_org": true,
+}
+
+// call posts one method's arguments as a form, waits out rate limits and tries
+// again after a transient fault.
+func (c *Client) call(ctx context.Context, method string, args url.Values, answer any) error {
+	tries := uint(attempts)
+	if method == "users.list" && args.Get("limit") != strconv.Itoa(fewestAPage) {
+		tries = attemptsAtPage
+	}
+	for {
+		_, err := backoff.Retry(ctx, func() (struct{}, error) {
+			err := c.callOnce(ctx, method, args, answer)
+			_, limited := errors.AsType[*slackgo.RateLimitedError](err)
+			refused, ok := errors.AsType[slackgo.SlackErrorResponse](err)
+			if limited || ok && !transient[refused.Err] {
+				err = backoff.Permanent(err)
+			}
+			return struct{}{}, err
+		}, backoff.WithMaxTries(tries), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+			c.log.WarnContext(ctx, "slack call failed, trying again", "method", method, "wait", wait, "error", err)
+		}))
+		limited, ok := errors.AsType[*slackgo.RateLimitedError](err)
+		if !ok {
+			return describe(method, err)
+		}
+		c.usage.Waits++
+		c.usage.Waited += limited.RetryAfter
+		c.log.InfoContext(ctx, "waiting as Slack's rate limit asks", "method", method, "wait", limited.RetryAfter)
+		select {
+		case <-ctx.Done():
+			return describe(method, ctx.Err())
+		case <-time.After(limited.RetryAfter):
+		}
+	}
+}
+
+func describe(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if refused, ok := errors.AsType[slackgo.SlackErrorResponse](err); ok && advice[refused.Err] != "" {
+		return fmt.Errorf("slack %s: %w: %s", method, err, advice[refused.Err])
+	}
+	return fmt.Errorf("slack %s: %w", method, err)
+}
+
+func (c *Client) callOnce(ctx context.Context, method string, args url.Values, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+method, strings.NewReader(args.Encode()))
+	if err != nil {
+		return backoff.Permanent(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	c.usage.Calls++
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if now, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.slackTime = now
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	var state struct {
+		OK    bool   `json:"ok"`
+		Error string `json:"error"`
+	}
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return c.rateLimited(resp)
+	case resp.StatusCode >= 300:
+		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
+	case json.Unmarshal(body, &state) != nil:
+		return errors.New("answer is not JSON")
+	case state.Error == "ratelimited": // Slack says so in a 200 at times
+		return c.rateLimited(resp)
+	case !state.OK:
+		return slackgo.SlackErrorResponse{Err: state.Error}
+	}
+	return json.Unmarshal(body, answer)
+}
+
+// rateLimited reads how long Slack asks to wait.
+func (c *Client) rateLimited(resp *http.Response) error {
+	wait := c.wait
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		wait = time.Duration(seconds) * time.Second
+	}
+	return &slackgo.RateLimitedError{RetryAfter: wait}
+}

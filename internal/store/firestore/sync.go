@@ -1,0 +1,197 @@
+package firestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"rollcall/internal/directory"
+)
+
+func (s *Store) inRange(teamID string, r directory.FingerprintRange) firestore.Query {
+	return s.users(teamID).Where("fingerprint", ">=", r.From).Where("fingerprint", "<", r.To)
+}
+
+// SumFingerprints returns how many fingerprints the range holds and their exact
+// sum. It bills one read per 1,000 of them, at least one (Firestore's page
+// "Summarize data with aggregation queries").
+func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
+	q := s.inRange(teamID, r)
+	result, err := q.NewAggregationQuery().WithCount("count").WithSum("fingerprint", "sum").Get(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("firestore: %w", err)
+	}
+	values := [2]int64{}
+	for i, alias := range []string{"count", "sum"} {
+		v, ok := result[alias].(*firestorepb.Value)
+		if !ok {
+			return 0, 0, fmt.Errorf("firestore: no %s in the answer", alias)
+		}
+		// A sum beyond 64 bits comes as a float, which is no longer exact.
+		if _, ok := v.GetValueType().(*firestorepb.Value_IntegerValue); !ok {
+			return 0, 0, fmt.Errorf("firestore: the %s of fingerprints is not an integer", alias)
+		}
+		values[i] = v.GetIntegerValue()
+	}
+	return values[0], values[1], nil
+}
+
+// Fingerprints returns all who are in the range. It bills a read for each, at least one.
+func (s *Store) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error) {
+	snapshots, err := s.inRange(teamID, r).Select("fingerprint", "version", "updated").Documents(ctx).GetAll()
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	all := make([]directory.Stored, len(snapshots))
+	for i, snapshot := range snapshots {
+		var d document
+		if err := snapshot.DataTo(&d); err != nil {
+			return nil, fmt.Errorf("user %s: %w", snapshot.Ref.ID, err)
+		}
+		all[i] = directory.Stored{
+			ID: snapshot.Ref.ID, Fingerprint: d.Fingerprint, Version: directory.Version(d.Version),
+			Updated: d.Updated, Written: snapshot.UpdateTime,
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) syncs(teamID string) *firestore.CollectionRef {
+	return s.workspace(teamID).Collection("syncs")
+}
+
+// PutSync writes sync.
+func (s *Store) PutSync(ctx context.Context, sync directory.Sync) error {
+	if _, err := s.syncs(sync.TeamID).Doc(sync.ID).Set(ctx, sync); err != nil {
+		return fmt.Errorf("firestore: %w", err)
+	}
+	return nil
+}
+
+// Syncs returns the newest full syncs of a workspace, the newest first.
+func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error) {
+	snapshots, err := s.syncs(teamID).OrderBy("id", firestore.Desc).Limit(limit).Documents(ctx).GetAll()
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	all := make([]directory.Sync, len(snapshots))
+	for i, snapshot := range snapshots {
+		if err := snapshot.DataTo(&all[i]); err != nil {
+			return nil, fmt.Errorf("sync %s: %w", snapshot.Ref.ID, err)
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) pages(teamID, syncID string) *firestore.CollectionRef {
+	return s.syncs(teamID).Doc(syncID).Collection("pages")
+}
+
+// PutSyncPage writes a checkpoint.
+func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error {
+	if _, err := s.pages(teamID, syncID).Doc(fmt.Sprintf("%06d", p.Number)).Set(ctx, p); err != nil {
+		return fmt.Errorf("firestore: %w", err)
+	}
+	return nil
+}
+
+// SyncPages returns the checkpoints of a full sync in the order of their numbers.
+func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]directory.SyncPage, error) {
+	snapshots, err := s.pages(teamID, syncID).OrderBy("number", firestore.Asc).Documents(ctx).GetAll()
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	all := make([]directory.SyncPage, len(snapshots))
+	for i, snapshot := range snapshots {
+		if err := snapshot.DataTo(&all[i]); err != nil {
+			return nil, fmt.Errorf("page %s of sync %s: %w", snapshot.Ref.ID, syncID, err)
+		}
+	}
+	return all, nil
+}
+
+// DeleteSyncPages deletes the checkpoints of a full sync.
+func (s *Store) DeleteSyncPages(ctx context.Context, teamID, syncID string) error {
+	refs, err := s.pages(teamID, syncID).DocumentRefs(ctx).GetAll()
+	if err != nil {
+		return fmt.Errorf("firestore: %w", err)
+	}
+	writer := s.client.BulkWriter(ctx)
+	var jobs []*firestore.BulkWriterJob
+	for _, ref := range refs {
+		job, err := writer.Delete(ref)
+		if err != nil {
+			return fmt.Errorf("firestore: %w", err)
+		}
+		jobs = append(jobs, job)
+	}
+	writer.End()
+	for _, job := range jobs {
+		if _, err := job.Results(); err != nil {
+			return fmt.Errorf("firestore: %w", err)
+		}
+	}
+	return nil
+}
+
+type lease struct {
+	Holder  string    `firestore:"holder"`
+	Expires time.Time `firestore:"expires"`
+}
+
+func (s *Store) lease(teamID string) *firestore.DocumentRef {
+	return s.workspace(teamID).Collection("leases").Doc("fullsync")
+}
+
+// Lease gives the workspace's full sync to holder until a time, or fails with
+// [directory.ErrLeased] while somebody else has it. A holder extends its own.
+func (s *Store) Lease(ctx context.Context, teamID, holder string, until time.Time) error {
+	err := s.withLease(ctx, teamID, func(tx *firestore.Transaction, ref *firestore.DocumentRef, l lease) error {
+		if l.Holder != "" && l.Holder != holder && l.Expires.After(time.Now()) {
+			return directory.ErrLeased
+		}
+		return tx.Set(ref, lease{holder, until})
+	})
+	if err != nil && !errors.Is(err, directory.ErrLeased) {
+		return fmt.Errorf("firestore: %w", err)
+	}
+	return err
+}
+
+// Release ends holder's lease, if it still has it.
+func (s *Store) Release(ctx context.Context, teamID, holder string) error {
+	err := s.withLease(ctx, teamID, func(tx *firestore.Transaction, ref *firestore.DocumentRef, l lease) error {
+		if l.Holder != holder {
+			return nil
+		}
+		return tx.Delete(ref)
+	})
+	if err != nil {
+		return fmt.Errorf("firestore: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) withLease(ctx context.Context, teamID string, do func(*firestore.Transaction, *firestore.DocumentRef, lease) error) error {
+	return s.client.RunTransaction(ctx, func(_ context.Context, tx *firestore.Transaction) error {
+		ref := s.lease(teamID)
+		var l lease
+		snapshot, err := tx.Get(ref)
+		switch {
+		case status.Code(err) == codes.NotFound:
+		case err != nil:
+			return err
+		default:
+			if err := snapshot.DataTo(&l); err != nil {
+				return err
+			}
+		}
+		return do(tx, ref, l)
+	})
+}
