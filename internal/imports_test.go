@@ -23,7 +23,7 @@ var features = []string{"webhook", "worker", "fullsync", "ui"}
 var adapters = []string{"store/", "pubsub", "pubsub/embedded", "slack/webapi", "slack/socketmode", "fakeslack", "emulator", "config", "local"}
 
 // assemblies may import everything.
-var assemblies = []string{"local", "e2e"}
+var assemblies = []string{"local", "e2e", "e2e/system"}
 
 func TestImportRules(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "rollcall/...").Output()

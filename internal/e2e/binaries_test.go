@@ -17,6 +17,7 @@ import (
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 
+	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/store/firestore"
@@ -27,19 +28,6 @@ type process struct {
 	address string
 	command *exec.Cmd
 	output  *bytes.Buffer
-}
-
-func build(t *testing.T, names ...string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	for _, name := range names {
-		args = append(args, "rollcall/functions/"+name)
-	}
-	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return dir
 }
 
 func run(t *testing.T, path string, environ ...string) *process {
@@ -59,7 +47,7 @@ func run(t *testing.T, path string, environ ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.command.Process.Kill() }) //nolint:errcheck // it may have ended already
-	eventually(t, 10*time.Second, filepath.Base(path)+" is healthy", func() bool {
+	system.Eventually(t, 10*time.Second, filepath.Base(path)+" is healthy", func() bool {
 		answer, err := http.Get(p.address + "/health")
 		if err != nil {
 			return false
@@ -87,33 +75,33 @@ func TestTheProgramsThemselves(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
 	t.Setenv("K_SERVICE", "")
-	dir := build(t, "webhook", "worker", "ui")
-	s := &system{project: fmt.Sprintf("e2e-programs-%d", os.Getpid()), topology: pubsub.Production()}
-	project := "GOOGLE_CLOUD_PROJECT=" + s.project
-	hook := run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+secret)
+	dir := system.Build(t, "webhook", "worker", "ui")
+	s := &system.System{Project: fmt.Sprintf("e2e-programs-%d", os.Getpid()), Topology: pubsub.Production()}
+	project := "GOOGLE_CLOUD_PROJECT=" + s.Project
+	hook := run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+system.Secret)
 	work := run(t, filepath.Join(dir, "worker"), project)
 	page := run(t, filepath.Join(dir, "ui"), project, "AUTH=none")
-	s.webhook, s.ui, s.topology.PushEndpoint = hook.address, page.address, work.address+"/"
+	s.Webhook, s.UI, s.Topology.PushEndpoint = hook.address, page.address, work.address+"/"
 
 	ctx := context.WithoutCancel(t.Context())
 	var err error
-	if s.pubsub, err = gcpubsub.NewClient(ctx, s.project); err != nil {
+	if s.PubSub, err = gcpubsub.NewClient(ctx, s.Project); err != nil {
 		t.Fatal(err)
 	}
-	defer s.pubsub.Close()
-	if s.store, err = firestore.Open(ctx, s.project, "(default)"); err != nil {
+	defer s.PubSub.Close()
+	if s.Store, err = firestore.Open(ctx, s.Project, "(default)"); err != nil {
 		t.Fatal(err)
 	}
-	defer s.store.Close()
-	if status, err := s.post(ctx, callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
+	defer s.Store.Close()
+	if status, err := s.Post(ctx, callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
 		t.Errorf("without a topic: status %d, error %v", status, err)
 	}
-	if err := s.topology.Ensure(ctx, s.pubsub); err != nil {
+	if err := s.Topology.Ensure(ctx, s.PubSub); err != nil {
 		t.Fatal(err)
 	}
-	s.mustPost(t, callback("team_join", `{"id":"U1","name":"sesame","profile":{"real_name":"Open Sesame"}}`, 1648596712000001, "Ev2"))
-	eventually(t, 20*time.Second, "the person is on the page", func() bool {
-		_, html := s.page(t, "/users/"+team+"/U1")
+	s.MustPost(t, callback("team_join", `{"id":"U1","name":"sesame","profile":{"real_name":"Open Sesame"}}`, 1648596712000001, "Ev2"))
+	system.Eventually(t, 20*time.Second, "the person is on the page", func() bool {
+		_, html := pageOf(t, s, "/users/"+system.Team+"/U1")
 		return strings.Contains(html, "Open Sesame")
 	})
 
@@ -124,7 +112,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 	for i := range 200 {
 		burst.Go(func() {
 			id := fmt.Sprintf("UB%03d", i)
-			status, err := s.post(ctx, callback("team_join", `{"id":"`+id+`"}`, 1648596712000001, "Ev"+id))
+			status, err := s.Post(ctx, callback("team_join", `{"id":"`+id+`"}`, 1648596712000001, "Ev"+id))
 			mu.Lock()
 			defer mu.Unlock()
 			accepted[id] = err == nil && status == http.StatusOK
@@ -134,9 +122,9 @@ func TestTheProgramsThemselves(t *testing.T) {
 		}
 	}
 	burst.Wait()
-	eventually(t, 30*time.Second, "all that was accepted is stored", func() bool {
+	system.Eventually(t, 30*time.Second, "all that was accepted is stored", func() bool {
 		for id, ok := range accepted {
-			if _, stored := s.user(t, id); ok && !stored {
+			if _, stored := stored(t, s, id); ok && !stored {
 				return false
 			}
 		}
@@ -145,15 +133,15 @@ func TestTheProgramsThemselves(t *testing.T) {
 	work.stop(t)
 	page.stop(t)
 	for _, p := range []*process{hook, work, page} {
-		if strings.Contains(p.output.String(), "esame") || strings.Contains(p.output.String(), secret) {
-			t.Errorf("%s logs a profile or a secret:\n%s", p.command.Path, p.output)
+		if strings.Contains(p.output.String(), "esame") || strings.Contains(p.output.String(), system.Secret) {
+			t.Errorf("%s logs a profile or a system.Secret:\n%s", p.command.Path, p.output)
 		}
 	}
 }
 
 // TestMisconfigured: a program that lacks settings names all of them and ends with 1.
 func TestMisconfigured(t *testing.T) {
-	dir := build(t, "webhook")
+	dir := system.Build(t, "webhook")
 	command := exec.CommandContext(t.Context(), filepath.Join(dir, "webhook"))
 	command.Env = []string{"PORT=x"}
 	out, err := command.CombinedOutput()

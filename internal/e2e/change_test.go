@@ -1,9 +1,11 @@
+// Package e2e tests Rollcall as a whole: signed requests in, pages out, on the real emulators.
 package e2e
 
 import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,25 +13,29 @@ import (
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/emulator"
 )
+
+func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
 // callback is an Events API request about one user.
 func callback(eventType, user string, version directory.Version, eventID string) string {
 	return fmt.Sprintf(`{"token":"x","team_id":"%s","api_app_id":"A1","type":"event_callback","event_id":"%s","event_time":%d,`+
 		`"event":{"type":"%s","user":%s,"cache_ts":1,"event_ts":"%d.%06d"}}`,
-		team, eventID, version/1e6, eventType, user, version/1e6, version%1e6)
+		system.Team, eventID, version/1e6, eventType, user, version/1e6, version%1e6)
 }
 
-func (s *system) user(t *testing.T, id string) (directory.User, bool) {
+func stored(t *testing.T, s *system.System, id string) (directory.User, bool) {
 	t.Helper()
-	u, _, err := s.store.User(t.Context(), team, id)
+	u, _, err := s.Store.User(t.Context(), system.Team, id)
 	return u, err == nil
 }
 
-// page returns the status and the HTML of a page.
-func (s *system) page(t *testing.T, path string) (int, string) {
+// pageOf returns the status and the HTML of a page.
+func pageOf(t *testing.T, s *system.System, path string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ui+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.UI+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,30 +53,30 @@ func (s *system) page(t *testing.T, path string) (int, string) {
 
 // TestTheWayOfAChange: signed requests, through Pub/Sub and Firestore, to the page.
 func TestTheWayOfAChange(t *testing.T) {
-	s := newSystem(t, impatient)
+	s := system.New(t, system.Impatient)
 	const base directory.Version = 1648596712000000
 	user := func(name, status string) string {
 		return fmt.Sprintf(`{"id":"U1","team_id":"%s","name":"%s","real_name":"Ada <Lovelace>","tz":"Europe/London","deleted":false,`+
-			`"profile":{"real_name":"Ada <Lovelace>","status_text":"%s","status_emoji":":train:","image_72":"https://avatars.slack-edge.com/a.png"}}`, team, name, status)
+			`"profile":{"real_name":"Ada <Lovelace>","status_text":"%s","status_emoji":":train:","image_72":"https://avatars.slack-edge.com/a.png"}}`, system.Team, name, status)
 	}
 	at := func(v directory.Version, name, status string) func() bool {
 		return func() bool {
-			u, ok := s.user(t, "U1")
+			u, ok := stored(t, s, "U1")
 			return ok && u.Version == v && u.Name == name && u.StatusText == status
 		}
 	}
 
 	insert := callback("team_join", user("ada", ""), base, "Ev1")
-	s.mustPost(t, insert)
-	eventually(t, 20*time.Second, "the insert is stored", at(base, "ada", ""))
-	s.mustPost(t, insert) // a repeat
-	s.mustPost(t, callback("user_change", user("ada.l", "On a train"), base+5, "Ev2"))
-	eventually(t, 20*time.Second, "the update is stored", at(base+5, "ada.l", "On a train"))
-	s.mustPost(t, callback("user_change", user("late", ""), base+3, "Ev3")) // out of order
-	s.mustPost(t, callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
-	eventually(t, 20*time.Second, "the status is stored and all else stays", at(base+9, "ada.l", "Arrived"))
+	s.MustPost(t, insert)
+	system.Eventually(t, 20*time.Second, "the insert is stored", at(base, "ada", ""))
+	s.MustPost(t, insert) // a repeat
+	s.MustPost(t, callback("user_change", user("ada.l", "On a train"), base+5, "Ev2"))
+	system.Eventually(t, 20*time.Second, "the update is stored", at(base+5, "ada.l", "On a train"))
+	s.MustPost(t, callback("user_change", user("late", ""), base+3, "Ev3")) // out of order
+	s.MustPost(t, callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
+	system.Eventually(t, 20*time.Second, "the status is stored and all else stays", at(base+9, "ada.l", "Arrived"))
 
-	status, html := s.page(t, "/?team="+team)
+	status, html := pageOf(t, s, "/?system.Team="+system.Team)
 	if status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
@@ -79,10 +85,10 @@ func TestTheWayOfAChange(t *testing.T) {
 			t.Errorf("the table lacks %q", want)
 		}
 	}
-	if status, html := s.page(t, "/users/"+team+"/U1"); status != http.StatusOK || !strings.Contains(html, "Arrived") {
+	if status, html := pageOf(t, s, "/users/"+system.Team+"/U1"); status != http.StatusOK || !strings.Contains(html, "Arrived") {
 		t.Errorf("the person's page: status %d", status)
 	}
-	if parked := s.parked(t, 1, time.Second); len(parked) != 0 {
+	if parked := s.Parked(t, 1, time.Second); len(parked) != 0 {
 		t.Errorf("%d dead letters", len(parked))
 	}
 }
@@ -91,7 +97,7 @@ func TestTheWayOfAChange(t *testing.T) {
 // dead-letter parking, with its data as it was.
 func TestDeadLetters(t *testing.T) {
 	unknown := directory.Change{
-		Operation: directory.Update, TeamID: team, User: []byte(`{"id":"U404","name":"nobody"}`),
+		Operation: directory.Update, TeamID: system.Team, User: []byte(`{"id":"U404","name":"nobody"}`),
 		Version: 1648596712000000, Source: directory.FromEvent, EventID: "EvUnknown",
 	}
 	data, err := unknown.Encode()
@@ -105,15 +111,15 @@ func TestDeadLetters(t *testing.T) {
 		"unknown operation": `{"operation":"upsert","team_id":"T1","user":{"id":"U1"},"version":1,"source":"event"}`,
 	}
 	// Each has a subscription of its own, see [embedded.Push], and all wait at the same time.
-	systems := map[string]*system{}
+	systems := map[string]*system.System{}
 	for name, data := range undeliverable {
-		s := newSystem(t, impatient)
+		s := system.New(t, system.Impatient)
 		systems[name] = s
 		if name == "unknown user" {
-			s.mustPost(t, callback("user_change", string(unknown.User), unknown.Version, unknown.EventID))
+			s.MustPost(t, callback("user_change", string(unknown.User), unknown.Version, unknown.EventID))
 			continue
 		}
-		publisher := s.pubsub.Publisher(s.topology.Topic)
+		publisher := s.PubSub.Publisher(s.Topology.Topic)
 		defer publisher.Stop()
 		if _, err := publisher.Publish(t.Context(), &gcpubsub.Message{Data: []byte(data)}).Get(t.Context()); err != nil {
 			t.Fatal(err)
@@ -122,22 +128,22 @@ func TestDeadLetters(t *testing.T) {
 	for name, data := range undeliverable {
 		t.Run(name, func(t *testing.T) {
 			s := systems[name]
-			parked := s.parked(t, 1, time.Minute)
+			parked := s.Parked(t, 1, time.Minute)
 			if len(parked) != 1 {
 				t.Fatalf("%d dead letters, want 1", len(parked))
 			}
 			m := parked[0]
 			a := m.GetAttributes()
-			if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "5" || !strings.HasSuffix(a["CloudPubSubDeadLetterSourceSubscription"], s.topology.Subscription) {
+			if a["CloudPubSubDeadLetterSourceDeliveryCount"] != "5" || !strings.HasSuffix(a["CloudPubSubDeadLetterSourceSubscription"], s.Topology.Subscription) {
 				t.Errorf("attributes %v", a)
 			}
 			if string(m.GetData()) != data {
 				t.Errorf("data %q, want %q", m.GetData(), data)
 			}
-			if name == "unknown user" && (a["operation"] != "update" || a["event_type"] != "user_change" || a["team_id"] != team) {
+			if name == "unknown user" && (a["operation"] != "update" || a["event_type"] != "user_change" || a["team_id"] != system.Team) {
 				t.Errorf("attributes %v", a)
 			}
-			if _, ok := s.user(t, "U404"); ok {
+			if _, ok := stored(t, s, "U404"); ok {
 				t.Error("the unknown user was created")
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
 )
@@ -120,9 +121,9 @@ func TestManyEvents(t *testing.T) {
 		t.Skip("-short: takes minutes")
 	}
 	hurry := func(t *pubsub.Topology) { t.MinimumBackoff /= 2 } // dead letters are parked after 75 s
-	t.Run("undisturbed", func(t *testing.T) { testManyEvents(t, newPumpedSystem(t, hurry), func() {}) })
+	t.Run("undisturbed", func(t *testing.T) { testManyEvents(t, system.NewPumped(t, hurry), func() {}) })
 	t.Run("with Firestore stopped for ten seconds", func(t *testing.T) {
-		s := newPumpedSystem(t, func(t *pubsub.Topology) {
+		s := system.NewPumped(t, func(t *pubsub.Topology) {
 			hurry(t)
 			t.AckDeadline = 10 * time.Second // the stop is longer than one attempt
 		})
@@ -135,7 +136,7 @@ func TestManyEvents(t *testing.T) {
 	})
 }
 
-func testManyEvents(t *testing.T, s *system, disturb func()) {
+func testManyEvents(t *testing.T, s *system.System, disturb func()) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -145,7 +146,7 @@ func testManyEvents(t *testing.T, s *system, disturb func()) {
 	t.Logf("%d requests accepted in %v", 3*len(all), time.Since(start).Round(time.Second))
 
 	want := newest(all)
-	eventually(t, whenever, "everybody is as the newest event says", func() bool {
+	system.Eventually(t, whenever, "everybody is as the newest event says", func() bool {
 		wrong := differing(t, s, want)
 		if wrong > 0 {
 			t.Logf("%v: %d people are not yet as they should be", time.Since(start).Round(time.Second), wrong)
@@ -155,8 +156,8 @@ func testManyEvents(t *testing.T, s *system, disturb func()) {
 	})
 	t.Logf("all is well after %v", time.Since(start).Round(time.Second))
 
-	parked := s.parked(t, 3*unknown, whenever)
-	parked = append(parked, s.parked(t, 1, 3*time.Second)...) // nothing more
+	parked := s.Parked(t, 3*unknown, whenever)
+	parked = append(parked, s.Parked(t, 1, 3*time.Second)...) // nothing more
 	seen := map[string]int{}
 	for _, m := range parked {
 		c, err := directory.DecodeChange(m.GetData())
@@ -175,7 +176,7 @@ func testManyEvents(t *testing.T, s *system, disturb func()) {
 }
 
 // sendShuffled sends each event three times, in any order. What is not accepted is sent again, as Slack does.
-func sendShuffled(t *testing.T, s *system, rng *rand.Rand, all []sent, disturb func()) {
+func sendShuffled(t *testing.T, s *system.System, rng *rand.Rand, all []sent, disturb func()) {
 	t.Helper()
 	var queue []string
 	for i, e := range all {
@@ -189,7 +190,7 @@ func sendShuffled(t *testing.T, s *system, rng *rand.Rand, all []sent, disturb f
 		wg.Go(func() {
 			for body := range slices.Values(queue[i*len(queue)/senders : (i+1)*len(queue)/senders]) {
 				for {
-					status, err := s.post(t.Context(), body)
+					status, err := s.Post(t.Context(), body)
 					if err == nil && status == http.StatusOK {
 						break
 					}
@@ -210,12 +211,12 @@ func sendShuffled(t *testing.T, s *system, rng *rand.Rand, all []sent, disturb f
 }
 
 // differing counts the people who are not stored as wanted, and those who should not be there.
-func differing(t *testing.T, s *system, want map[string]map[string]any) (wrong int) {
+func differing(t *testing.T, s *system.System, want map[string]map[string]any) (wrong int) {
 	t.Helper()
 	seen := 0
 	req := directory.PageRequest{Limit: 300}
 	for {
-		page, err := s.store.Users(t.Context(), team, req)
+		page, err := s.Store.Users(t.Context(), system.Team, req)
 		if err != nil {
 			t.Logf("not readable now: %v", err)
 			return len(want)

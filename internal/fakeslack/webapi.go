@@ -81,7 +81,7 @@ func (w *Workspace) answer(rw http.ResponseWriter, result map[string]any, err er
 	status := http.StatusOK
 	if refusal, ok := errors.AsType[httpError](err); ok {
 		status = refusal.status
-		if status == http.StatusTooManyRequests {
+		if status < http.StatusInternalServerError { // limited, be it in a 200
 			rw.Header().Set("Retry-After", strconv.Itoa(refusal.retryAfter))
 			err = slackError("ratelimited")
 		}
@@ -179,7 +179,7 @@ func (w *Workspace) misbehave(limit int, cursor string) error {
 	case turn(f.RateLimitEvery):
 		return httpError{http.StatusTooManyRequests, f.RetryAfter}
 	case turn(f.RatelimitedIn200Every):
-		return slackError("ratelimited")
+		return httpError{http.StatusOK, f.RetryAfter}
 	case cursor != "" && turn(f.ExpireCursorEvery):
 		return slackError("invalid_cursor")
 	}

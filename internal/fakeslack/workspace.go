@@ -41,7 +41,7 @@ type Options struct {
 // each nth call of users.list; 0 spoils none.
 type Faults struct {
 	RateLimitEvery        int  // HTTP 429
-	RetryAfter            int  // seconds, in the 429's Retry-After
+	RetryAfter            int  // seconds, in the Retry-After of both
 	RatelimitedIn200Every int  // HTTP 200 with the error "ratelimited"
 	ErrorEvery            int  // HTTP 500
 	ShortPages            bool // pages of random length, some of them empty before the end

@@ -1,0 +1,246 @@
+// Package fullsync tests full syncs as a whole, on the real emulators.
+package fullsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/emulator"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/slack/webapi"
+)
+
+func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+
+// invented is a workspace whose events go to a system's webhook.
+type invented struct {
+	*fakeslack.Workspace
+	url  string
+	sent sync.WaitGroup
+}
+
+func invent(t *testing.T, s *system.System, o fakeslack.Options) *invented {
+	t.Helper()
+	w := &invented{}
+	o.SigningSecret, o.Log = system.Secret, slog.New(slog.DiscardHandler)
+	o.OnEvent = func(e fakeslack.Event) { w.sent.Go(func() { w.send(t, s, e) }) }
+	w.Workspace = fakeslack.New(o)
+	server := httptest.NewServer(w.Handler())
+	t.Cleanup(server.Close)
+	w.url = server.URL + "/api/"
+	return w
+}
+
+func (w *invented) send(t *testing.T, s *system.System, e fakeslack.Event) {
+	if status, err := s.Post(t.Context(), string(e.Envelope)); err != nil || status != http.StatusOK {
+		t.Errorf("event: status %d, error %v", status, err)
+	}
+}
+
+func (w *invented) sync(t *testing.T, s *system.System) directory.Sync {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
+	defer publisher.Stop()
+	start := time.Now()
+	outcome, err := fullsync.Run(t.Context(), fullsync.Options{
+		Slack: webapi.New(w.url, w.Options().BotToken, log), Store: s.Store, Publisher: publisher, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("synced in %v: %+v", time.Since(start).Round(time.Second), outcome)
+	return outcome
+}
+
+// differing returns what is not in Firestore as it is in Slack, document by document.
+func (w *invented) differing(t *testing.T, s *system.System) string {
+	t.Helper()
+	want, got := map[string]string{}, map[string]string{}
+	for _, user := range w.Users() {
+		u := asStored(t, user)
+		want[u.ID] = string(u.Slack)
+	}
+	for req := (directory.PageRequest{Limit: 1000}); ; {
+		page, err := s.Store.Users(t.Context(), system.Team, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range page.Users {
+			got[u.ID] = string(u.Slack)
+			if u.Kind == directory.External { // whom no list has
+				want[u.ID] = string(asStored(t, w.User(u.ID)).Slack)
+			}
+		}
+		if page.Next == nil {
+			return cmp.Diff(want, got)
+		}
+		req.After = page.Next
+	}
+}
+
+// asStored is what comes of one of Slack's objects.
+func asStored(t *testing.T, user json.RawMessage) directory.User {
+	t.Helper()
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: system.Team, User: user, Version: 1, Source: directory.FromSync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (w *invented) converges(t *testing.T, s *system.System) {
+	t.Helper()
+	diff := ""
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
+		if diff = w.differing(t, s); diff == "" {
+			return
+		}
+	}
+	t.Fatalf("not as in Slack (-want +got):\n%.3000s", diff)
+}
+
+// writes returns when each document was written.
+func writes(t *testing.T, s *system.System) map[string]time.Time {
+	t.Helper()
+	at := map[string]time.Time{}
+	for _, r := range []directory.FingerprintRange{directory.Listed, directory.Externals} {
+		all, err := s.Store.Fingerprints(t.Context(), system.Team, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range all {
+			at[u.ID] = u.Written
+		}
+	}
+	return at
+}
+
+// TestFullSync: 20,000 people in a workspace at its worst, with one event in
+// twenty lost and people coming and going during the walk: one sync repairs all
+// of it, and the next one has nothing to do.
+func TestFullSync(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: takes minutes")
+	}
+	s := system.NewPumped(t, system.Impatient)
+	worst := fakeslack.Faults{RateLimitEvery: 17, RatelimitedIn200Every: 13, RetryAfter: 1, ErrorEvery: 11, ShortPages: true}
+	w := invent(t, s, fakeslack.Options{People: 20_000, Faults: worst})
+	if first := w.sync(t, s); first.Inserted != 20_000 {
+		t.Errorf("%d inserted at first", first.Inserted)
+	}
+	w.converges(t, s)
+
+	rng := rand.New(rand.NewPCG(1, 2))
+	lost, events := 0, 0
+	for range 600 {
+		for _, e := range w.Step(rng) {
+			if events++; events%20 == 0 {
+				lost++
+				continue
+			}
+			w.send(t, s, e)
+		}
+	}
+	people := w.Users()
+	for i := range 40 {
+		if err := w.Remove(asStored(t, people[1000+400*i]).ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d events of %d lost", lost, events)
+	time.Sleep(3 * time.Second) // what is on its way arrives; a page's version is a whole second
+
+	worst.Churn = 3
+	w.SetFaults(worst)
+	repaired := w.sync(t, s)
+	w.sent.Wait()
+	w.converges(t, s)
+	if repaired.Removed < 40 || repaired.Drift == 0 && repaired.Updated < lost/4 {
+		t.Errorf("%+v", repaired)
+	}
+
+	worst.Churn = 0
+	w.SetFaults(worst)
+	before := writes(t, s)
+	again := w.sync(t, s)
+	if again.Inserted+again.Updated+again.Removed > 0 || again.Unchanged != again.Listed {
+		t.Errorf("a second time: %+v", again)
+	}
+	time.Sleep(2 * time.Second)
+	if diff := cmp.Diff(before, writes(t, s)); diff != "" {
+		t.Errorf("written without need (-before +after):\n%.2000s", diff)
+	}
+}
+
+// TestKilledSync: the job itself, killed in the middle of the walk and started again.
+func TestKilledSync(t *testing.T) {
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	s := system.New(t, nil)
+	w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MostAPage: 250, RateLimitEvery: 8, RetryAfter: 2}})
+	program := filepath.Join(system.Build(t, "fullsync"), "fullsync")
+	start := func() (*exec.Cmd, *bytes.Buffer) {
+		command := exec.CommandContext(t.Context(), program)
+		command.Env = append(command.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project, "SLACK_BOT_TOKENS="+w.Options().BotToken, "SLACK_API_URL="+w.url)
+		var out bytes.Buffer
+		command.Stderr = &out
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return command, &out
+	}
+	checkpoints := func() (directory.Sync, int) {
+		syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
+		if err != nil || len(syncs) == 0 {
+			return directory.Sync{}, 0
+		}
+		pages, err := s.Store.SyncPages(t.Context(), system.Team, syncs[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return syncs[0], len(pages)
+	}
+	killed, _ := start()
+	system.Eventually(t, 30*time.Second, "some pages are walked", func() bool { _, pages := checkpoints(); return pages >= 3 })
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	killed.Wait() //nolint:errcheck // it was killed
+	before, pages := checkpoints()
+	if before.State != directory.SyncRunning {
+		t.Fatalf("it had ended: %+v", before)
+	}
+	again, out := start()
+	if err := again.Wait(); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	after, left := checkpoints()
+	if after.ID != before.ID || after.State != directory.SyncDone || after.Listed != 3000 || left != 0 {
+		t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
+	}
+	if !bytes.Contains(out.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
+		t.Errorf("it does not say that it goes on from %d pages:\n%s", pages, out)
+	}
+	w.converges(t, s)
+	if bytes.Contains(out.Bytes(), []byte(w.Options().BotToken)) {
+		t.Error("the token is in the log")
+	}
+}

@@ -1,0 +1,196 @@
+// Package system puts Rollcall together on the real emulators, for the tests of it as a whole.
+package system
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+
+	"rollcall/internal/emulator"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/embedded"
+	"rollcall/internal/service"
+	"rollcall/internal/slack"
+	"rollcall/internal/store/firestore"
+	"rollcall/internal/ui"
+	"rollcall/internal/webhook"
+	"rollcall/internal/worker"
+)
+
+// What a system is told, and its tests say.
+const (
+	Team   = "T0ROLLCALL"
+	Secret = "e2e-signing-secret"
+)
+
+// System is webhook, worker and ui between the emulators, in the topology of production.
+type System struct {
+	Webhook, Worker, UI string // base addresses
+	PubSub              *gcpubsub.Client
+	Store               *firestore.Store
+	Topology            pubsub.Topology
+	Project             string
+}
+
+// projects keeps tests apart: to the emulators each project is a world of its own.
+var projects atomic.Int32
+
+// New starts a system to which the Pub/Sub emulator pushes.
+func New(t *testing.T, adjust func(*pubsub.Topology)) *System {
+	t.Helper()
+	s := start(t, adjust)
+	s.Topology.PushEndpoint = s.Worker
+	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// NewPumped starts a system to which messages are pulled from the Pub/Sub
+// emulator and pushed as Pub/Sub does, for tests that refuse more than a few: see [embedded.Push].
+func NewPumped(t *testing.T, adjust func(*pubsub.Topology)) *System {
+	t.Helper()
+	s := start(t, adjust)
+	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
+		t.Fatal(err)
+	}
+	s.Topology.PushEndpoint = s.Worker
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var pushing sync.WaitGroup
+	pushing.Go(func() { embedded.Push(ctx, s.PubSub, s.Topology, slog.New(slog.DiscardHandler)) })
+	t.Cleanup(func() { cancel(); pushing.Wait() })
+	return s
+}
+
+func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
+	t.Helper()
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	s := &System{Project: fmt.Sprintf("e2e-%d-%d", os.Getpid(), projects.Add(1)), Topology: pubsub.Production()}
+	if adjust != nil {
+		adjust(&s.Topology)
+	}
+	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's own context, for the clean-up
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	if s.PubSub, err = gcpubsub.NewClient(ctx, s.Project); err != nil {
+		t.Fatal(err)
+	}
+	if s.Store, err = firestore.Open(ctx, s.Project, "(default)"); err != nil {
+		t.Fatal(err)
+	}
+	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
+	serve := func(h http.Handler) string {
+		server := httptest.NewServer(service.Handler(h, service.NewDrain(ctx)))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	t.Cleanup(func() {
+		publisher.Stop()
+		if err := s.PubSub.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, log))
+	s.UI = serve(ui.New(ui.Options{Directory: s.Store, Log: log}))
+	s.Worker = serve(worker.New(s.Store, s.Topology.WorkWithin(), log)) + "/"
+	return s
+}
+
+// Impatient shortens the waits between deliveries, for tests that wait for the last one.
+func Impatient(t *pubsub.Topology) {
+	t.MinimumBackoff, t.MaximumBackoff = 100*time.Millisecond, 400*time.Millisecond
+}
+
+// Post sends one signed request as Slack does and returns the answer's status.
+func (s *System) Post(ctx context.Context, body string) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Webhook+"/slack/events", bytes.NewReader([]byte(body)))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = fakeslack.Sign(Secret, time.Now(), []byte(body))
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, err
+}
+
+// MustPost sends a request that must be accepted.
+func (s *System) MustPost(t *testing.T, body string) {
+	t.Helper()
+	if status, err := s.Post(t.Context(), body); err != nil || status != http.StatusOK {
+		t.Fatalf("status %d, error %v", status, err)
+	}
+}
+
+// Parked takes messages out of the dead-letter parking until there are want, or patience ends.
+func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsubpb.PubsubMessage {
+	t.Helper()
+	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", s.Project, s.Topology.DeadLetterParking)
+	var all []*pubsubpb.PubsubMessage
+	for deadline := time.Now().Add(patience); len(all) < want && time.Now().Before(deadline); {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		answer, err := s.PubSub.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription, MaxMessages: 1000})
+		cancel()
+		if err != nil {
+			continue // nothing came within the call's time
+		}
+		var ids []string
+		for _, m := range answer.GetReceivedMessages() {
+			all, ids = append(all, m.GetMessage()), append(ids, m.GetAckId())
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		if err := s.PubSub.SubscriptionAdminClient.Acknowledge(t.Context(), &pubsubpb.AcknowledgeRequest{Subscription: subscription, AckIds: ids}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// Eventually tries check until it holds.
+func Eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if check() {
+			return
+		}
+	}
+	t.Fatalf("not within %v: %s", patience, what)
+}
+
+// Build builds functions and returns the folder of the programs.
+func Build(t *testing.T, names ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, "rollcall/functions/"+name)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return dir
+}
