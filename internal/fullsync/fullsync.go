@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"rollcall/internal/directory"
@@ -71,6 +72,8 @@ const (
 	resumeWithin = time.Hour
 	// saveWithin bounds the last words of a sync that was told to stop.
 	saveWithin = 5 * time.Second
+	// recentAtMost is among how many records the last sync that was done is looked for.
+	recentAtMost = 5
 )
 
 // run is one sync under way.
@@ -81,8 +84,9 @@ type run struct {
 	before      directory.Usage // what the client had used at the start
 	previous    *directory.Sync // the last one that was done
 	listing     listing
-	repaired    int
-	bookkeeping int // writes of records
+	repaired    int // messages published
+	bookkeeping int // writes and deletions of its own records
+	leases      atomic.Int32
 }
 
 // Run syncs the workspace that o.Slack opens. The outcome is returned also with an error, as far as it went.
@@ -140,6 +144,7 @@ func (r *run) leased(ctx context.Context, work func(context.Context) error) erro
 // acquire waits for a lease whose holder may have died, not for one that lives.
 func (r *run) acquire(ctx context.Context) error {
 	for start := time.Now(); ; {
+		r.leases.Add(1)
 		err := r.Store.Lease(ctx, r.sync.TeamID, r.holder, time.Now().Add(r.Lease))
 		if !errors.Is(err, directory.ErrLeased) || time.Since(start) > r.Lease*5/4 {
 			return err
@@ -164,6 +169,7 @@ func (r *run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
+		r.leases.Add(1)
 		until := time.Now().Add(r.Lease)
 		err := r.Store.Lease(ctx, r.sync.TeamID, r.holder, until)
 		switch {
@@ -201,7 +207,7 @@ func (r *run) work(ctx context.Context, workspace directory.Workspace) error {
 
 // begin goes on with the last sync if it did not end, or starts a new one.
 func (r *run) begin(ctx context.Context, workspace directory.Workspace) error {
-	recent, err := r.Store.Syncs(ctx, r.sync.TeamID, 20)
+	recent, err := r.Store.Syncs(ctx, r.sync.TeamID, recentAtMost)
 	if err != nil {
 		return err
 	}
@@ -220,7 +226,7 @@ func (r *run) begin(ctx context.Context, workspace directory.Workspace) error {
 			return err
 		}
 	}
-	if len(r.listing.versions) == 0 {
+	if len(r.listing.versions) == 0 && r.previous == nil {
 		count, _, err := r.Store.SumFingerprints(ctx, r.sync.TeamID, directory.Listed)
 		if err != nil {
 			return err
@@ -285,5 +291,5 @@ func (r *run) save(ctx context.Context) error {
 func (r *run) usage() {
 	u := r.Slack.Usage()
 	r.sync.Calls, r.sync.Waits, r.sync.Waited = u.Calls-r.before.Calls, u.Waits-r.before.Waits, u.Waited-r.before.Waited
-	r.sync.Writes = r.repaired + r.bookkeeping
+	r.sync.Writes = r.repaired + r.bookkeeping + int(r.leases.Load())
 }
