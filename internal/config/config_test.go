@@ -44,6 +44,8 @@ func TestValidate(t *testing.T) {
 			_, err = Load[Local](environ)
 		case "worker":
 			_, err = Load[Worker](environ)
+		case "fullsync":
+			_, err = Load[FullSync](environ)
 		}
 		return err
 	}
@@ -60,6 +62,9 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui", "ALLOW_UNAUTHENTICATED=true"}, ""},
 		{"worker", []string{"PORT=70000"}, "PORT"},
 		{"worker", []string{"PORT=0"}, ""},
+		{"fullsync", nil, "SLACK_BOT_TOKENS"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,xoxb-2"}, ""},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},
 		{"local", nil, ""},
 		{"local", []string{"SLACK_APP_TOKEN=xapp-1"}, "SLACK_BOT_TOKENS"},
 		{"local", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,5 +247,80 @@ func TestAvatars(t *testing.T) {
 		if response, _ := get(path); response.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, response.StatusCode)
 		}
+	}
+}
+
+// TestFaultsOfAListing: too large a page, a cursor that expires, people who move meanwhile, and events lost.
+func TestFaultsOfAListing(t *testing.T) {
+	var events []Event
+	w, server := serve(t, Options{People: 300, OnEvent: func(e Event) { events = append(events, e) }})
+	list := func(limit, cursor string) (int, string, string) {
+		response, answer := call(t, w, server, "users.list", url.Values{"limit": {limit}, "cursor": {cursor}})
+		var refused string
+		var metadata struct {
+			NextCursor string `json:"next_cursor"`
+		}
+		for key, into := range map[string]any{"error": &refused, "response_metadata": &metadata} {
+			if text, ok := answer[key]; ok {
+				if err := json.Unmarshal(text, into); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return response.StatusCode, refused, metadata.NextCursor
+	}
+	w.SetFaults(Faults{MostAPage: 100})
+	if status, _, _ := list("101", ""); status != http.StatusInternalServerError {
+		t.Errorf("101 a page: status %d", status)
+	}
+	_, _, next := list("100", "")
+	if next == "" {
+		t.Error("no second page")
+	}
+	w.SetFaults(Faults{ExpireCursorEvery: 1})
+	if _, refused, _ := list("100", next); refused != "invalid_cursor" {
+		t.Errorf("error %q", refused)
+	}
+	if _, refused, _ := list("100", ""); refused != "" {
+		t.Errorf("the first page: error %q", refused)
+	}
+	count := func(f Faults) int {
+		events = nil
+		w.SetFaults(f)
+		list("100", "")
+		return len(events)
+	}
+	if n := count(Faults{Churn: 20}); n < 20 {
+		t.Errorf("%d events of 20 changes", n)
+	}
+	if n := count(Faults{Churn: 20, DropEvery: 1}); n != 0 {
+		t.Errorf("%d events, though all get lost", n)
+	}
+}
+
+// TestRemove: who is removed is in no list, and nobody else moves.
+func TestRemove(t *testing.T) {
+	w := New(Options{})
+	before := w.Users()
+	var gone struct{ ID string }
+	if err := json.Unmarshal(before[100], &gone); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Remove(gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Remove(gone.ID); !errors.Is(err, ErrUserNotFound) || w.User(gone.ID) != nil {
+		t.Errorf("a second time: %v", err)
+	}
+	want := slices.Delete(slices.Clone(before), 100, 101)
+	if diff := cmp.Diff(want, w.Users()); diff != "" {
+		t.Errorf("(-want +got):\n%.1000s", diff)
+	}
+	var last struct{ ID string }
+	if err := json.Unmarshal(before[len(before)-1], &last); err != nil {
+		t.Fatal(err)
+	}
+	if string(w.User(last.ID)) != string(before[len(before)-1]) {
+		t.Error("the last one is not found any more")
 	}
 }

@@ -148,7 +148,7 @@ func modelOf(tb testing.TB, r *roster, people []person) *modelStore {
 //
 //	go test -run '^$' -bench Cost -benchtime 1x ./internal/fullsync
 func BenchmarkCost(b *testing.B) {
-	for _, n := range []int{1_000, 10_000, 100_000} {
+	for _, n := range []int{1_000, 10_000, 100_000, 500_000} {
 		for _, k := range []int{0, 10, 1_000} {
 			b.Run(fmt.Sprintf("people=%d/differences=%d", n, k), func(b *testing.B) {
 				for b.Loop() {

@@ -158,6 +158,9 @@ func TestCostOfComparing(t *testing.T) {
 		{4, 3, 3, n / 20},
 		{0, 1000, 0, n / 4},
 		{1000, 0, 0, n / 3},
+		{n / 20, 0, 0, n},
+		{n / 10, 0, 0, n},
+		{n / 4, 0, 0, n * 11 / 10},
 		{n, 0, 0, n * 11 / 10}, // hardly more than reading everybody
 		{0, n, 0, n * 11 / 10},
 	} {

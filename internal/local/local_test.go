@@ -150,6 +150,15 @@ func TestNewcomer(t *testing.T) {
 	}
 }
 
+// TestSyncsAgain: a full sync at the start and every so often.
+func TestSyncsAgain(t *testing.T) {
+	r := start(t, Options{ChangeEvery: time.Hour, SyncEvery: 300 * time.Millisecond})
+	eventually(t, 10*time.Second, "it syncs again", func() bool {
+		out := r.out.String()
+		return strings.Contains(out, "250 inserted") && strings.Count(out, "0 inserted, 0 updated, 0 removed, 250 unchanged") > 2
+	})
+}
+
 // TestKeepsTheDirectory: what was loaded is there at the next start, before any load.
 func TestKeepsTheDirectory(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "x.db")

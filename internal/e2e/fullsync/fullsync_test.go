@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -190,57 +191,92 @@ func TestFullSync(t *testing.T) {
 	}
 }
 
-// TestKilledSync: the job itself, killed in the middle of the walk and started again.
-func TestKilledSync(t *testing.T) {
-	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
-	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
-	s := system.New(t, nil)
-	w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MostAPage: 250, RateLimitEvery: 8, RetryAfter: 2}})
-	program := filepath.Join(system.Build(t, "fullsync"), "fullsync")
-	start := func() (*exec.Cmd, *bytes.Buffer) {
-		command := exec.CommandContext(t.Context(), program)
-		command.Env = append(command.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project, "SLACK_BOT_TOKENS="+w.Options().BotToken, "SLACK_API_URL="+w.url)
-		var out bytes.Buffer
-		command.Stderr = &out
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return command, &out
-	}
-	checkpoints := func() (directory.Sync, int) {
-		syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
-		if err != nil || len(syncs) == 0 {
-			return directory.Sync{}, 0
-		}
-		pages, err := s.Store.SyncPages(t.Context(), system.Team, syncs[0].ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return syncs[0], len(pages)
-	}
-	killed, _ := start()
-	system.Eventually(t, 30*time.Second, "some pages are walked", func() bool { _, pages := checkpoints(); return pages >= 3 })
-	if err := killed.Process.Kill(); err != nil {
+// job starts the program itself.
+func job(t *testing.T, s *system.System, w *invented, tokens string, args ...string) (command *exec.Cmd, out, log *bytes.Buffer) {
+	t.Helper()
+	out, log = new(bytes.Buffer), new(bytes.Buffer)
+	command = exec.CommandContext(t.Context(), filepath.Join(system.Build(t, "fullsync"), "fullsync"), args...)
+	command.Env = append(command.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project, "SLACK_BOT_TOKENS="+tokens, "SLACK_API_URL="+w.url)
+	command.Stdout, command.Stderr = out, log
+	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	killed.Wait() //nolint:errcheck // it was killed
-	before, pages := checkpoints()
-	if before.State != directory.SyncRunning {
-		t.Fatalf("it had ended: %+v", before)
+	return command, out, log
+}
+
+// TestStoppedJob: the job itself, killed or told to stop in the middle of the
+// walk and started again, goes on and ends as if nothing had been.
+func TestStoppedJob(t *testing.T) {
+	for name, tt := range map[string]struct {
+		signal syscall.Signal
+		state  directory.SyncState
+	}{
+		"killed":  {syscall.SIGKILL, directory.SyncRunning},
+		"SIGTERM": {syscall.SIGTERM, directory.SyncInterrupted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := system.New(t, nil)
+			w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MostAPage: 250, RateLimitEvery: 8, RetryAfter: 2}})
+			checkpoints := func() (directory.Sync, int) {
+				syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
+				if err != nil || len(syncs) == 0 {
+					return directory.Sync{}, 0
+				}
+				pages, err := s.Store.SyncPages(t.Context(), system.Team, syncs[0].ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return syncs[0], len(pages)
+			}
+			stopped, _, _ := job(t, s, w, w.Options().BotToken)
+			system.Eventually(t, 30*time.Second, "some pages are walked", func() bool { _, pages := checkpoints(); return pages >= 3 })
+			signalled := time.Now()
+			if err := stopped.Process.Signal(tt.signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := stopped.Wait(); err == nil || time.Since(signalled) > 5*time.Second {
+				t.Errorf("it ended after %v by %v", time.Since(signalled), err)
+			}
+			before, pages := checkpoints()
+			if before.State != tt.state {
+				t.Fatalf("it left %+v", before)
+			}
+			again, _, log := job(t, s, w, w.Options().BotToken)
+			if err := again.Wait(); err != nil {
+				t.Fatalf("%v:\n%s", err, log)
+			}
+			after, left := checkpoints()
+			if after.ID != before.ID || after.State != directory.SyncDone || after.Listed != 3000 || left != 0 {
+				t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
+			}
+			if !bytes.Contains(log.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
+				t.Errorf("it does not say that it goes on from %d pages:\n%s", pages, log)
+			}
+			w.converges(t, s)
+			if bytes.Contains(log.Bytes(), []byte(w.Options().BotToken)) {
+				t.Error("the token is in the log")
+			}
+		})
 	}
-	again, out := start()
-	if err := again.Wait(); err != nil {
-		t.Fatalf("%v:\n%s", err, out)
+}
+
+// TestJob: a dry run tells and changes nothing; one workspace's failure does
+// not stop the others, and the exit code says so.
+func TestJob(t *testing.T) {
+	s := system.New(t, nil)
+	w := invent(t, s, fakeslack.Options{People: 60})
+	dry, out, log := job(t, s, w, w.Options().BotToken, "-dry-run")
+	if err := dry.Wait(); err != nil || bytes.Count(out.Bytes(), []byte("insert\tU")) != 60 || !bytes.Contains(log.Bytes(), []byte("60 inserted")) {
+		t.Errorf("a dry run ended by %v:\n%s%s", err, out, log)
 	}
-	after, left := checkpoints()
-	if after.ID != before.ID || after.State != directory.SyncDone || after.Listed != 3000 || left != 0 {
-		t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
+	syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
+	workspaces, err2 := s.Store.Workspaces(t.Context())
+	if len(syncs)+len(workspaces) != 0 || err != nil || err2 != nil {
+		t.Errorf("a dry run left %v, %v, %v, %v", syncs, workspaces, err, err2)
 	}
-	if !bytes.Contains(out.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
-		t.Errorf("it does not say that it goes on from %d pages:\n%s", pages, out)
+	failed, _, log := job(t, s, w, "xoxb-wrong,"+w.Options().BotToken)
+	if err := failed.Wait(); err == nil || failed.ProcessState.ExitCode() != 1 || !bytes.Contains(log.Bytes(), []byte("workspace 1 of 2")) || !bytes.Contains(log.Bytes(), []byte("invalid_auth")) {
+		t.Errorf("with one wrong token it ended by %v:\n%s", err, log)
 	}
 	w.converges(t, s)
-	if bytes.Contains(out.Bytes(), []byte(w.Options().BotToken)) {
-		t.Error("the token is in the log")
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,5 +119,150 @@ func TestRequest(t *testing.T) {
 	want := []map[string][]string{{}, {"limit": {"1000"}, "cursor": {""}, "team_id": {"T1"}}}
 	if diff := cmp.Diff(want, forms); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestSmallerPages: where Slack cannot put a large page together, the listing goes on with smaller ones.
+func TestSmallerPages(t *testing.T) {
+	w, c := start(t, fakeslack.Options{People: 1000, Faults: fakeslack.Faults{MostAPage: 300}})
+	var sizes []int
+	for page, err := range c.Users(t.Context(), w.Options().TeamID, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page.Users))
+	}
+	if diff := cmp.Diff([]int{250, 250, 250, 250}, sizes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestFromACursor: a listing goes on where another one stopped, and says so if it cannot.
+func TestFromACursor(t *testing.T) {
+	w, c := start(t, fakeslack.Options{People: 2500})
+	next := ""
+	for page, err := range c.Users(t.Context(), w.Options().TeamID, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		next = page.Next
+		break
+	}
+	rest := 0
+	for page, err := range c.Users(t.Context(), w.Options().TeamID, next) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest += len(page.Users)
+	}
+	if rest != 1500 {
+		t.Errorf("%d people after the first page", rest)
+	}
+	for _, err := range c.Users(t.Context(), w.Options().TeamID, "expired") {
+		if !errors.Is(err, directory.ErrCursorExpired) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestUser(t *testing.T) {
+	w, c := start(t, fakeslack.Options{})
+	id := w.ExternalIDs()[0]
+	before := time.Now().Add(-2 * time.Second)
+	user, version, err := c.User(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(w.User(id)), string(user)); diff != "" || version.Time().Before(before) || version.Time().After(time.Now()) {
+		t.Errorf("at %v (-want +got):\n%s", version.Time(), diff)
+	}
+	if _, _, err := c.User(t.Context(), "U404"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(directory.Usage{Calls: 3}, c.Usage()); diff != "" {
+		t.Errorf("usage (-want +got):\n%s", diff)
+	}
+}
+
+// TestRateLimitsAreCounted and waited out for as long as Slack says.
+func TestRateLimitsAreCounted(t *testing.T) {
+	w, c := start(t, fakeslack.Options{People: 1500, Faults: fakeslack.Faults{RateLimitEvery: 2, RetryAfter: 1}})
+	begin := time.Now()
+	for _, err := range c.Users(t.Context(), w.Options().TeamID, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(directory.Usage{Calls: 4, Waits: 1, Waited: time.Second}, c.Usage()); diff != "" || time.Since(begin) < time.Second {
+		t.Errorf("after %v usage (-want +got):\n%s", time.Since(begin), diff)
+	}
+}
+
+// TestWorkspaceIcon: an image of the workspace's own, where there is one and the app may see it.
+func TestWorkspaceIcon(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"ok":true,"team":{"icon":{"image_132":"https://a/b.png"}}}`:                      "https://a/b.png",
+		`{"ok":true,"team":{"icon":{"image_132":"https://a/b.png","image_default":true}}}`: "",
+		`{"ok":false,"error":"missing_scope","needed":"team:read"}`:                        "",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body := `{"ok":true,"team_id":"T1","team":"One","url":"https://one.slack.com/"}`
+			if r.URL.Path == "/team.info" {
+				body = answer
+			}
+			if _, err := w.Write([]byte(body)); err != nil {
+				t.Error(err)
+			}
+		}))
+		got, err := New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler)).Workspace(t.Context())
+		server.Close()
+		if diff := cmp.Diff(directory.Workspace{ID: "T1", Name: "One", URL: "https://one.slack.com/", Icon: want}, got); diff != "" || err != nil {
+			t.Errorf("%s: error %v (-want +got):\n%s", answer, err, diff)
+		}
+	}
+}
+
+// TestAdvice: an error that only a person can end comes at once, with what to do.
+func TestAdvice(t *testing.T) {
+	for refused, want := range map[string]string{
+		"invalid_auth": "SLACK_BOT_TOKENS", "account_inactive": "install it again", "token_revoked": "new bot token", "missing_scope": "users:read.email",
+	} {
+		calls := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			calls++
+			if _, err := w.Write([]byte(`{"ok":false,"error":"` + refused + `"}`)); err != nil {
+				t.Error(err)
+			}
+		}))
+		_, err := New(server.URL, "xoxb-sesame", slog.New(slog.DiscardHandler)).Workspace(t.Context())
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), refused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sesame") || calls != 1 {
+			t.Errorf("after %d calls: %v", calls, err)
+		}
+	}
+}
+
+// TestFaultsOfTheNetwork are tried again.
+func TestFaultsOfTheNetwork(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch calls++; calls {
+		case 1:
+			panic(http.ErrAbortHandler) // the connection breaks
+		case 2:
+			w.WriteHeader(http.StatusBadGateway)
+		case 3:
+			w.Write([]byte("<html>")) //nolint:errcheck // the test sees it
+		case 4:
+			w.Write([]byte(`{"ok":false,"error":"internal_error"}`)) //nolint:errcheck // likewise
+		default:
+			w.Write([]byte(`{"ok":true,"user":{"id":"U1"}}`)) //nolint:errcheck // likewise
+		}
+	}))
+	defer server.Close()
+	c := New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler))
+	c.slackTime = time.Now()
+	if user, _, err := c.User(t.Context(), "U1"); err != nil || string(user) != `{"id":"U1"}` || calls != 5 {
+		t.Errorf("after %d calls: %s, %v", calls, user, err)
 	}
 }
