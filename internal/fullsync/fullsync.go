@@ -84,8 +84,9 @@ type run struct {
 	before      directory.Usage // what the client had used at the start
 	previous    *directory.Sync // the last one that was done
 	listing     listing
-	repaired    int // messages published
-	bookkeeping int // writes and deletions of its own records
+	begun       bool // the record is written
+	repaired    int  // messages published
+	bookkeeping int  // writes and deletions of its own records
 	leases      atomic.Int32
 }
 
@@ -135,7 +136,7 @@ func (r *run) leased(ctx context.Context, work func(context.Context) error) erro
 
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
 	defer cancel()
-	if r.sync.Since != 0 && !errors.Is(err, directory.ErrLeased) { // it began, and the record is its own
+	if r.begun && !errors.Is(err, directory.ErrLeased) { // otherwise the record is not its own
 		err = errors.Join(err, r.finish(saving, err, ctx.Err() != nil))
 	}
 	return errors.Join(err, r.Store.Release(saving, r.sync.TeamID, r.holder))
@@ -235,7 +236,11 @@ func (r *run) begin(ctx context.Context, workspace directory.Workspace) error {
 		r.sync.Filling = count == 0
 	}
 	r.bookkeeping++
-	return errors.Join(r.Store.PutWorkspace(ctx, workspace), r.save(ctx))
+	if err := r.Store.PutWorkspace(ctx, workspace); err != nil {
+		return err
+	}
+	r.begun = true
+	return r.save(ctx)
 }
 
 // resume takes the pages of a sync that did not end, if they are fresh enough.

@@ -95,6 +95,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log),
 		&syncs{clients: people.clients, every: o.SyncEvery, options: fullsync.Options{
 			Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
+			AllowMassDelete: people.invented, // it is another one at each start
 		}})
 }
 
@@ -116,9 +117,9 @@ func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsu
 		if err := syncs.run(intakeCtx); err != nil {
 			return err
 		}
-		intake.Go(func() error { return syncs.repeat(intakeCtx) })
-		return people.live(intakeCtx)
+		return syncs.repeat(intakeCtx)
 	})
+	intake.Go(func() error { return people.live(intakeCtx) })
 	err := intake.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to stop

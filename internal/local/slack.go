@@ -16,6 +16,7 @@ import (
 
 // slackSide is where the people come from: an invented workspace or real ones.
 type slackSide struct {
+	invented      bool
 	signingSecret string
 	clients       []*webapi.Client
 	imageSources  []string // origins of avatars besides Slack's own
@@ -75,6 +76,7 @@ func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, err
 	w := fakeslack.New(fakeslack.Options{BaseURL: base, Log: log})
 	deliverer := fakeslack.Deliverer{URL: address + "/slack/events", Secret: w.Options().SigningSecret}
 	return &slackSide{
+		invented:      true,
 		signingSecret: w.Options().SigningSecret,
 		clients:       []*webapi.Client{webapi.New(base+"/api/", w.Options().BotToken, log)},
 		imageSources:  []string{base},

@@ -23,6 +23,10 @@ func (s *syncs) run(ctx context.Context) (err error) {
 		o := s.options
 		o.Slack = client
 		_, failed := fullsync.Run(ctx, o)
+		if errors.Is(failed, fullsync.ErrMassDelete) { // no reason to show nothing
+			s.options.Log.ErrorContext(ctx, "full sync", "error", failed)
+			continue
+		}
 		err = errors.Join(err, failed)
 	}
 	return err
