@@ -83,13 +83,16 @@ func (w *Workspace) serveSocket(rw http.ResponseWriter, r *http.Request) {
 	}
 	c := &socket{conn: conn}
 	defer conn.Close()
-	if err := c.write(w.hello()); err != nil {
+	s.mu.Lock() // who has got the hello can be sent to, and nobody before
+	err = c.write(w.hello())
+	if err == nil {
+		s.open = append(s.open, c)
+	}
+	s.mu.Unlock()
+	if err != nil {
 		w.options.Log.Debug("Socket Mode: hello", "error", err)
 		return
 	}
-	s.mu.Lock()
-	s.open = append(s.open, c)
-	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -66,7 +66,7 @@ func joined(w *Workspace) Event {
 
 func TestSocketMode(t *testing.T) {
 	got := make(chan socketmode.Request, 10)
-	w := connect(t, Options{SocketPing: 100 * time.Millisecond, AckTimeout: 500 * time.Millisecond}, func(c *socketmode.Client, e socketmode.Event) {
+	w := connect(t, Options{SocketPing: 100 * time.Millisecond, AckTimeout: 2 * time.Second}, func(c *socketmode.Client, e socketmode.Event) {
 		got <- *e.Request
 		if err := c.Ack(*e.Request); err != nil {
 			t.Error(err)
@@ -78,7 +78,7 @@ func TestSocketMode(t *testing.T) {
 	}
 	r := <-got
 	if decode[envelope](t, r.Payload).Event.User["id"] != event.UserID || r.RetryAttempt != 0 {
-		t.Errorf("request %+v", r)
+		t.Errorf("attempt %d: %s", r.RetryAttempt, r.Payload)
 	}
 	// The client would have given the connection up without pings.
 	time.Sleep(1500 * time.Millisecond)
