@@ -29,16 +29,20 @@ var (
 	Externals = FingerprintRange{-FingerprintLimit, 0}
 )
 
-// FingerprintOf returns the fingerprint that a user has who is stored from
-// Slack's whole object, and the user's id. An error wraps [ErrInvalid].
-func FingerprintOf(teamID string, user json.RawMessage) (id string, fp int64, err error) {
+// FromListing returns the user whom Slack's whole object describes, as a
+// directory that knows nothing else would store it. An error wraps [ErrInvalid].
+func FromListing(teamID string, user json.RawMessage) (User, error) {
 	u, _, err := Apply(nil, Change{Operation: Insert, TeamID: teamID, User: user, Version: 1, Source: FromSync})
-	return u.ID, u.Fingerprint, err
+	return u, err
 }
+
+// scheme changes with how documents are made of Slack's objects, so that the
+// next full sync makes all of them anew.
+const scheme = "2:"
 
 // fingerprint takes the canonical form of Slack's object. It is never 0, which stands for none.
 func fingerprint(id string, kind Kind, canonical json.RawMessage) int64 {
-	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(canonical)>>(64-contentBits)))
+	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(append([]byte(scheme), canonical...))>>(64-contentBits)))
 	if kind == External {
 		return -fp
 	}

@@ -67,6 +67,8 @@ type Sync struct {
 	Updated   int `json:"updated"   firestore:"updated"`
 	Removed   int `json:"removed"   firestore:"removed"`
 	Unchanged int `json:"unchanged" firestore:"unchanged"`
+	// TimeZones counts active people, bots left out, by Slack's tz.
+	TimeZones map[string]int `json:"time_zones,omitempty" firestore:"time_zones,omitempty"`
 	// Drift counts the repairs of what events should have delivered, and had not.
 	Drift int `json:"drift" firestore:"drift"`
 

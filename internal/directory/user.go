@@ -98,7 +98,7 @@ func (u *User) describe(o object) {
 	u.DisplayName = o.string("profile", "display_name")
 	u.Title = o.string("profile", "title")
 	u.Email = o.string("profile", "email")
-	u.Deleted = o.bool("deleted")
+	u.Deleted = o.bool("deleted") || o.bool("is_forgotten")
 	u.TZ = o.string("tz")
 	u.StatusText = o.string("profile", "status_text")
 	u.StatusEmoji = o.string("profile", "status_emoji")
@@ -179,6 +179,9 @@ var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F
 // Fold returns s without case, accents, control characters and outer spaces,
 // so that what people take for the same compares equal.
 func Fold(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) { // plain ASCII needs no tables
+		return strings.ToLower(strings.TrimSpace(s))
+	}
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}

@@ -37,6 +37,7 @@ func (w *Workspace) Handler() http.Handler {
 		"team.info":             {w.options.BotToken, w.teamInfo},
 		"users.list":            {w.options.BotToken, w.usersList},
 		"users.info":            {w.options.BotToken, w.usersInfo},
+		"emoji.list":            {w.options.BotToken, w.emojiList},
 		"apps.connections.open": {w.options.AppToken, w.connectionsOpen},
 	} {
 		h := func(rw http.ResponseWriter, r *http.Request) {
@@ -56,6 +57,7 @@ func (w *Workspace) Handler() http.Handler {
 		w.answer(rw, nil, slackError("unknown_method"))
 	})
 	mux.HandleFunc("GET /avatars/{file}", w.avatar)
+	mux.HandleFunc("GET /emoji/{file}", w.emojiImage)
 	mux.HandleFunc("GET /socket", w.serveSocket)
 	return mux
 }
@@ -93,7 +95,7 @@ func (w *Workspace) answer(rw http.ResponseWriter, result map[string]any, err er
 	h := rw.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Date", w.options.Clock().UTC().Format(http.TimeFormat)) // the time that readers take a page's version from
-	h.Set("X-OAuth-Scopes", "users:read,users:read.email,team:read")
+	h.Set("X-OAuth-Scopes", "users:read,users:read.email,team:read,emoji:read")
 	rw.WriteHeader(status)
 	if _, err := rw.Write(encode(result)); err != nil {
 		w.options.Log.Debug("the Web API's client has gone", "error", err)

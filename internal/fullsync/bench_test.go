@@ -53,6 +53,8 @@ func (r *roster) Users(_ context.Context, _, cursor string) iter.Seq2[directory.
 	}
 }
 
+func (r *roster) Emoji(context.Context) (map[string]string, error) { return nil, nil }
+
 func (r *roster) User(_ context.Context, id string) (json.RawMessage, directory.Version, error) {
 	r.usage.Calls++
 	i, found := slices.BinarySearchFunc(r.people, id, func(p person, id string) int { return strings.Compare(p.id, id) })
@@ -67,8 +69,10 @@ func (r *roster) Usage() directory.Usage { return r.usage }
 // records is the part of a store that the cost of a sync does not depend on.
 type records struct{ writes, deletes, leases atomic.Int32 }
 
-func (*records) PutWorkspace(context.Context, directory.Workspace) error { return nil }
-func (r *records) PutSync(context.Context, directory.Sync) error         { r.writes.Add(1); return nil }
+func (*records) PutWorkspace(context.Context, directory.Workspace) error   { return nil }
+func (*records) PutEmoji(context.Context, string, map[string]string) error { return nil }
+func (*records) Emoji(context.Context, string) (map[string]string, error)  { return nil, nil }
+func (r *records) PutSync(context.Context, directory.Sync) error           { r.writes.Add(1); return nil }
 func (*records) Syncs(context.Context, string, int) ([]directory.Sync, error) {
 	return []directory.Sync{{ID: "0", State: directory.SyncDone}}, nil
 }
@@ -134,11 +138,11 @@ func modelOf(tb testing.TB, r *roster, people []person) *modelStore {
 	tb.Helper()
 	var stored []directory.Stored
 	for _, p := range people {
-		id, fp, err := directory.FingerprintOf("T1", r.object(p))
+		u, err := directory.FromListing("T1", r.object(p))
 		if err != nil {
 			tb.Fatal(err)
 		}
-		stored = append(stored, directory.Stored{ID: id, Fingerprint: fp, Version: 1})
+		stored = append(stored, directory.Stored{ID: u.ID, Fingerprint: u.Fingerprint, Version: 1})
 	}
 	return &modelStore{model: newModel(stored)}
 }
@@ -209,9 +213,9 @@ func (c *crowd) Users(_ context.Context, _, _ string) iter.Seq2[directory.Listin
 			page := directory.ListingPage{Version: directory.Version(time.Now().UnixMicro())}
 			for i := range 1000 {
 				user := c.object(person{fmt.Sprintf("U%010d", from+i), 1})
-				_, fp, _ := directory.FingerprintOf("T1", user)
+				u, _ := directory.FromListing("T1", user)
 				c.count++
-				c.sum += fp
+				c.sum += u.Fingerprint
 				page.Users = append(page.Users, user)
 			}
 			var m runtime.MemStats

@@ -23,6 +23,8 @@ type Slack interface {
 	Workspace(ctx context.Context) (directory.Workspace, error)
 	Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error]
 	User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error)
+	// Emoji returns nil if the token may not list them.
+	Emoji(ctx context.Context) (map[string]string, error)
 	Usage() directory.Usage
 }
 
@@ -30,6 +32,8 @@ type Slack interface {
 type Store interface {
 	Sums
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
+	PutEmoji(ctx context.Context, teamID string, emoji map[string]string) error
+	Emoji(ctx context.Context, teamID string) (map[string]string, error)
 	PutSync(ctx context.Context, sync directory.Sync) error
 	Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error)
 	PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error
@@ -193,6 +197,8 @@ func (r *run) work(ctx context.Context, workspace directory.Workspace) error {
 	if err := r.walk(ctx); err != nil {
 		return err
 	}
+	r.sync.TimeZones = r.listing.zones
+	r.copyEmoji(ctx)
 	if r.sync.Filling {
 		r.sync.Inserted = r.sync.Listed
 		return nil

@@ -19,7 +19,7 @@ func TestFirstAndSecond(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 2500})
 	first := w.sync(t)
 	w.check(t)
-	if first.Listed != 2500 || first.Inserted != 2500 || first.Drift != 0 || first.Calls != 5 || first.Pages != 3 || first.State != directory.SyncDone {
+	if first.Listed != 2500 || first.Inserted != 2500 || first.Drift != 0 || first.Calls != 6 || first.Pages != 3 || first.State != directory.SyncDone {
 		t.Errorf("first: %+v", first)
 	}
 	w.published = nil
@@ -169,5 +169,26 @@ func TestFaults(t *testing.T) {
 			w.sync(t)
 			w.check(t)
 		})
+	}
+}
+
+// TestAlongside: what a sync keeps besides people.
+func TestAlongside(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{People: 300})
+	done := w.sync(t)
+	emoji, err := w.store.Emoji(t.Context(), team)
+	if err != nil || !strings.HasSuffix(emoji["finch"], "/emoji/finch.svg") || emoji["marlow"] != "alias:finch" {
+		t.Errorf("emoji %v, error %v", emoji, err)
+	}
+	people := 0
+	for _, n := range done.TimeZones {
+		people += n
+	}
+	if people < 200 || people >= 300 || done.TimeZones["Europe/Berlin"] == 0 {
+		t.Errorf("time zones: %v", done.TimeZones)
+	}
+	again := w.sync(t)
+	if diff := gocmp.Diff(done.TimeZones, again.TimeZones); diff != "" || again.Writes >= done.Writes {
+		t.Errorf("%d writes, then %d (-want +got):\n%s", done.Writes, again.Writes, diff)
 	}
 }

@@ -22,29 +22,34 @@ type listed struct {
 type listing struct {
 	users    []listed
 	versions []directory.Version // of each page
+	zones    map[string]int      // active people by time zone, bots left out
 	cursor   string              // of the page after the last one; empty at the end
 }
 
 // pageUsers is the checkpoint of one page's users.
 type pageUsers struct {
-	IDs          []string `json:"ids"`
-	Fingerprints []int64  `json:"fingerprints"`
+	IDs          []string       `json:"ids"`
+	Fingerprints []int64        `json:"fingerprints"`
+	TimeZones    map[string]int `json:"time_zones"`
 }
 
 // digest turns a page into its checkpoint. It returns how many users it had to
 // leave out because they have no usable id.
 func digest(teamID string, number int, page directory.ListingPage) (p directory.SyncPage, leftOut int, err error) {
-	var u pageUsers
+	all := pageUsers{TimeZones: map[string]int{}}
 	for _, user := range page.Users {
-		id, fp, err := directory.FingerprintOf(teamID, user)
+		u, err := directory.FromListing(teamID, user)
 		if err != nil {
 			leftOut++
 			continue
 		}
-		u.IDs, u.Fingerprints = append(u.IDs, id), append(u.Fingerprints, fp)
+		all.IDs, all.Fingerprints = append(all.IDs, u.ID), append(all.Fingerprints, u.Fingerprint)
+		if !u.Deleted && u.TZ != "" && u.Kind != directory.Bot {
+			all.TimeZones[u.TZ]++
+		}
 	}
 	p = directory.SyncPage{Number: number, Cursor: page.Next, Version: page.Version}
-	p.Users, err = json.Marshal(u)
+	p.Users, err = json.Marshal(all)
 	return p, leftOut, err
 }
 
@@ -56,6 +61,12 @@ func (l *listing) add(p directory.SyncPage) error {
 	}
 	for i, id := range u.IDs {
 		l.users = append(l.users, listed{id, u.Fingerprints[i], int32(len(l.versions))})
+	}
+	if l.zones == nil {
+		l.zones = map[string]int{}
+	}
+	for zone, n := range u.TimeZones {
+		l.zones[zone] += n
 	}
 	l.versions = append(l.versions, p.Version)
 	l.cursor = p.Cursor

@@ -109,9 +109,9 @@ func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]r
 		} else if err != nil {
 			return nil, err
 		}
-		if _, fp, err := directory.FingerprintOf(r.sync.TeamID, user); err != nil {
+		if u, err := directory.FromListing(r.sync.TeamID, user); err != nil {
 			return nil, fmt.Errorf("users.info of %s: %w", s.ID, err)
-		} else if fp != s.Fingerprint {
+		} else if u.Fingerprint != s.Fingerprint {
 			repairs[s.ID] = repair{directory.Update, &unlisted[i], user, version}
 		}
 		r.Progress.repairing(r.sync, "people of other workspaces", i+1, len(unlisted))
@@ -172,9 +172,9 @@ func (r *run) walkAgain(ctx context.Context, repairs map[string]repair, publish 
 			return err
 		}
 		for _, user := range page.Users {
-			id, _, err := directory.FingerprintOf(r.sync.TeamID, user)
-			if p, wanted := repairs[id]; err == nil && wanted && p.user == nil {
-				if err := publish(id, p, user, page.Version); err != nil {
+			u, err := directory.FromListing(r.sync.TeamID, user)
+			if p, wanted := repairs[u.ID]; err == nil && wanted && p.user == nil {
+				if err := publish(u.ID, p, user, page.Version); err != nil {
 					return err
 				}
 			}
@@ -186,11 +186,11 @@ func (r *run) walkAgain(ctx context.Context, repairs map[string]repair, publish 
 // publish sends one repair, unless the user's document is the same as or newer
 // than what Slack says by now.
 func (r *run) publish(ctx context.Context, publishing *errgroup.Group, id string, p repair, user json.RawMessage, version directory.Version) error {
-	gotID, fp, err := directory.FingerprintOf(r.sync.TeamID, user)
-	if err != nil || gotID != id {
+	u, err := directory.FromListing(r.sync.TeamID, user)
+	if err != nil || u.ID != id {
 		return fmt.Errorf("users.info of %s: not that user: %w", id, cmp.Or(err, directory.ErrInvalid))
 	}
-	if p.stored != nil && (p.stored.Fingerprint == fp || p.stored.Version > version) {
+	if p.stored != nil && (p.stored.Fingerprint == u.Fingerprint || p.stored.Version > version) {
 		return nil
 	}
 	if r.drifted(p, user, version) {

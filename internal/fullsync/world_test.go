@@ -112,11 +112,11 @@ func (w *world) check(t *testing.T) {
 	t.Helper()
 	want := map[string]string{}
 	for _, user := range w.slack.Users() {
-		id, _, err := directory.FingerprintOf(team, user)
+		u, err := directory.FromListing(team, user)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want[id] = canonical(t, user)
+		want[u.ID] = canonical(t, user)
 	}
 	got := map[string]string{}
 	req := directory.PageRequest{Limit: 1000}

@@ -148,6 +148,20 @@ func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, dire
 	return answer.User, version, err
 }
 
+// Emoji returns the workspace's custom emoji (emoji.list): addresses of images,
+// or "alias:" and another name, by name; nil if the token lacks the scope emoji:read.
+func (c *Client) Emoji(ctx context.Context) (map[string]string, error) {
+	var answer struct {
+		Emoji map[string]string `json:"emoji"`
+	}
+	err := c.call(ctx, "emoji.list", nil, &answer)
+	if isError(err, "missing_scope") {
+		c.log.InfoContext(ctx, "no custom emoji", "error", err)
+		return nil, nil
+	}
+	return answer.Emoji, err
+}
+
 func isError(err error, slackError string) bool {
 	e, ok := errors.AsType[slackgo.SlackErrorResponse](err)
 	return ok && e.Err == slackError

@@ -266,3 +266,17 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 		t.Errorf("after %d calls: %s, %v", calls, user, err)
 	}
 }
+
+func TestEmoji(t *testing.T) {
+	_, c := start(t, fakeslack.Options{})
+	if emoji, err := c.Emoji(t.Context()); err != nil || emoji["marlow"] != "alias:finch" {
+		t.Errorf("%v, error %v", emoji, err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(`{"ok":false,"error":"missing_scope","needed":"emoji:read"}`)) //nolint:errcheck // a test
+	}))
+	defer server.Close()
+	if emoji, err := New(server.URL, "t", slog.New(slog.DiscardHandler)).Emoji(t.Context()); emoji != nil || err != nil {
+		t.Errorf("without the scope: %v, error %v", emoji, err)
+	}
+}

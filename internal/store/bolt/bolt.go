@@ -18,11 +18,10 @@ import (
 )
 
 // The file has a bucket for each workspace, and in it the workspace itself
-// and more buckets: users by id, ids in the order of lists, and those of sync.go.
+// and more buckets: users by id, and those of the other files here.
 var (
 	workspaceKey = []byte("workspace")
 	usersKey     = []byte("users")
-	byNameKey    = []byte("by_name")
 )
 
 // record is a stored user. The revision counts its writes.
@@ -34,6 +33,7 @@ type record struct {
 // Store is an open file. It is safe for concurrent use.
 type Store struct {
 	db        *bolt.DB
+	watchers  watchers
 	temporary bool
 }
 
@@ -52,7 +52,7 @@ func Open(path string) (*Store, error) {
 	// Writers that come together share one sync of the file; one that comes alone hardly waits.
 	db.MaxBatchDelay = 2 * time.Millisecond
 	s := &Store{db: db}
-	if err := s.sweep(time.Now()); err != nil {
+	if err := s.prepare(time.Now()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -101,12 +101,12 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.Batch(func(tx *bolt.Tx) error {
+	err := s.db.Batch(func(tx *bolt.Tx) error {
 		b, err := createWorkspace(tx, u.TeamID)
 		if err != nil {
 			return err
 		}
-		users, byName := b.Bucket(usersKey), b.Bucket(byNameKey)
+		users := b.Bucket(usersKey)
 		old, err := read(users, u.ID)
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
 			return err
@@ -119,69 +119,14 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 			return err
 		}
 		return errors.Join(
-			unlist(byName, old.User),
-			list(byName, u),
+			relist(b.Bucket(listsKey), old.User, u),
 			index(b.Bucket(byFingerprintKey), old.User, u),
 			users.Put([]byte(u.ID), value))
 	})
-}
-
-// Users returns a page of the users that are not removed, ordered by sort name and id.
-func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return directory.Page{}, err
+	if err == nil {
+		s.watchers.tell(u)
 	}
-	var rows []directory.User
-	err := s.db.View(func(tx *bolt.Tx) error {
-		users, byName := bucket(tx, teamID, usersKey), bucket(tx, teamID, byNameKey)
-		if users == nil {
-			return nil
-		}
-		next := walk(byName.Cursor(), req)
-		for id := next(); id != nil && len(rows) <= req.Limit; id = next() {
-			r, err := read(users, string(id))
-			if err != nil {
-				return err
-			}
-			rows = append(rows, r.User)
-		}
-		return nil
-	})
-	return directory.NewPage(req, rows), err
-}
-
-// walk returns a function that gives the ids from where req says, nil at the end.
-func walk(c *bolt.Cursor, req directory.PageRequest) func() []byte {
-	var key, id []byte
-	switch {
-	case req.Before != nil:
-		place := nameKey(*req.Before)
-		if key, id = c.Seek(place); key == nil {
-			key, id = c.Last()
-		}
-		for key != nil && bytes.Compare(key, place) >= 0 {
-			key, id = c.Prev()
-		}
-	case req.After != nil:
-		place := nameKey(*req.After)
-		if key, id = c.Seek(place); bytes.Equal(key, place) {
-			key, id = c.Next()
-		}
-	default:
-		key, id = c.First()
-	}
-	return func() []byte {
-		if key == nil {
-			return nil
-		}
-		current := id
-		if req.Before != nil {
-			key, id = c.Prev()
-		} else {
-			key, id = c.Next()
-		}
-		return current
-	}
+	return err
 }
 
 // PutWorkspace writes w.
@@ -224,38 +169,45 @@ func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
 	return all, err
 }
 
-// sweep deletes removed users whose expire_at has passed, as Firestore's TTL does.
-func (s *Store) sweep(now time.Time) error {
+// prepare deletes removed users whose expire_at has passed, as Firestore's TTL
+// does, and brings the lists up to date.
+func (s *Store) prepare(now time.Time) error {
 	return s.db.Update(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			users := b.Bucket(usersKey)
-			var expired [][]byte
-			err := users.ForEach(func(id, _ []byte) error {
-				r, err := read(users, string(id))
-				if err == nil && r.User.Removed && r.User.ExpireAt.Before(now) {
-					expired = append(expired, bytes.Clone(id))
-				}
-				return err
-			})
-			for _, id := range expired {
-				err = errors.Join(err, users.Delete(id)) // lists have no removed users
-			}
-			return err
+			return errors.Join(sweep(b.Bucket(usersKey), now), makeLists(b))
 		})
 	})
 }
 
+func sweep(users *bolt.Bucket, now time.Time) error {
+	var expired [][]byte
+	err := users.ForEach(func(id, _ []byte) error {
+		r, err := read(users, string(id))
+		if err == nil && r.User.Removed && r.User.ExpireAt.Before(now) {
+			expired = append(expired, bytes.Clone(id))
+		}
+		return err
+	})
+	for _, id := range expired {
+		err = errors.Join(err, users.Delete(id)) // lists have no removed users
+	}
+	return err
+}
+
 func createWorkspace(tx *bolt.Tx, teamID string) (*bolt.Bucket, error) {
+	if b := tx.Bucket([]byte(teamID)); b != nil && b.Bucket(emojiKey) != nil {
+		return b, nil // the last of all
+	}
 	b, err := tx.CreateBucketIfNotExists([]byte(teamID))
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range [][]byte{usersKey, byNameKey, byFingerprintKey, syncsKey, pagesKey, leaseKey} {
+	for _, key := range [][]byte{usersKey, byFingerprintKey, syncsKey, pagesKey, leaseKey, emojiKey} {
 		if _, err := b.CreateBucketIfNotExists(key); err != nil {
 			return nil, err
 		}
 	}
-	return b, nil
+	return b, makeLists(b)
 }
 
 // bucket returns one of a workspace's buckets, nil if there is no such workspace.
@@ -287,21 +239,4 @@ func encode(v any) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	return b.Bytes(), err
-}
-
-// nameKey orders by name and then by id. A folded name holds no control characters, so NUL ends it.
-func nameKey(c directory.Cursor) []byte { return []byte(c.SortName + "\x00" + c.ID) }
-
-func list(byName *bolt.Bucket, u directory.User) error {
-	if u.SortName == "" {
-		return nil // removed
-	}
-	return byName.Put(nameKey(directory.CursorOf(u)), []byte(u.ID))
-}
-
-func unlist(byName *bolt.Bucket, u directory.User) error {
-	if u.SortName == "" {
-		return nil
-	}
-	return byName.Delete(nameKey(directory.CursorOf(u)))
 }

@@ -15,6 +15,10 @@ import (
 // slack and overlay hold JSON as text: a Firestore map has no nested lists, no
 // keys like "__x__", twenty levels at most and no numbers beyond 64 bits, so it
 // would lose some of what Slack may send. Neither is indexed.
+//
+// Those that lists are filtered and ordered by, sort_name, sort_version, search
+// and group, a removed user has none of. written_at is Firestore's own clock,
+// which [Store.Watch] goes by.
 type document struct {
 	ID               string    `firestore:"id"`
 	TeamID           string    `firestore:"team_id"`
@@ -33,6 +37,9 @@ type document struct {
 	Updated          int64     `firestore:"updated,omitempty"`
 	Kind             string    `firestore:"kind,omitempty"`
 	SortName         string    `firestore:"sort_name,omitempty"`
+	SortVersion      int64     `firestore:"sort_version,omitempty"`
+	Search           []string  `firestore:"search,omitempty"`
+	Group            string    `firestore:"group,omitempty"`
 	Fingerprint      int64     `firestore:"fingerprint,omitempty"`
 	Version          int64     `firestore:"version"`
 	Source           string    `firestore:"source"`
@@ -41,6 +48,7 @@ type document struct {
 	ExpireAt         time.Time `firestore:"expire_at,omitempty"`
 	Slack            string    `firestore:"slack,omitempty"`
 	Overlay          string    `firestore:"overlay,omitempty"`
+	WrittenAt        time.Time `firestore:"written_at,serverTimestamp"`
 }
 
 func toDocument(u directory.User) (document, error) {
@@ -52,6 +60,9 @@ func toDocument(u directory.User) (document, error) {
 		Kind: string(u.Kind), SortName: u.SortName, Fingerprint: u.Fingerprint,
 		Version: int64(u.Version), Source: string(u.Source), SlackVersion: int64(u.SlackVersion),
 		Removed: u.Removed, ExpireAt: u.ExpireAt, Slack: string(u.Slack),
+	}
+	if !u.Removed {
+		d.SortVersion, d.Search, d.Group = int64(u.Version), directory.SearchTokens(u), string(u.Kind.Group())
 	}
 	if u.Overlay != nil {
 		overlay, err := json.Marshal(u.Overlay)
@@ -112,6 +123,9 @@ func (d document) updates() []firestore.Update {
 		number("updated", d.Updated),
 		text("kind", d.Kind),
 		text("sort_name", d.SortName),
+		number("sort_version", d.SortVersion),
+		optional("search", d.Search, len(d.Search) == 0),
+		text("group", d.Group),
 		number("fingerprint", d.Fingerprint),
 		{Path: "version", Value: d.Version},
 		{Path: "source", Value: d.Source},
@@ -120,5 +134,6 @@ func (d document) updates() []firestore.Update {
 		optional("expire_at", d.ExpireAt, d.ExpireAt.IsZero()),
 		text("slack", d.Slack),
 		text("overlay", d.Overlay),
+		{Path: "written_at", Value: firestore.ServerTimestamp},
 	}
 }

@@ -87,31 +87,6 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	return fmt.Errorf("firestore: %w", err)
 }
 
-// Users returns a page of the users that are not removed, ordered by sort name
-// and id. Removed ones have no sort name, so the field's own index suffices.
-// It bills one read a row, and one more.
-func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
-	direction, from := firestore.Asc, req.After
-	if req.Before != nil {
-		direction, from = firestore.Desc, req.Before
-	}
-	q := s.users(teamID).OrderBy("sort_name", direction).OrderBy(firestore.DocumentID, direction).Limit(req.Limit + 1)
-	if from != nil {
-		q = q.StartAfter(from.SortName, from.ID)
-	}
-	snapshots, err := q.Documents(ctx).GetAll()
-	if err != nil {
-		return directory.Page{}, fmt.Errorf("firestore: %w", err)
-	}
-	rows := make([]directory.User, len(snapshots))
-	for i, snapshot := range snapshots {
-		if rows[i], err = decode(snapshot); err != nil {
-			return directory.Page{}, err
-		}
-	}
-	return directory.NewPage(req, rows), nil
-}
-
 type workspaceDocument struct {
 	ID   string `firestore:"id"`
 	Name string `firestore:"name"`

@@ -16,11 +16,10 @@ type Store interface {
 	// PutUser writes u if the stored revision is still the expected one (zero: none
 	// stored), and fails with [directory.ErrConflict] otherwise.
 	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
-	// Users returns a page of the users that are not removed, ordered by sort name and id.
-	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	// Workspaces returns all workspaces by id, those that only have users with nothing but the id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
+	ListStore
 	SyncStore
 }
 
@@ -39,6 +38,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"paging", testPaging},
 		{"paging while others change", testPagingWhileOthersChange},
 		{"removed are not listed", testRemovedAreNotListed},
+		{"filters", testFilters},
+		{"count changed", testCountChanged},
+		{"watch", testWatch},
+		{"emoji", testEmoji},
 		{"workspaces", testWorkspaces},
 		{"fingerprints", testFingerprints},
 		{"syncs", testSyncs},

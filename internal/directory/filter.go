@@ -1,0 +1,78 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Status says whether an account is in use. The zero Status is that of everybody.
+type Status string
+
+// The statuses.
+const (
+	Active      Status = "active"
+	Deactivated Status = "deactivated"
+)
+
+// Group puts kinds together that people look for together. Its values are stored.
+type Group string
+
+// The groups. The forgotten are in none.
+const (
+	GroupMembers  Group = "members"
+	GroupAdmins   Group = "admins" // and owners
+	GroupGuests   Group = "guests" // of one channel or several
+	GroupBots     Group = "bots"
+	GroupExternal Group = "external"
+)
+
+// Groups are all groups.
+var Groups = []Group{GroupMembers, GroupAdmins, GroupGuests, GroupBots, GroupExternal}
+
+// Group returns the group of a kind, empty if it is in none.
+func (k Kind) Group() Group {
+	switch k {
+	case Member:
+		return GroupMembers
+	case Admin, Owner:
+		return GroupAdmins
+	case Guest, SingleChannelGuest:
+		return GroupGuests
+	case Bot:
+		return GroupBots
+	case External:
+		return GroupExternal
+	}
+	return ""
+}
+
+// Filter says whom a list has. All that is set must hold.
+type Filter struct {
+	Words  []string // see [ParseQuery]: each begins a word of the user's names, email or title
+	Status Status
+	Group  Group
+	TZ     string
+	// Source is that of the newest message. It can only be asked for alone, by [ByChange].
+	Source Source
+}
+
+// Validate returns an error that wraps [ErrInvalid] if f holds what is not a status or a group.
+func (f Filter) Validate() error {
+	if f.Status != "" && f.Status != Active && f.Status != Deactivated {
+		return fmt.Errorf("%w: status %q", ErrInvalid, f.Status)
+	}
+	if f.Group != "" && !slices.Contains(Groups, f.Group) {
+		return fmt.Errorf("%w: group %q", ErrInvalid, f.Group)
+	}
+	return nil
+}
+
+// Matches says whether u, who is not removed, is in the list.
+func (f Filter) Matches(u User) bool {
+	return !u.Removed &&
+		(f.Status == "" || u.Deleted == (f.Status == Deactivated)) &&
+		(f.Group == "" || u.Kind.Group() == f.Group) &&
+		(f.TZ == "" || u.TZ == f.TZ) &&
+		(f.Source == "" || u.Source == f.Source) &&
+		f.matchesWords(u)
+}

@@ -1,0 +1,170 @@
+package directory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+const (
+	// maxWords bounds what a user is found by, and with it the entries in the index.
+	maxWords = 12
+	// maxQueryWords bounds a query.
+	maxQueryWords = 8
+	// wordLimit is how many letters of a word count.
+	wordLimit = 15
+	// pairLimit is how many letters of each word count in the token of two words.
+	pairLimit = 2
+)
+
+// ParseQuery returns the words of what somebody searches for, as [Filter] wants
+// them: folded, and without those that others begin with.
+func ParseQuery(text string) []string {
+	var found []string
+	for _, w := range words(text) {
+		if len(found) < maxQueryWords && !slices.Contains(found, w) {
+			found = append(found, w)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(found), func(w string) bool {
+		return slices.ContainsFunc(found, func(other string) bool { return other != w && strings.HasPrefix(other, w) })
+	})
+}
+
+// SearchWords returns the words that u is found by: those of real name, display
+// name, username, email and title. In scripts that put no spaces between words
+// one begins with every character.
+func SearchWords(u User) []string {
+	var found []string
+	for _, field := range []string{u.RealName, u.DisplayName, u.Name, u.Email, u.Title} {
+		for _, w := range words(field) {
+			runs := []string{w}
+			if unspaced(w) {
+				runs = suffixes(w)
+			}
+			for _, w := range runs {
+				if len(found) == maxWords {
+					return found
+				}
+				if !slices.Contains(found, w) {
+					found = append(found, w)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// SearchTokens returns what an index holds of u so that [Filter.Token] finds u:
+// every beginning of every word, and of every two words the first letters.
+func SearchTokens(u User) []string {
+	set := map[string]bool{}
+	all := SearchWords(u)
+	for i, w := range all {
+		for p := range prefixes(w, wordLimit) {
+			set[p] = true
+		}
+		for _, other := range all[:i] {
+			for p := range prefixes(w, pairLimit) {
+				for q := range prefixes(other, pairLimit) {
+					set[pair(p, q)] = true
+				}
+			}
+		}
+	}
+	tokens := make([]string, 0, len(set))
+	for t := range set {
+		tokens = append(tokens, t)
+	}
+	slices.Sort(tokens)
+	return tokens
+}
+
+// Token returns the one token that tells most about the words searched for, and
+// whether all who have it match; empty if there are no words.
+func (f Filter) Token() (token string, exact bool) {
+	switch len(f.Words) {
+	case 0:
+		return "", true
+	case 1:
+		return f.Words[0], true
+	}
+	longest := slices.Clone(f.Words)
+	slices.SortStableFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	p, q := firstLetters(longest[0], pairLimit), firstLetters(longest[1], pairLimit)
+	return pair(p, q), len(f.Words) == 2 && p == longest[0] && q == longest[1]
+}
+
+func pair(p, q string) string { return min(p, q) + " " + max(p, q) }
+
+// matchesWords says whether each word begins one of u's.
+func (f Filter) matchesWords(u User) bool {
+	if len(f.Words) == 0 {
+		return true
+	}
+	all := SearchWords(u)
+	for _, w := range f.Words {
+		if !slices.ContainsFunc(all, func(has string) bool { return strings.HasPrefix(has, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// words folds text, splits it and cuts what is too long.
+func words(text string) (all []string) {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) { // folding would join what a line's end parts
+			return ' '
+		}
+		return r
+	}, text)
+	for w := range strings.FieldsFuncSeq(Fold(text), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.So, r)
+	}) {
+		all = append(all, firstLetters(w, wordLimit))
+	}
+	return all
+}
+
+func firstLetters(w string, n int) string {
+	for i := range w {
+		if n == 0 {
+			return w[:i]
+		}
+		n--
+	}
+	return w
+}
+
+// prefixes yields the beginnings of w of at most n letters.
+func prefixes(w string, n int) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := range w {
+			if i > 0 && !yield(w[:i]) || n == 0 {
+				return
+			}
+			n--
+		}
+		if n >= 0 {
+			yield(w)
+		}
+	}
+}
+
+// unspaced tells words of scripts that are written without spaces.
+func unspaced(w string) bool {
+	return strings.ContainsFunc(w, func(r rune) bool {
+		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	})
+}
+
+func suffixes(w string) (all []string) {
+	for i, r := range w {
+		if !unicode.IsMark(r) {
+			all = append(all, w[i:])
+		}
+	}
+	return all
+}

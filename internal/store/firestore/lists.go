@@ -1,0 +1,128 @@
+package firestore
+
+import (
+	"context"
+	"fmt"
+
+	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+
+	"rollcall/internal/directory"
+)
+
+// filtered asks for those whom f lets through, or, if exact is false, for them and a few more.
+func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact bool) {
+	token, exact := f.Token()
+	if token != "" {
+		q = q.Where("search", "array-contains", token)
+	}
+	if f.Status != "" {
+		q = q.Where("deleted", "==", f.Status == directory.Deactivated)
+	}
+	if f.Group != "" {
+		q = q.Where("group", "==", string(f.Group))
+	}
+	if f.TZ != "" {
+		q = q.Where("tz", "==", f.TZ)
+	}
+	if f.Source != "" {
+		q = q.Where("source", "==", string(f.Source))
+	}
+	return q, exact
+}
+
+// ordered walks forward or backward from a place; from the beginning if it is nil.
+// Removed users have neither field, so that no index has them.
+func ordered(q firestore.Query, o directory.Order, backward bool, from *directory.Cursor) firestore.Query {
+	field, place := "sort_name", func(c *directory.Cursor) any { return c.SortName }
+	if o == directory.ByChange {
+		field, place = "sort_version", func(c *directory.Cursor) any { return int64(c.Version) }
+		backward = !backward // the newest comes first
+	}
+	direction := firestore.Asc
+	if backward {
+		direction = firestore.Desc
+	}
+	q = q.OrderBy(field, direction).OrderBy(firestore.DocumentID, direction)
+	if from != nil {
+		q = q.StartAfter(place(from), from.ID)
+	}
+	return q
+}
+
+// Users returns a page of the users that are not removed. It bills a read for
+// each row and one more, and never more than two a row: where the index cannot
+// tell exactly who matches, a page may end early.
+func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
+	base, exact := filtered(s.users(teamID).Query, req.Filter)
+	from := req.After
+	if req.Before != nil {
+		from = req.Before
+	}
+	read := func(from *directory.Cursor, limit int) ([]directory.User, error) {
+		snapshots, err := ordered(base, req.Order, req.Before != nil, from).Limit(limit).Documents(ctx).GetAll()
+		if err != nil {
+			return nil, fmt.Errorf("firestore: %w", err)
+		}
+		rows := make([]directory.User, len(snapshots))
+		for i, snapshot := range snapshots {
+			if rows[i], err = decode(snapshot); err != nil {
+				return nil, err
+			}
+		}
+		return rows, nil
+	}
+	if exact {
+		rows, err := read(from, req.Limit+1)
+		if err != nil {
+			return directory.Page{}, err
+		}
+		return directory.NewPage(req, rows), nil
+	}
+	var rows []directory.User
+	for budget := 2 * req.Limit; ; {
+		limit := min(budget, req.Limit-len(rows))
+		found, err := read(from, limit)
+		if err != nil {
+			return directory.Page{}, err
+		}
+		for _, u := range found {
+			if req.Filter.Matches(u) {
+				rows = append(rows, u)
+			}
+		}
+		budget -= len(found)
+		if len(found) < limit {
+			return directory.NewPartialPage(req, rows, nil), nil
+		}
+		last := directory.CursorOf(found[len(found)-1])
+		if from = &last; len(rows) == req.Limit || budget == 0 {
+			return directory.NewPartialPage(req, rows, from), nil
+		}
+	}
+}
+
+// Count returns how many users the filter lets through, or, if exact is false,
+// a number that is not less. It bills one read per 1,000 of them, at least one.
+func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
+	q, exact := filtered(s.users(teamID).Query, f)
+	n, err = count(ctx, ordered(q, directory.ByName, false, nil))
+	return n, exact, err
+}
+
+// CountChanged returns how many users' newest message has a version from from to to, to not included.
+func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error) {
+	return count(ctx, s.users(teamID).Where("sort_version", ">=", int64(from)).Where("sort_version", "<", int64(to)))
+}
+
+func count(ctx context.Context, q firestore.Query) (int, error) {
+	result, err := q.NewAggregationQuery().WithCount("count").Get(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("firestore: %w", err)
+	}
+	v, ok := result["count"].(*firestorepb.Value)
+	if !ok {
+		return 0, fmt.Errorf("firestore: no count in the answer")
+	}
+	return int(v.GetIntegerValue()), nil
+}

@@ -1,0 +1,237 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"rollcall/internal/directory"
+)
+
+// ListStore is the part of the contract that pages of people use.
+type ListStore interface {
+	// Users returns a page of the users that are not removed.
+	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
+	// Count returns how many users the filter lets through, or, if exact is false, a number that is not less.
+	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
+	// CountChanged returns how many users' newest message has a version from from to to, to not included.
+	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
+	// Watch yields the users that are written, removed ones too, from its first
+	// use until ctx is done. Some who were written shortly before may come as well.
+	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
+	// PutEmoji replaces a workspace's custom emoji.
+	PutEmoji(ctx context.Context, teamID string, emoji map[string]string) error
+	// Emoji returns a workspace's custom emoji, none if nobody has written any.
+	Emoji(ctx context.Context, teamID string) (map[string]string, error)
+}
+
+// crowd makes people who have much in common.
+func crowd(t *testing.T, s Store, n int) []directory.User {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	one := func(of ...string) string { return of[rng.IntN(len(of))] }
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 16)
+	for i := range n {
+		id := fmt.Sprintf("U%03d", i)
+		first, last := one("Ada", "Adam", "Anna", "Boris", "王小明"), one("Lovelace", "Lovell", "Ångström", "Ada", "Smith")
+		user := fmt.Sprintf(`{"id":%q,"team_id":%q,"name":%q,"deleted":%s,"tz":%q,"is_admin":%s,"is_restricted":%s,"is_bot":%s,"profile":{"real_name":%q,"title":%q}}`,
+			id, one("T1", "T1", "T1", "T1", "T2"), strings.ToLower(first), one("true", "false", "false"), one("Europe/London", "Asia/Tokyo", ""),
+			one("true", "false", "false"), one("true", "false", "false"), one("true", "false", "false", "false"), first+" "+last, one("Analyst", "Baker", ""))
+		c := change(directory.Insert, directory.Version(1_000+rng.IntN(n)), user)
+		if rng.IntN(2) == 0 {
+			c.Source = directory.FromSync
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			apply(t, s, c)
+			if i%10 == 0 {
+				apply(t, s, change(directory.Delete, 5_000, `{"id":"`+id+`"}`))
+			}
+			<-slots
+		})
+	}
+	wg.Wait()
+	var all []directory.User
+	for i := range n {
+		all = append(all, get(t, s, fmt.Sprintf("U%03d", i)))
+	}
+	return all
+}
+
+// testFilters: what a list has is what the filter lets through, page by page, both ways.
+func testFilters(t *testing.T, s Store) {
+	all := crowd(t, s, 150)
+	rng := rand.New(rand.NewPCG(3, 4))
+	queries := []string{"", "", "a", "ada", "ada lov", "lovel ada", "ad an", "小", "smith baker ad", "angstrom", "nobody", "adam lovelace"}
+	for range 60 {
+		f := directory.Filter{
+			Words:  directory.ParseQuery(queries[rng.IntN(len(queries))]),
+			Status: []directory.Status{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
+			Group:  append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
+			TZ:     []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
+		}
+		checkFilter(t, s, all, f, directory.ByName)
+		checkFilter(t, s, all, f, directory.ByChange)
+	}
+	checkFilter(t, s, all, directory.Filter{Source: directory.FromEvent}, directory.ByChange)
+}
+
+func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter, o directory.Order) {
+	t.Helper()
+	var want []string
+	for _, u := range slices.SortedFunc(slices.Values(all), func(a, b directory.User) int {
+		return o.Compare(directory.CursorOf(a), directory.CursorOf(b))
+	}) {
+		if f.Matches(u) {
+			want = append(want, u.ID)
+		}
+	}
+	for _, limit := range []int{7, 200} {
+		forward, last := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: limit})
+		if diff := gocmp.Diff(want, forward, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%+v by %s, %d at a time (-want +got):\n%s", f, o, limit, diff)
+		}
+		if last == nil {
+			continue
+		}
+		backward, _ := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: limit, Before: last})
+		if diff := gocmp.Diff(want[:len(want)-1], backward, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%+v by %s, %d at a time, back (-want +got):\n%s", f, o, limit, diff)
+		}
+	}
+	n, exact, err := s.Count(t.Context(), team, f)
+	if err != nil || n < len(want) || exact && n != len(want) || !exact && len(f.Words) < 2 {
+		t.Errorf("%+v: count %d (exact: %v), want %d, error %v", f, n, exact, len(want), err)
+	}
+}
+
+// collect walks on until there are no more pages, and returns the place of the last in the list.
+func collect(t *testing.T, s Store, req directory.PageRequest) (ids []string, last *directory.Cursor) {
+	t.Helper()
+	backward := req.Before != nil
+	for range 1000 {
+		page, err := s.Users(t.Context(), team, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of []string
+		for _, u := range page.Users {
+			of = append(of, u.ID)
+		}
+		if backward {
+			ids = append(of, ids...)
+			if req.Before = page.Prev; req.Before == nil {
+				return ids, nil
+			}
+			continue
+		}
+		ids = append(ids, of...)
+		if n := len(page.Users); n > 0 {
+			c := directory.CursorOf(page.Users[n-1])
+			last = &c
+		}
+		if req.After = page.Next; req.After == nil {
+			return ids, last
+		}
+	}
+	t.Fatal("paging does not end")
+	return nil, nil
+}
+
+func testCountChanged(t *testing.T, s Store) {
+	all := crowd(t, s, 40)
+	for _, r := range [][2]directory.Version{{0, 1}, {0, 10_000}, {1_000, 1_020}, {1_020, 1_040}, {1_040, 1_000}} {
+		want := 0
+		for _, u := range all {
+			if !u.Removed && u.Version >= r[0] && u.Version < r[1] {
+				want++
+			}
+		}
+		if n, err := s.CountChanged(t.Context(), team, r[0], r[1]); n != want || err != nil {
+			t.Errorf("%v: %d, want %d, error %v", r, n, want, err)
+		}
+	}
+}
+
+// testWatch: every write is told of, in the end the newest of each user.
+func testWatch(t *testing.T, s Store) {
+	apply(t, s, change(directory.Insert, 1, `{"id":"U1","name":"before"}`))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ready, seen := make(chan struct{}), make(chan directory.User, 1000)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		open := false
+		for users, err := range s.Watch(ctx, team) {
+			if err != nil {
+				t.Errorf("watch: %v", err)
+			}
+			for _, u := range users {
+				seen <- u
+			}
+			if !open {
+				open = true
+				close(ready)
+			}
+		}
+	})
+	<-ready
+	want := map[string]directory.Version{}
+	put := func(op directory.Operation, v directory.Version, id string) {
+		apply(t, s, change(op, v, fmt.Sprintf(`{"id":%q,"name":"v%d"}`, id, v)))
+		want[id] = v
+	}
+	for i := range 20 {
+		put(directory.Insert, 1, fmt.Sprintf("W%d", i))
+	}
+	put(directory.Update, 2, "U1")
+	put(directory.Update, 3, "W3")
+	put(directory.Delete, 4, "W4")
+	other := change(directory.Insert, 9, `{"id":"U1","name":"elsewhere"}`)
+	other.TeamID = "T2"
+	apply(t, s, other)
+	got := map[string]directory.Version{}
+	for !maps.Equal(got, want) {
+		select {
+		case u := <-seen:
+			got[u.ID] = max(got[u.ID], u.Version)
+			if u.TeamID != team || u.Removed != (u.ID == "W4" && u.Version == 4) {
+				t.Errorf("told of %+v", u)
+			}
+		case <-ctx.Done():
+			t.Fatalf("(-want +got):\n%s", gocmp.Diff(want, got))
+		}
+	}
+	cancel()
+	watching.Wait()
+}
+
+func testEmoji(t *testing.T, s Store) {
+	if emoji, err := s.Emoji(t.Context(), team); len(emoji) != 0 || err != nil {
+		t.Errorf("%v, error %v", emoji, err)
+	}
+	many := map[string]string{}
+	for i := range 20_000 {
+		many[fmt.Sprintf("party-%d", i)] = fmt.Sprintf("https://emoji.slack-edge.com/T1/party-%d/%040d.png", i, i)
+	}
+	for _, want := range []map[string]string{many, {"shipit": "alias:squirrel"}, {}} {
+		if err := s.PutEmoji(t.Context(), team, want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Emoji(t.Context(), team)
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("error %v (-want +got):\n%.2000s", err, diff)
+		}
+	}
+}
