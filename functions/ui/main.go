@@ -10,6 +10,7 @@ import (
 	"google.golang.org/api/idtoken"
 
 	"rollcall/internal/config"
+	"rollcall/internal/googlecloud"
 	"rollcall/internal/service"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/ui"
@@ -37,6 +38,22 @@ func run(ctx context.Context) error {
 		}
 		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
 	}
-	h := ui.New(ui.Options{Directory: store, Log: log, Authenticate: authenticate})
-	return service.Serve(ctx, service.Host(), c.Port, h, log)
+	o := ui.Options{Store: store, Log: log, Authenticate: authenticate}
+	if c.SyncJob != "" {
+		job, err := googlecloud.OpenJob(ctx, c.SyncJob)
+		if err != nil {
+			return err
+		}
+		defer job.Close() //nolint:errcheck // the process ends
+		o.Syncer = job
+	}
+	if c.DeadLetters != "" {
+		letters, err := googlecloud.OpenDeadLetters(ctx, c.Project, c.DeadLetters)
+		if err != nil {
+			return err
+		}
+		defer letters.Close() //nolint:errcheck // the process ends
+		o.DeadLetters = letters
+	}
+	return service.Serve(ctx, service.Host(), c.Port, ui.New(ctx, o), log)
 }

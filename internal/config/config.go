@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -66,7 +67,9 @@ type UI struct {
 	Auth                 string `env:"AUTH" envDefault:"iap"`
 	IAPAudience          string `env:"IAP_AUDIENCE"`
 	AllowUnauthenticated bool   `env:"ALLOW_UNAUTHENTICATED"`
-	OnCloudRun           string `env:"K_SERVICE"` // set by Cloud Run, where the listener is not loopback
+	SyncJob              string `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
+	DeadLetters          string `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
+	OnCloudRun           string `env:"K_SERVICE"`                // set by Cloud Run, where the listener is not loopback
 }
 
 func (c UI) validate() error {
@@ -83,8 +86,13 @@ func (c UI) validate() error {
 	default:
 		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
 	}
+	if c.SyncJob != "" && !jobName.MatchString(c.SyncJob) {
+		err = errors.Join(err, fmt.Errorf("SYNC_JOB: %q is not projects/…/locations/…/jobs/…", c.SyncJob))
+	}
 	return err
 }
+
+var jobName = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/jobs/[^/]+$`)
 
 // FullSync is the configuration of functions/fullsync.
 type FullSync struct {

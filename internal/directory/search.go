@@ -56,29 +56,31 @@ func SearchWords(u User) []string {
 	return found
 }
 
+// SearchPrefixes returns every beginning of every word that u is found by.
+func SearchPrefixes(u User) []string {
+	var all []string
+	for _, w := range SearchWords(u) {
+		all = slices.AppendSeq(all, prefixes(w, wordLimit))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // SearchTokens returns what an index holds of u so that [Filter.Token] finds u:
 // every beginning of every word, and of every two words the first letters.
 func SearchTokens(u User) []string {
-	set := map[string]bool{}
-	all := SearchWords(u)
+	tokens, all := SearchPrefixes(u), SearchWords(u)
 	for i, w := range all {
-		for p := range prefixes(w, wordLimit) {
-			set[p] = true
-		}
 		for _, other := range all[:i] {
 			for p := range prefixes(w, pairLimit) {
 				for q := range prefixes(other, pairLimit) {
-					set[pair(p, q)] = true
+					tokens = append(tokens, pair(p, q))
 				}
 			}
 		}
 	}
-	tokens := make([]string, 0, len(set))
-	for t := range set {
-		tokens = append(tokens, t)
-	}
 	slices.Sort(tokens)
-	return tokens
+	return slices.Compact(tokens)
 }
 
 // Token returns the one token that tells most about the words searched for, and

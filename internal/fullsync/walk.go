@@ -16,7 +16,7 @@ const (
 	// publishAtOnce bounds the messages that wait for Pub/Sub's acceptance.
 	publishAtOnce = 100
 	// saveEvery is how often the record is brought up to date on the way.
-	saveEvery = 10 * time.Second
+	saveEvery = 2 * time.Second
 )
 
 // walk lists everybody, from the checkpoint on.

@@ -12,6 +12,7 @@ import (
 	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/store/bolt"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/ui"
 )
 
 // backends are Pub/Sub and the store, embedded or emulated.
@@ -20,6 +21,8 @@ type backends struct {
 	store  Store
 	// push delivers the worker's messages until ctx is done. The emulator does so by itself.
 	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)
+	// deadLetters is nil where nobody counts them, as with the emulator.
+	deadLetters ui.DeadLetters
 	// closePubSub ends the client and, if embedded, the server.
 	closePubSub func() error
 }
@@ -32,7 +35,7 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	b := &backends{pubsub: server.Client, push: server.Push, closePubSub: server.Close}
+	b := &backends{pubsub: server.Client, push: server.Push, deadLetters: server, closePubSub: server.Close}
 	if err := t.Ensure(ctx, server.Client); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}

@@ -52,7 +52,7 @@ func FileName(c config.Local) string {
 // Store is all that the parts need of a store.
 type Store interface {
 	worker.Store
-	ui.Directory
+	ui.Store
 	fullsync.Store
 	Close() error
 }
@@ -87,16 +87,16 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 
 	watched := &watchedStore{Store: back.store, out: out, address: address}
+	syncs := &syncs{clients: people.clients, every: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
+		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
+		AllowMassDelete: people.invented, // it is another one at each start
+	}}
 	front := http.NewServeMux()
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, log))
-	front.Handle("/", ui.New(ui.Options{Directory: back.store, Log: log, ImageSources: people.imageSources}))
+	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncs, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
-	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log),
-		&syncs{clients: people.clients, every: o.SyncEvery, options: fullsync.Options{
-			Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
-			AllowMassDelete: people.invented, // it is another one at each start
-		}})
+	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log), syncs)
 }
 
 // serve runs all parts. At the end those that take something in stop first,

@@ -115,7 +115,7 @@ func get(t *testing.T, url string) string {
 func listed(t *testing.T, address string) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}
-	for path := "/"; ; {
+	for path := "/?show=all"; ; {
 		page := get(t, address+path)
 		for _, m := range rowID.FindAllStringSubmatch(page, -1) {
 			ids[m[1]] = true

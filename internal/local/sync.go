@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/slack/webapi"
 )
@@ -15,10 +17,27 @@ type syncs struct {
 	clients []*webapi.Client
 	every   time.Duration
 	options fullsync.Options
+	asked   chan struct{} // holds one
+	running atomic.Bool
+}
+
+// StartSync has the syncs run now, or fails with [directory.ErrLeased] while they do.
+func (s *syncs) StartSync(context.Context) error {
+	if s.running.Load() {
+		return directory.ErrLeased
+	}
+	select {
+	case s.asked <- struct{}{}:
+		return nil
+	default:
+		return directory.ErrLeased
+	}
 }
 
 // run syncs every workspace; one's failure does not stop the others.
 func (s *syncs) run(ctx context.Context) (err error) {
+	s.running.Store(true)
+	defer s.running.Store(false)
 	for _, client := range s.clients {
 		o := s.options
 		o.Slack = client
@@ -41,6 +60,7 @@ func (s *syncs) repeat(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-s.asked:
 		}
 		if err := s.run(ctx); err != nil && ctx.Err() == nil {
 			s.options.Log.ErrorContext(ctx, "full sync failed", "error", err)

@@ -10,7 +10,8 @@ import (
 
 // Pico CSS 2.1.1 is @picocss/pico of the npm registry, its classless build
 // unchanged: it styles plain HTML, light and dark, so that the markup needs
-// hardly any classes.
+// hardly any classes. htmx 2.0.11 is htmx.org of the same registry, its
+// htmx.min.js unchanged: it puts parts of the next page into this one.
 //
 //go:embed assets
 var embedded embed.FS
@@ -34,6 +35,13 @@ func assetsHash() string {
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
+
+// htmxConfig keeps htmx within the Content-Security-Policy (nothing evaluated,
+// no style of its own), people's data out of the browser's storage, and shows
+// error pages.
+const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"historyCacheSize":0,"refreshOnHistoryMiss":true,` +
+	`"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},` +
+	`{"code":"[45]..","swap":true,"error":true,"target":"#content","select":"#content","swapOverride":"outerHTML"}]}`
 
 func assets() http.Handler {
 	files, err := fs.Sub(embedded, "assets")

@@ -110,7 +110,7 @@ func TestIAP(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
-			o := options(people(t))
+			o := testOptions(t, people(t))
 			o.Authenticate = RequireIAP(validator(t, key), audience, slog.New(slog.NewJSONHandler(&log, nil)))
 			for _, path := range []string{"/", "/users/" + team + "/U1", "/nowhere"} {
 				r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -118,7 +118,7 @@ func TestIAP(t *testing.T) {
 					r.Header.Set(iapHeader, tt.token)
 				}
 				w := httptest.NewRecorder()
-				New(o).ServeHTTP(w, r)
+				New(t.Context(), o).ServeHTTP(w, r)
 				want := tt.status
 				if want == http.StatusOK && path == "/nowhere" {
 					want = http.StatusNotFound
@@ -129,7 +129,7 @@ func TestIAP(t *testing.T) {
 				if tt.status == http.StatusUnauthorized && w.Body.String() != "Unauthorized\n" {
 					t.Errorf("%s: body %q", path, w.Body)
 				}
-				if tt.status == http.StatusOK && path == "/" && !strings.Contains(w.Body.String(), "Signed in as grace@example.com") {
+				if tt.status == http.StatusOK && path == "/" && !strings.Contains(w.Body.String(), "Signed in as <bdi>grace@example.com") {
 					t.Error("the page does not say who is signed in")
 				}
 			}

@@ -1,8 +1,9 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,7 +18,9 @@ import (
 // chrome is what stands around every page.
 type chrome struct {
 	Title      string
+	Icon       string          // of the workspace, empty if it has none
 	Workspaces []workspaceLink // empty unless there are several
+	Status     string          // the address of the status page
 	SignedIn   string          // the viewer's address, empty without authentication
 }
 
@@ -30,43 +33,51 @@ type problem struct{ Title, Advice string }
 
 type tableView struct {
 	chrome
-	Rows       []row
-	Prev, Next string // addresses, empty where there are none
+	listing
+	Find                        findView
+	Rows                        []row
+	Prev, Next                  string // addresses, empty where there are none
+	Live                        string // of the events
+	CSV, JSON                   string
+	Count                       string // empty until it is asked for
+	CountAddress, CountFragment string
+}
+
+// findView is the form that searches and filters.
+type findView struct {
+	TeamID, Query           string
+	Show, Kind, Zones, Sort []choiceOption
+}
+
+type choiceOption struct {
+	Value, Label string
+	Selected     bool
 }
 
 // row is one person in the table.
 type row struct {
-	URL, ID, Name, RealName, TZ, StatusText, StatusEmoji string
-	Kind                                                 string // empty for a plain member
-	Deleted                                              bool
-	Avatar                                               avatar
+	URL, ID, Name, RealName, Title, TZ, StatusText string
+	StatusEmoji                                    emojiView
+	StatusExpires                                  int64  // Unix seconds, 0 for never
+	Kind                                           string // empty for a plain member
+	Deleted                                        bool
+	Avatar                                         avatar
+	Changed                                        time.Time
+	ByName, ByChange                               string // what lists order by
 }
+
+type emojiView struct{ Shortcode, Text, Image string }
 
 // avatar shows initials until, and unless, the image loads.
 type avatar struct{ Image, Initials string }
 
-type personView struct {
-	chrome
-	row
-	Heading     string
-	DisplayName string
-	Title       string
-	Email       string
-	LocalTime   string
-	Version     time.Time
-	Source      string
-	Removed     bool
-	OpenInSlack string // the workspace's address of the profile, empty if unknown
-	Forgotten   bool
-	JSON        string
-}
-
 func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, current directory.Workspace) chrome {
-	c := chrome{Title: workspaceName(current), SignedIn: signedIn(r.Context())}
+	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: signedIn(r.Context()), Status: "/status"}
 	if c.Title == "" {
 		c.Title = "Nobody yet"
 	}
 	if len(workspaces) > 1 {
+		c.Status += "?team=" + url.QueryEscape(current.ID)
 		for _, w := range workspaces {
 			c.Workspaces = append(c.Workspaces, workspaceLink{workspaceName(w), "/?team=" + url.QueryEscape(w.ID), w.ID == current.ID})
 		}
@@ -74,18 +85,49 @@ func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, curr
 	return c
 }
 
-func workspaceName(w directory.Workspace) string {
-	if w.Name != "" {
-		return w.Name
-	}
-	return w.ID
+func workspaceName(w directory.Workspace) string { return firstNonEmpty(w.Name, w.ID) }
+
+// groupNames are in the order of the form.
+var groupNames = map[directory.Group]string{
+	directory.GroupMembers: "Members", directory.GroupAdmins: "Admins and owners", directory.GroupGuests: "Guests",
+	directory.GroupBots: "Bots", directory.GroupExternal: "External",
 }
 
-func pageLink(teamID, direction string, c *directory.Cursor) string {
-	if c == nil {
-		return ""
+// find makes the form. zones are those that the last full sync met.
+func (l listing) find(zones map[string]int) findView {
+	f := l.req.Filter
+	show := string(f.Status)
+	if show == "" {
+		show = everybody
 	}
-	return "/?team=" + url.QueryEscape(teamID) + "&" + direction + "=" + c.String()
+	v := findView{TeamID: l.teamID, Query: l.query}
+	v.Show = options(show, "active", "Active", "deactivated", "Deactivated", everybody, "All")
+	kinds := []string{"", "Everybody"}
+	for _, g := range directory.Groups {
+		kinds = append(kinds, string(g), groupNames[g])
+	}
+	v.Kind = options(string(f.Group), kinds...)
+	if f.TZ != "" && zones[f.TZ] == 0 {
+		zones = maps.Clone(zones)
+		if zones == nil {
+			zones = map[string]int{}
+		}
+		zones[f.TZ] = 0
+	}
+	names := []string{"", "Any time zone"}
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		names = append(names, zone, strings.ReplaceAll(zone, "_", " "))
+	}
+	v.Zones = options(f.TZ, names...)
+	v.Sort = options(string(l.req.Order), string(directory.ByName), "By name", string(directory.ByChange), "By last change")
+	return v
+}
+
+func options(selected string, valuesAndLabels ...string) (all []choiceOption) {
+	for pair := range slices.Chunk(valuesAndLabels, 2) {
+		all = append(all, choiceOption{pair[0], pair[1], pair[0] == selected})
+	}
+	return all
 }
 
 // kindNames are words for the kinds that are worth a word.
@@ -95,16 +137,17 @@ var kindNames = map[directory.Kind]string{
 	directory.External: "external", directory.Forgotten: "forgotten",
 }
 
-func (h *handler) row(u directory.User) row {
+func (h *handler) row(ctx context.Context, u directory.User) row {
 	r := row{
 		URL: "/users/" + url.PathEscape(u.TeamID) + "/" + url.PathEscape(u.ID),
-		ID:  u.ID, Name: u.Name, RealName: u.RealName, TZ: u.TZ,
+		ID:  u.ID, Name: u.Name, RealName: u.RealName, Title: u.Title, TZ: u.TZ,
 		Kind: kindNames[u.Kind], Deleted: u.Deleted,
-		Avatar: avatar{h.image(u.Image72), initials(u)},
+		Avatar: avatar{h.image(u.Image72), initials(u)}, Changed: u.Version.Time(),
+		ByName: u.SortName, ByChange: fmt.Sprintf("%020d", u.Version),
 	}
 	// Slack leaves a status that has expired in the profile until somebody looks.
 	if u.StatusExpiration == 0 || h.Now().Before(time.Unix(u.StatusExpiration, 0)) {
-		r.StatusText, r.StatusEmoji = u.StatusText, u.StatusEmoji
+		r.StatusText, r.StatusEmoji, r.StatusExpires = u.StatusText, h.emoji(ctx, u.TeamID, u.StatusEmoji), u.StatusExpiration
 	}
 	return r
 }
@@ -142,32 +185,4 @@ func firstNonEmpty(values ...string) string {
 		}
 	}
 	return ""
-}
-
-func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, current directory.Workspace, u directory.User) personView {
-	v := personView{
-		chrome: h.chrome(r, workspaces, current), row: h.row(u),
-		Heading:     firstNonEmpty(u.RealName, u.DisplayName, u.Name, u.ID),
-		DisplayName: u.DisplayName, Title: u.Title, Email: u.Email,
-		Version: u.Version.Time(), Source: string(u.Source), Removed: u.Removed,
-		Forgotten: u.Kind == directory.Forgotten,
-	}
-	if v.Forgotten {
-		v.Heading = "Forgotten person"
-	}
-	v.chrome.Title = v.Heading
-	if large := h.image(u.Image192); large != "" {
-		v.Avatar.Image = large
-	}
-	if place, err := time.LoadLocation(u.TZ); err == nil && u.TZ != "" {
-		v.LocalTime = h.Now().In(place).Format("Monday 15:04")
-	}
-	if base, err := url.Parse(current.URL); err == nil && base.Scheme == "https" {
-		v.OpenInSlack = base.JoinPath("team", u.ID).String()
-	}
-	var b bytes.Buffer
-	if json.Indent(&b, u.Slack, "", "  ") == nil {
-		v.JSON = b.String()
-	}
-	return v
 }

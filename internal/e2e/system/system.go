@@ -110,7 +110,7 @@ func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
 		}
 	})
 	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, log))
-	s.UI = serve(ui.New(ui.Options{Directory: s.Store, Log: log}))
+	s.UI = serve(ui.New(t.Context(), ui.Options{Store: s.Store, Log: log}))
 	s.Worker = serve(worker.New(s.Store, s.Topology.WorkWithin(), log)) + "/"
 	return s
 }

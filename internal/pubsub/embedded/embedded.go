@@ -5,6 +5,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/pstest"
@@ -17,7 +18,11 @@ import (
 type Server struct {
 	Client *gcpubsub.Client
 	fake   *pstest.Server
+	parked atomic.Int64
 }
+
+// Waiting returns how many dead letters there are. Nobody takes one away within the process.
+func (s *Server) Waiting(context.Context) (int, error) { return int(s.parked.Load()), nil }
 
 // Start returns a running server and a client of it. Options are the fake's, such as injected errors.
 func Start(ctx context.Context, project string, options ...pstest.ServerReactorOption) (*Server, error) {

@@ -32,6 +32,7 @@ type pusher struct {
 	client   *gcpubsub.Client
 	topology pubsub.Topology
 	pulled   func(messageID string)
+	parked   func()
 	http     *http.Client
 	dead     *gcpubsub.Publisher
 	slots    chan struct{} // one for each request under way
@@ -43,19 +44,19 @@ type pusher struct {
 // envelope, exponential backoff and, after the last attempt, the dead-letter
 // topic with the attributes that Pub/Sub adds. It returns when no request is under way.
 func (s *Server) Push(ctx context.Context, t pubsub.Topology, log *slog.Logger) {
-	pump(ctx, s.Client, t, log, s.release)
+	pump(ctx, s.Client, t, log, s.release, func() { s.parked.Add(1) })
 }
 
 // Push does the same for a subscription of the Pub/Sub emulator. The emulator can
 // push by itself, but ends all redelivery of a subscription as soon as two refused
 // messages become due in the same millisecond (seen with version 0.8.20).
 func Push(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger) {
-	pump(ctx, client, t, log, func(string) {})
+	pump(ctx, client, t, log, func(string) {}, func() {})
 }
 
-func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string)) {
+func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string), parked func()) {
 	p := &pusher{
-		client: client, topology: t, pulled: pulled, log: log,
+		client: client, topology: t, pulled: pulled, parked: parked, log: log,
 		http:  &http.Client{Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
 		dead:  client.Publisher(t.DeadLetterTopic),
 		slots: make(chan struct{}, pushAtOnce),
@@ -184,5 +185,6 @@ func (p *pusher) park(ctx context.Context, m push.Message) {
 		p.log.Error("dead letter lost", "message_id", m.ID, "error", err)
 		return
 	}
+	p.parked()
 	p.log.Warn("dead letter parked", "message_id", m.ID, "delivery_attempts", m.DeliveryAttempt)
 }

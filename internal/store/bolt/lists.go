@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -52,8 +51,7 @@ func facetsOf(u directory.User) []string {
 	if u.Deleted {
 		status = directory.Deactivated
 	}
-	tokens := slices.DeleteFunc(directory.SearchTokens(u), func(t string) bool { return strings.Contains(t, " ") }) // lists meet: no need of pairs
-	return append(facets(status, u.Kind.Group(), u.TZ, u.Source, tokens), everybody)
+	return append(facets(status, u.Kind.Group(), u.TZ, u.Source, directory.SearchPrefixes(u)), everybody)
 }
 
 func facetsIn(f directory.Filter) []string {
@@ -80,32 +78,33 @@ func place(o directory.Order, c directory.Cursor) []byte {
 	return []byte(c.SortName + "\x00" + c.ID)
 }
 
-// listKeys are the keys that u has in all lists.
-func listKeys(u directory.User) map[string]bool {
-	keys := map[string]bool{}
+// listKeys are the keys that u has in all lists, sorted.
+func listKeys(u directory.User) (keys []string) {
 	if u.SortName == "" {
-		return keys // removed
+		return nil // removed
 	}
-	for _, facet := range facetsOf(u) {
-		for _, o := range []directory.Order{directory.ByName, directory.ByChange} {
-			keys[string(append(prefix(o, facet), place(o, directory.CursorOf(u))...))] = true
+	for _, o := range []directory.Order{directory.ByName, directory.ByChange} {
+		at := place(o, directory.CursorOf(u))
+		for _, facet := range facetsOf(u) {
+			keys = append(keys, string(append(prefix(o, facet), at...)))
 		}
 	}
+	slices.Sort(keys)
 	return keys
 }
 
 // relist puts u in the lists instead of old.
 func relist(lists *bolt.Bucket, old, u directory.User) error {
 	before, after := listKeys(old), listKeys(u)
-	for _, key := range slices.Sorted(maps.Keys(before)) {
-		if !after[key] {
+	for _, key := range before {
+		if _, stays := slices.BinarySearch(after, key); !stays {
 			if err := lists.Delete([]byte(key)); err != nil {
 				return err
 			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(after)) {
-		if !before[key] {
+	for _, key := range after {
+		if _, there := slices.BinarySearch(before, key); !there {
 			if err := lists.Put([]byte(key), []byte(u.ID)); err != nil {
 				return err
 			}

@@ -1,0 +1,274 @@
+package browser
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"rollcall/internal/fakeslack"
+)
+
+func TestFind(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	who := s.people(t)[70]
+	first, last, _ := strings.Cut(who.RealName, " ")
+	tb.visit(s.URL)
+	tb.ready()
+	all := tb.names()
+	if len(all) != 50 {
+		t.Errorf("%d rows", len(all))
+	}
+	tb.run(chromedp.SendKeys(chromedp.CSS("#q"), strings.ToUpper(first)))
+	tb.eventually("found by the first name", fmt.Sprintf(`%s.includes(%q) && %s.length < 50`, names, who.RealName, names))
+	tb.run(chromedp.SendKeys(chromedp.CSS("#q"), " "+string([]rune(last)[:1])))
+	tb.eventually("the query is in the address", fmt.Sprintf(`new URLSearchParams(location.search).get("q") === %q`, strings.ToUpper(first)+" "+string([]rune(last)[:1])))
+	tb.eventually("counted", fmt.Sprintf(`document.querySelector("#count").textContent.startsWith(String(%s.length)) || document.querySelector("#count").textContent.startsWith("at most")`, names))
+	tb.visit(eval[string](tb, "location.href"))
+	tb.eventually("the address leads there again", fmt.Sprintf(`%s.includes(%q) && document.querySelector("#q").value !== ""`, names, who.RealName))
+	tb.run(chromedp.Evaluate[chromedp.Void](`document.querySelector("#q").value = ""`), chromedp.SendKeys(chromedp.CSS("#q"), "zzzz"))
+	tb.eventually("nobody", `document.querySelector("#list .nobody").checkVisibility() && document.querySelector("#list .nobody").textContent.includes("Nobody matches")`)
+}
+
+func TestFilter(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	choose := func(name, value string) chromedp.Action[chromedp.Void] {
+		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{const e = document.querySelector("select[name=%s]"); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true}))}`, name, value))
+	}
+	tb.run(choose("show", "deactivated"))
+	tb.eventually("only those who left", `location.search.includes("show=deactivated") && document.querySelectorAll("#list tbody tr").length > 0 && !document.querySelector("#list tbody tr:not(.deactivated)")`)
+	tb.run(choose("show", "active"), choose("kind", "bots"))
+	tb.eventually("only bots", `location.search.includes("kind=bots") && [...document.querySelectorAll("#list tbody tr")].every(r => r.querySelector(".kind")?.textContent === "bot")`)
+	tb.run(choose("kind", ""), choose("tz", "Europe/Berlin"))
+	tb.eventually("only Berlin", `location.search.includes("tz=Europe") && document.querySelectorAll("#list tbody tr").length > 0 && [...document.querySelectorAll("#list td[data-label='Time zone']")].every(d => d.textContent === "Europe/Berlin")`)
+	newest := s.people(t)[30]
+	events, err := s.slack.Retitle(newest.ID)
+	s.deliver(t, events, err)
+	tb.run(choose("tz", ""), choose("sort", "changed"))
+	tb.eventually("the newest change comes first", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, newest.ID))
+}
+
+func TestPages(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL + "/?show=all")
+	tb.ready()
+	var forward, backward []string
+	turn := func(rel string) bool {
+		before := tb.names()[0]
+		if !eval[bool](tb, fmt.Sprintf(`Boolean(document.querySelector("a[rel=%s]"))`, rel)) {
+			return false
+		}
+		tb.run(chromedp.Click(chromedp.CSS("a[rel=" + rel + "]")))
+		tb.eventually("another page", fmt.Sprintf(`%s.length > 0 && %s[0] !== %q`, names, names, before))
+		return true
+	}
+	for forward = tb.names(); turn("next"); {
+		forward = append(forward, tb.names()...)
+	}
+	for backward = tb.names(); turn("prev"); {
+		backward = append(tb.names(), backward...)
+	}
+	if len(forward) != 250 || strings.Join(forward, "\n") != strings.Join(backward, "\n") {
+		t.Errorf("%d forward, %d backward", len(forward), len(backward))
+	}
+	tb.run(chromedp.NavigateBack())
+	tb.eventually("back in the history is a page", names+`.length > 0`)
+}
+
+func TestLive(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	people := s.people(t)
+	var who string
+	for _, p := range people {
+		if eval[bool](tb, fmt.Sprintf(`Boolean(document.getElementById(%q))`, p.ID)) {
+			who = p.ID
+			break
+		}
+	}
+	before := eval[string](tb, fmt.Sprintf(`document.getElementById(%q).dataset.changed`, who))
+	events, err := s.slack.SetStatus(who)
+	start := time.Now()
+	s.deliver(t, events, err)
+	tb.eventually("the row changes", fmt.Sprintf(`document.getElementById(%q).dataset.changed > %q`, who, before))
+	t.Logf("a row changed %v after Slack's event", time.Since(start))
+
+	// Everybody who joins is shown at once where they belong.
+	tb.visit(s.URL + "/?sort=changed")
+	tb.ready()
+	joined := s.slack.Join()
+	s.deliver(t, joined, nil)
+	tb.eventually("who joined is on top", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, joined[0].UserID))
+
+	// A connection that was cut misses nothing.
+	tb.expect("ERR_")
+	s.pages.CloseClientConnections()
+	events, err = s.slack.Rename(joined[0].UserID)
+	before = eval[string](tb, `document.querySelector("#list tbody tr").dataset.changed`)
+	s.deliver(t, events, err)
+	tb.eventually("the change arrives after the cut", fmt.Sprintf(`document.getElementById(%q).dataset.changed > %q`, joined[0].UserID, before))
+	tb.eventually("nothing is said of being offline", `document.getElementById("offline").hidden`)
+
+	// Who is deactivated leaves the list of active people.
+	events, err = s.slack.Leave(joined[0].UserID)
+	s.deliver(t, events, err)
+	tb.eventually("who left is gone", fmt.Sprintf(`!document.getElementById(%q)`, joined[0].UserID))
+}
+
+func TestSyncNow(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{People: 5000})
+	if err := s.sync(t.Context()); err != nil { // the first sync counts nobody beforehand
+		t.Fatal(err)
+	}
+	s.slack.SetFaults(fakeslack.Faults{RateLimitEvery: 2, RetryAfter: 1})
+	tb.visit(s.URL)
+	tb.run(chromedp.Click(chromedp.CSS("a[href^='/status']")))
+	tb.eventually("the last sync is done", `document.querySelector("#last")?.textContent === "done"`)
+	began := eval[string](tb, `document.querySelector("#status table time").dateTime`)
+	tb.run(chromedp.Click(chromedp.CSS("form[action='/sync'] button")))
+	tb.eventually("it runs, with a bar", `document.querySelector("#running") && document.querySelector("progress").max === 5000`)
+	tb.eventually("the bar moves", `document.querySelector("progress")?.value >= 1000`)
+	tb.eventually("it is done", fmt.Sprintf(`!document.querySelector("progress") && document.querySelector("#last")?.textContent === "done" && document.querySelector("#status table time").dateTime > %q`, began))
+	if n := eval[string](tb, `document.querySelector("#dead").textContent`); n != "0" {
+		t.Errorf("dead letters: %s", n)
+	}
+}
+
+func TestPerson(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	s.put(t, `{"id":"UNEW","name":"ada","tz":"Asia/Tokyo","profile":{"real_name":"Aaa Ada","status_emoji":":wave::skin-tone-4:","status_text":"Hello"},"a_field_of_2030":{"deep":[1,null]}}`)
+	tb.visit(s.URL)
+	tb.run(chromedp.Click(`//a[.="Aaa Ada"]`))
+	tb.eventually("the person", `document.querySelector("h1")?.textContent === "Aaa Ada"`)
+	text := eval[string](tb, `document.querySelector("main").innerText`)
+	for _, want := range []string{"👋🏽", "Hello", "a_field_of_2030.deep[0]", "a_field_of_2030.deep[1]", "profile.real_name", "by event"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	tokyo := time.Now().UTC().Add(9 * time.Hour).Format("Monday")
+	if clock := eval[string](tb, `document.querySelector("[data-clock]").textContent`); !strings.Contains(clock, tokyo) {
+		t.Errorf("local time %q", clock)
+	}
+	if title := eval[string](tb, `document.querySelector("time").title`); title == "" {
+		t.Error("no exact time")
+	}
+	tb.visit(s.URL + "/?q=finch")
+}
+
+func TestKeyboard(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	second := tb.names()[1]
+	tb.run(chromedp.KeyEvent("/"))
+	tb.eventually("the search has the focus", `document.activeElement.id === "q"`)
+	tb.run(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowUp))
+	tb.eventually("the second row has the focus", fmt.Sprintf(`document.activeElement.textContent === %q`, second))
+	tb.run(chromedp.KeyEvent(kb.Enter))
+	tb.eventually("the person's page", fmt.Sprintf(`document.querySelector("h1").textContent === %q && location.pathname.startsWith("/users/")`, second))
+}
+
+func TestWithoutJavaScript(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	who := s.people(t)[60]
+	call(tb, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tb.visit(s.URL)
+	tb.run(chromedp.SendKeys(chromedp.CSS("#q"), who.Name), chromedp.Click(chromedp.CSS("#find button")))
+	tb.run(chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("#%s", who.ID))))
+	tb.run(chromedp.Click(chromedp.CSS("a#count")), chromedp.WaitVisible(chromedp.CSS("span#count")))
+	tb.visit(s.URL)
+	tb.run(chromedp.Click(chromedp.CSS("a[rel=next]")), chromedp.WaitVisible(chromedp.CSS("a[rel=prev]")))
+	tb.visit(s.URL + "/status")
+	tb.run(chromedp.Click(chromedp.CSS("form[action='/sync'] button")), chromedp.WaitVisible(chromedp.CSS("#last")))
+}
+
+// pages are all kinds of pages.
+func pages(s *site, id string) map[string]string {
+	team := s.slack.Options().TeamID
+	return map[string]string{
+		"table": "/", "everybody": "/?show=all&sort=changed", "nobody": "/?q=zzzzzz", "person": "/users/" + team + "/" + id,
+		"status": "/status", "not found": "/users/" + team + "/U404", "invalid": "/?after=x",
+	}
+}
+
+func TestAccessible(t *testing.T) {
+	tb := open(t)
+	tb.expect("status of 40")
+	s := filled(t, fakeslack.Options{})
+	empty := newSite(t, fakeslack.Options{})
+	for _, night := range []bool{false, true} {
+		tb.dark(night)
+		for name, path := range pages(s, s.people(t)[0].ID) {
+			tb.visit(s.URL + path)
+			tb.eventually("it is loaded", `document.readyState === "complete"`)
+			tb.accessible(fmt.Sprintf("%s (dark: %v)", name, night))
+		}
+		tb.visit(empty.URL)
+		tb.accessible("an empty directory")
+	}
+}
+
+// TestNarrow: nothing hangs over at 360 pixels.
+func TestNarrow(t *testing.T) {
+	tb := open(t)
+	tb.expect("status of 40")
+	s := filled(t, fakeslack.Options{})
+	s.put(t, `{"id":"ULONG","name":"`+strings.Repeat("w", 300)+`","profile":{"real_name":"`+strings.Repeat("Aaaa", 80)+`","title":"`+strings.Repeat("W", 10_000)+`"}}`)
+	tb.run(chromedp.EmulateViewport(360, 740))
+	all := pages(s, "ULONG")
+	for name, path := range all {
+		tb.visit(s.URL + path)
+		tb.eventually("it is loaded", `document.readyState === "complete"`)
+		if over := eval[int](tb, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+			t.Errorf("%s hangs over by %d", name, over)
+		}
+		tb.accessible(name + " at 360 pixels")
+	}
+}
+
+// TestHostile: what people call themselves stays text, in a row that came live as well.
+func TestHostile(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U0","profile":{"real_name":"Aaa"}}`)
+	tb.visit(s.URL)
+	tb.ready()
+	nasty := []string{`<script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `\" onmouseover=\"alert(1)`, `\u202egnp.exe`, `</td></table><h1>`,
+		`=cmd|'/c calc'!A1`, strings.Repeat("W", 10_000), `<style>*{display:none}</style>`, `{{constructor.constructor('alert(1)')()}}`, `hx-on:click=alert(1)`}
+	for i, n := range nasty {
+		s.put(t, fmt.Sprintf(`{"id":"UN%d","name":"%[2]s","tz":"%[2]s","profile":{"real_name":"%[2]s","display_name":"%[2]s","title":"%[2]s","email":"%[2]s",
+			"status_text":"%[2]s","status_emoji":"%[2]s","image_72":"javascript:alert(1)","image_192":"javascript:alert(1)"},"%[2]s":"%[2]s"}`, i, n))
+	}
+	tb.eventually("all have come", fmt.Sprintf(`document.querySelectorAll("#list tbody tr").length === %d`, len(nasty)+1))
+	for _, path := range []string{"", "/?q=" + url.QueryEscape(`<script>alert(1)</script>"'>`)} {
+		if path != "" {
+			tb.visit(s.URL + path)
+		}
+		if n := eval[int](tb, `document.querySelectorAll("h1").length + document.querySelectorAll("main script, main style, [onerror], [onmouseover]").length`); n != 1 {
+			t.Errorf("%q: the page is broken by %d", path, n)
+		}
+	}
+	for i := range nasty {
+		tb.visit(fmt.Sprintf("%s/users/%s/UN%d", s.URL, s.slack.Options().TeamID, i))
+		if n := eval[int](tb, `document.querySelectorAll("h1").length + document.querySelectorAll("main script, main style, main img").length`); n != 1 {
+			t.Errorf("%.40q breaks a person's page by %d", nasty[i], n)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package browser
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// axe-core 4.14.1 of the npm registry (MPL-2.0), its axe.min.js unchanged.
+//
+//go:embed testdata/axe-4.14.1.min.js
+var axe string
+
+// patience is how long a page may take to show something: these machines are busy.
+const patience = 30 * time.Second
+
+// tab is a browser's tab. At the end of the test nothing may have been wrong in it.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	faults   []string
+	expected []string // parts of faults that the test provokes
+}
+
+var browser = sync.OnceValues(func() (context.Context, error) {
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		return nil, fmt.Errorf("no chromium: install it (Debian: apt-get install chromium)")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WindowSize(1280, 900), chromedp.Flag("force-color-profile", "srgb"), chromedp.WSURLReadTimeout(time.Minute))
+	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ := chromedp.NewContext(allocator)
+	return ctx, chromedp.Do(ctx)
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if ctx, err := browser(); err == nil {
+		chromedp.Cancel(ctx) //nolint:errcheck // it ends with us
+	}
+	os.Exit(code)
+}
+
+// open returns a tab of its own browser profile.
+func open(t *testing.T) *tab {
+	t.Helper()
+	main, err := browser()
+	if err != nil && main == nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(main, chromedp.WithNewBrowserContext())
+	tb := &tab{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, tb.watch); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		tb.mu.Lock()
+		defer tb.mu.Unlock()
+		for _, f := range tb.faults {
+			t.Errorf("in the browser: %s", f)
+		}
+	})
+	call(tb, cdplog.Enable, cdp.Empty{})
+	return tb
+}
+
+// watch gathers errors of scripts, refusals by the Content-Security-Policy, failed requests and dialogs.
+func (tb *tab) watch(event any) {
+	fault := ""
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		fault = "exception: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			fault += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			fault = fmt.Sprintf("console: %s", e.Args[0].Value)
+		}
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Level == cdplog.EntryLevelError {
+			fault = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	case *page.EventJavascriptDialogOpening:
+		fault = "a dialog: " + e.Message
+	}
+	if fault == "" {
+		return
+	}
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	for _, part := range tb.expected {
+		if strings.Contains(fault, part) {
+			return
+		}
+	}
+	tb.faults = append(tb.faults, fault)
+}
+
+func (tb *tab) expect(part string) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	tb.expected = append(tb.expected, part)
+}
+
+func (tb *tab) run(steps ...chromedp.Action[chromedp.Void]) {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		tb.t.Fatalf("%v; the page is:\n%.3000s", err, tb.html())
+	}
+}
+
+// call sends a command of the browser's own protocol.
+func call[P, R any](tb *tab, command cdp.Command[P, R], params P) {
+	tb.t.Helper()
+	if _, err := chromedp.Call(tb.ctx, command, params); err != nil {
+		tb.t.Fatal(err)
+	}
+}
+
+func (tb *tab) html() string {
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	html, _ := chromedp.Run(ctx, chromedp.OuterHTML(chromedp.CSS("body"))) // for a message only
+	return html
+}
+
+// eval evaluates an expression.
+func eval[T any](tb *tab, expression string) T {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		tb.t.Fatalf("%.200s: %v; the page is:\n%.3000s", expression, err, tb.html())
+	}
+	return value
+}
+
+// eventually waits for an expression to become true.
+func (tb *tab) eventually(what, expression string) {
+	tb.t.Helper()
+	tb.within(patience, what, expression)
+}
+
+func (tb *tab) within(limit time.Duration, what, expression string) {
+	tb.t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(tb.ctx, patience)
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")) // fails while the page changes
+		cancel()
+		if err == nil && yes {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.t.Fatalf("not within %v: %s (%v); the page is:\n%.4000s", limit, what, err, tb.html())
+		}
+	}
+}
+
+// names are what the first column of the table says.
+const names = `[...document.querySelectorAll("#list tbody a")].map(a => a.textContent)`
+
+func (tb *tab) names() []string { tb.t.Helper(); return eval[[]string](tb, names) }
+
+func (tb *tab) visit(url string) { tb.t.Helper(); tb.run(chromedp.Navigate(url)) }
+
+// ready waits until the page listens for changes.
+func (tb *tab) ready() {
+	tb.t.Helper()
+	tb.eventually("the page is alive", `document.querySelector("#count") && !document.querySelector("a#count")`)
+}
+
+func (tb *tab) dark(yes bool) {
+	tb.t.Helper()
+	scheme := "light"
+	if yes {
+		scheme = "dark"
+	}
+	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// accessible asks axe-core.
+func (tb *tab) accessible(what string) {
+	tb.t.Helper()
+	tb.run(chromedp.Evaluate[chromedp.Void](axe + "; undefined"))
+	report := eval[string](tb, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help, nodes: v.nodes.map(n => n.html + " :: " + n.failureSummary)}))))`)
+	var violations []any
+	if err := json.Unmarshal([]byte(report), &violations); err != nil {
+		tb.t.Fatal(err)
+	}
+	if len(violations) > 0 {
+		tb.t.Errorf("axe on %s: %.4000s", what, report)
+	}
+}

@@ -1,0 +1,166 @@
+// Package browser tests the pages in a real browser, with all of Rollcall behind them.
+package browser
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/embedded"
+	"rollcall/internal/slack"
+	"rollcall/internal/slack/webapi"
+	"rollcall/internal/store/bolt"
+	"rollcall/internal/ui"
+	"rollcall/internal/webhook"
+	"rollcall/internal/worker"
+)
+
+// site is an invented workspace and all that shows it: webhook, Pub/Sub, worker, store and pages.
+type site struct {
+	URL       string
+	pages     *httptest.Server
+	slack     *fakeslack.Workspace
+	store     *bolt.Store
+	publisher *pubsub.Publisher
+	client    *webapi.Client
+	deliverer fakeslack.Deliverer
+
+	syncing  sync.Mutex
+	underWay sync.WaitGroup
+}
+
+func newSite(t *testing.T, o fakeslack.Options) *site {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	o.Log = log
+	s := &site{slack: fakeslack.New(o)}
+	api := httptest.NewServer(s.slack.Handler())
+	t.Cleanup(api.Close)
+	s.slack.SetBaseURL(api.URL)
+	s.client = webapi.New(api.URL+"/api/", s.slack.Options().BotToken, log)
+	var err error
+	if s.store, err = bolt.OpenTemporary(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	server, err := embedded.Start(ctx, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topology := pubsub.Production()
+	work := httptest.NewServer(worker.New(s.store, topology.WorkWithin(), log))
+	topology.PushEndpoint = work.URL + "/"
+	topology.MinimumBackoff, topology.MaximumBackoff = 50*time.Millisecond, 100*time.Millisecond
+	if err := topology.Ensure(ctx, server.Client); err != nil {
+		t.Fatal(err)
+	}
+	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
+	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, log))
+	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
+	s.pages = httptest.NewServer(ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}}))
+	s.URL = s.pages.URL
+	var pushing sync.WaitGroup
+	pushing.Go(func() { server.Push(ctx, topology, log) })
+	t.Cleanup(func() {
+		s.underWay.Wait()
+		cancel()
+		pushing.Wait()
+		hook.Close()
+		work.Close()
+		s.publisher.Stop()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		s.pages.CloseClientConnections()
+		s.pages.Close()
+		if err := s.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// filled is a site whose directory is complete.
+func filled(t *testing.T, o fakeslack.Options) *site {
+	t.Helper()
+	s := newSite(t, o)
+	if err := s.sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t, s.slack.Options().People)
+	return s
+}
+
+// settle waits until the worker has written everybody.
+func (s *site) settle(t *testing.T, people int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		n, _, err := s.store.Count(t.Context(), s.slack.Options().TeamID, directory.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n >= people {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d people", n, people)
+		}
+	}
+}
+
+func (s *site) sync(ctx context.Context) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	_, err := fullsync.Run(ctx, fullsync.Options{Slack: s.client, Store: s.store, Publisher: s.publisher, Log: slog.New(slog.DiscardHandler)})
+	return err
+}
+
+// StartSync is the button's.
+func (s *site) StartSync(ctx context.Context) error {
+	s.underWay.Go(func() { s.sync(context.WithoutCancel(ctx)) }) //nolint:errcheck // its record tells
+	return nil
+}
+
+// deliver posts events as Slack does.
+func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if err := s.deliverer.Deliver(t.Context(), e.Envelope); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// put writes a user whom Slack describes so, as the worker would.
+func (s *site) put(t *testing.T, object string) {
+	t.Helper()
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: s.slack.Options().TeamID, User: []byte(object),
+		Version: directory.Version(time.Now().UnixMicro()), Source: directory.FromEvent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.PutUser(t.Context(), u, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// people returns active people of the workspace.
+func (s *site) people(t *testing.T) []directory.User {
+	t.Helper()
+	page, err := s.store.Users(t.Context(), s.slack.Options().TeamID, directory.PageRequest{Limit: 1000,
+		Filter: directory.Filter{Status: directory.Active, Group: directory.GroupMembers}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Users
+}

@@ -1,0 +1,136 @@
+// What the pages do beyond plain HTML: live rows, times in the viewer's locale,
+// the keyboard. Without it everything still works by links and forms.
+
+const content = () => document.getElementById("content");
+const list = () => document.getElementById("list");
+
+// Times.
+
+const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
+
+function ago(seconds) {
+  for (const [unit, size] of units) {
+    if (Math.abs(seconds) >= size) return relative.format(-Math.round(seconds / size), unit);
+  }
+  return relative.format(-Math.max(0, Math.round(seconds)), "second");
+}
+
+function tellTimes(root) {
+  for (const time of root.querySelectorAll("time[data-ago]")) {
+    const at = new Date(time.dateTime);
+    time.textContent = ago((Date.now() - at) / 1000);
+    time.title = exact.format(at);
+  }
+  for (const clock of root.querySelectorAll("[data-clock]")) {
+    try {
+      clock.textContent = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit", timeZone: clock.dataset.clock }).format();
+    } catch { /* a zone that the browser does not know: the server's text stays */ }
+  }
+  for (const status of root.querySelectorAll("[data-expires]")) {
+    if (Number(status.dataset.expires) * 1000 <= Date.now()) {
+      status.replaceChildren();
+      status.classList.add("empty");
+    }
+  }
+}
+
+// An image that does not load leaves the initials to be seen.
+document.addEventListener("error", (e) => {
+  if (e.target instanceof HTMLImageElement) {
+    if (e.target.classList.contains("emoji")) e.target.replaceWith(e.target.alt);
+    else e.target.remove();
+  }
+}, true);
+
+// Live rows.
+
+let source, address;
+
+function listen() {
+  const wanted = list()?.dataset.live;
+  if (wanted === address && source?.readyState !== EventSource.CLOSED) return;
+  source?.close();
+  source = undefined;
+  address = wanted;
+  if (!wanted) return;
+  source = new EventSource(wanted);
+  source.addEventListener("row", (e) => apply(JSON.parse(e.data)));
+  source.addEventListener("stale", readAgain);
+  source.addEventListener("open", () => answered(true));
+  source.addEventListener("error", () => {
+    answered(false);
+    if (source?.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // refused: the browser does not try again by itself
+  });
+}
+
+function readAgain() {
+  htmx.ajax("GET", location.pathname + location.search, { target: "#list", select: "#list", swap: "outerHTML" });
+}
+
+function answered(yes) {
+  document.getElementById("offline").hidden = yes;
+}
+
+// order compares two rows as the list is ordered.
+function order(a, b) {
+  const compare = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
+  if (list().dataset.sort === "changed") return compare(b.dataset.changed, a.dataset.changed) || compare(b.id, a.id);
+  return compare(a.dataset.name, b.dataset.name) || compare(a.id, b.id);
+}
+
+function apply(change) {
+  const section = list(), body = section?.querySelector("tbody");
+  if (!body) return;
+  const old = document.getElementById(change.id);
+  const focused = old?.contains(document.activeElement);
+  if (change.gone) {
+    old?.remove();
+    return;
+  }
+  const template = document.createElement("template");
+  template.innerHTML = change.html;
+  const row = template.content.querySelector("tr");
+  if (old && old.dataset.changed > row.dataset.changed) return; // overtaken
+  tellTimes(template.content);
+  old?.remove();
+  const rows = [...body.rows], at = rows.findIndex((r) => order(row, r) < 0);
+  const before = at === 0 && !("first" in section.dataset);
+  const after = at < 0 && !("last" in section.dataset) && rows.length > 0;
+  if (before || after) return; // it belongs to another page
+  body.insertBefore(row, at < 0 ? null : rows[at]);
+  if (body.rows.length > Number(section.dataset.size) && !("last" in section.dataset)) body.rows[body.rows.length - 1].remove();
+  row.classList.add("changed");
+  if (focused) row.querySelector("a").focus();
+}
+
+// The keyboard: / goes to the search, the arrows from row to row.
+
+document.addEventListener("keydown", (e) => {
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  const search = document.getElementById("q");
+  const typing = e.target.matches("input, select, textarea");
+  if (e.key === "/" && !typing && search) {
+    e.preventDefault();
+    search.focus();
+    search.select();
+  }
+  if ((e.key === "ArrowDown" || e.key === "ArrowUp") && (!typing || e.target === search)) {
+    const links = [...(list()?.querySelectorAll("tbody a") ?? [])];
+    const next = links.indexOf(document.activeElement) + (e.key === "ArrowDown" ? 1 : -1);
+    if (links.length === 0) return;
+    if (next < 0 && search) search.focus();
+    else links[Math.min(Math.max(next, 0), links.length - 1)].focus();
+    e.preventDefault();
+  }
+});
+
+document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); listen(); });
+document.addEventListener("htmx:sendError", () => answered(false));
+document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr?.status) answered(true); });
+addEventListener("pagehide", () => { source?.close(); address = undefined; });
+addEventListener("pageshow", listen);
+setInterval(() => tellTimes(content()), 15000);
+tellTimes(content());
+listen();

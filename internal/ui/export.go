@@ -1,0 +1,166 @@
+package ui
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+
+	"rollcall/internal/directory"
+)
+
+// exportAtOnce is how many people are read at a time.
+const exportAtOnce = 500
+
+// exporter writes people one by one.
+type exporter interface {
+	user(u directory.User) error
+	end() error
+}
+
+// export streams all pages of a list, from its beginning whatever place the
+// address names. What fails on the way cuts the connection, so that nobody takes
+// a part for the whole.
+func (h *handler) export(contentType string, open func(io.Writer) exporter) http.Handler {
+	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l, err := parseListing(r.URL.Query())
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		_, current, err := h.current(r.Context(), l.teamID)
+		if err == nil && current.ID == "" {
+			err = directory.ErrNotFound
+		}
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		req := l.req
+		req.Limit, req.After, req.Before = exportAtOnce, nil, nil
+		page, err := h.Store.Users(r.Context(), current.ID, req)
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		h.Log.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
+		out := bufio.NewWriterSize(w, 64<<10)
+		to := open(out)
+		deadline := http.NewResponseController(w)
+		for err == nil {
+			// A server's own deadline is for pages. Recorders of tests have none.
+			deadline.SetWriteDeadline(time.Now().Add(writeWithin)) //nolint:errcheck // see above
+			for _, u := range page.Users {
+				if err == nil {
+					err = to.user(u)
+				}
+			}
+			if err != nil || page.Next == nil {
+				break
+			}
+			req.After = page.Next
+			page, err = h.Store.Users(r.Context(), current.ID, req)
+		}
+		if err == nil {
+			err = to.end()
+		}
+		if err == nil {
+			err = out.Flush()
+		}
+		if err != nil {
+			if r.Context().Err() == nil {
+				h.Log.WarnContext(r.Context(), "export cut short", "error", err)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}))
+}
+
+// csvColumns are the fields of Slack's that a table shows, under their own names.
+var csvColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
+	"status_text", "status_emoji", "updated", "version", "source"}
+
+type csvExporter struct{ w *csv.Writer }
+
+// writeCSV writes RFC 4180.
+func writeCSV(w io.Writer) exporter {
+	e := csvExporter{csv.NewWriter(w)}
+	e.w.Write(csvColumns) //nolint:errcheck // end returns it
+	return e
+}
+
+func (e csvExporter) user(u directory.User) error {
+	cells := []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
+		u.StatusText, u.StatusEmoji, strconv.FormatInt(u.Updated, 10), u.Version.Time().Format(time.RFC3339Nano), string(u.Source)}
+	for i, c := range cells {
+		cells[i] = harmless(c)
+	}
+	return e.w.Write(cells)
+}
+
+func (e csvExporter) end() error {
+	e.w.Flush()
+	return e.w.Error()
+}
+
+// harmless puts an apostrophe before what a spreadsheet would take for a formula
+// (OWASP's page "CSV Injection").
+func harmless(cell string) string {
+	if strings.HasPrefix(strings.TrimLeft(cell, " \u00a0\ufeff"), "'") { // so that it can be told from ours
+		return "'" + cell
+	}
+	if cell = strings.ReplaceAll(cell, "\x00", ""); cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
+		return "'" + cell
+	}
+	return cell
+}
+
+type jsonExporter struct {
+	w     io.Writer
+	begun bool
+}
+
+// writeJSON writes an array of objects, one a line, each with Slack's own under "slack".
+func writeJSON(w io.Writer) exporter { return &jsonExporter{w: w} }
+
+// exported is a user without what only the store needs.
+type exported struct {
+	directory.User
+	SortName     string             `json:"sort_name,omitempty"`
+	Fingerprint  int64              `json:"fingerprint,omitempty"`
+	SlackVersion int64              `json:"slack_version,omitempty"`
+	Overlay      *directory.Overlay `json:"overlay,omitempty"`
+	Removed      bool               `json:"removed,omitempty"`
+}
+
+func (e *jsonExporter) user(u directory.User) error {
+	b, err := json.Marshal(exported{User: u})
+	if err != nil {
+		return err
+	}
+	separator := "[\n"
+	if e.begun {
+		separator = ",\n"
+	}
+	e.begun = true
+	_, err = fmt.Fprintf(e.w, "%s%s", separator, b)
+	return err
+}
+
+func (e *jsonExporter) end() error {
+	ending := "\n]\n"
+	if !e.begun {
+		ending = "[]\n"
+	}
+	_, err := io.WriteString(e.w, ending)
+	return err
+}
