@@ -15,8 +15,10 @@ const (
 	walksAtMost = 3
 	// publishAtOnce bounds the messages that wait for Pub/Sub's acceptance.
 	publishAtOnce = 100
-	// saveEvery is how often the record is brought up to date on the way.
-	saveEvery = 2 * time.Second
+	// saveFirst and saveLast bound how often the record is brought up to date on
+	// the way: at first often, for those who watch, and then every fifth of the
+	// time that has passed.
+	saveFirst, saveLast = 2 * time.Second, 10 * time.Second
 )
 
 // walk lists everybody, from the checkpoint on.
@@ -41,7 +43,8 @@ func (r *run) walk(ctx context.Context) error {
 }
 
 func (r *run) walkFrom(ctx context.Context, cursor string) error {
-	saved := time.Now()
+	began := time.Now()
+	saved := began
 	for page, err := range r.Slack.Users(ctx, r.sync.TeamID, cursor) {
 		if err != nil {
 			return err
@@ -51,7 +54,7 @@ func (r *run) walkFrom(ctx context.Context, cursor string) error {
 		}
 		r.usage()
 		r.Progress.walked(r.sync, r.previous)
-		if !r.DryRun && time.Since(saved) > saveEvery {
+		if !r.DryRun && time.Since(saved) > min(max(time.Since(began)/5, saveFirst), saveLast) {
 			saved = time.Now()
 			if err := r.save(ctx); err != nil {
 				return err

@@ -88,7 +88,9 @@ func next(t *testing.T, events <-chan event) (event, told) {
 func TestEvents(t *testing.T) {
 	f := people(t)
 	o := testOptions(t, f)
-	server := httptest.NewServer(New(t.Context(), o))
+	server := httptest.NewUnstartedServer(New(t.Context(), o))
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond // those of pages
+	server.Start()
 	t.Cleanup(server.Close)
 	store := o.Store.(*bolt.Store)
 	put := func(v directory.Version, slack string) {
@@ -121,6 +123,7 @@ func TestEvents(t *testing.T) {
 	if _, c := next(t, kings); c.Gone {
 		t.Errorf("gone: %+v", c)
 	}
+	time.Sleep(2 * server.Config.ReadTimeout) // a stream outlasts them
 	put(1648596712000200, `{"id":"U1","name":"ada","profile":{"real_name":"Ada Byron"}}`)
 	if _, c := next(t, all); c.Gone || !strings.Contains(c.HTML, "Byron") {
 		t.Errorf("%+v", c)

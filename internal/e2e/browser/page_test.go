@@ -53,12 +53,16 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		chromedp.WindowSize(1280, 900), chromedp.Flag("force-color-profile", "srgb"), chromedp.WSURLReadTimeout(time.Minute))
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
+	begun = ctx
 	return ctx, chromedp.Do(ctx)
 })
 
+// begun is the browser, if a test has begun it.
+var begun context.Context
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if ctx, err := browser(); err == nil {
+	if ctx := begun; ctx != nil {
 		chromedp.Cancel(ctx) //nolint:errcheck // it ends with us
 	}
 	os.Exit(code)
@@ -67,6 +71,9 @@ func TestMain(m *testing.M) {
 // open returns a tab of its own browser profile.
 func open(t *testing.T) *tab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
 	main, err := browser()
 	if err != nil && main == nil {
 		if os.Getenv("CI") != "" {

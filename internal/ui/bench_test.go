@@ -1,0 +1,268 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gcfirestore "cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/emulator"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/firestore"
+)
+
+func TestMain(m *testing.M) {
+	code := emulator.Main(m)
+	for _, s := range filled {
+		s.Close() //nolint:errcheck // nothing is kept
+	}
+	os.Exit(code)
+}
+
+// fill invents a workspace of n people and stores them.
+func fill(tb testing.TB, s interface {
+	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	PutWorkspace(ctx context.Context, w directory.Workspace) error
+}, n int,
+) {
+	tb.Helper()
+	if err := s.PutWorkspace(tb.Context(), directory.Workspace{ID: team, Name: "Marlow & Finch"}); err != nil {
+		tb.Fatal(err)
+	}
+	var writing sync.WaitGroup
+	slots := make(chan struct{}, 500)
+	for i, slack := range fakeslack.New(fakeslack.Options{People: n, Log: slog.New(slog.DiscardHandler)}).Users() {
+		slots <- struct{}{}
+		writing.Go(func() {
+			defer func() { <-slots }()
+			u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
+				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync})
+			if err == nil {
+				err = s.PutUser(tb.Context(), u, 0)
+			}
+			if err != nil {
+				tb.Error(err)
+			}
+		})
+	}
+	writing.Wait()
+}
+
+var filled = map[int]*bolt.Store{}
+
+// inBolt returns a store of n people, made once for all benchmarks.
+func inBolt(b *testing.B, n int) *bolt.Store {
+	b.Helper()
+	if filled[n] == nil {
+		s, err := bolt.OpenTemporary()
+		if err != nil {
+			b.Fatal(err)
+		}
+		fill(b, s, n)
+		filled[n] = s
+	}
+	return filled[n]
+}
+
+// views are what people look at. With 1,000 people already each fills a page.
+var views = []struct{ name, path string }{
+	{"page", "/"},
+	{"page by change", "/?sort=changed"},
+	{"search", "/?q=a"},
+	{"search two words", "/?q=" + url.QueryEscape("m a")},
+	{"filter", "/?kind=guests&show=all"},
+	{"search and filter", "/?q=a&kind=members"},
+}
+
+func next50(tb testing.TB, h http.Handler, path string) string {
+	tb.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	if w.Code != http.StatusOK {
+		tb.Fatalf("%s: %d", path, w.Code)
+	}
+	return w.Body.String()
+}
+
+// BenchmarkFlat: what a page takes with 1,000 and with 100,000 people, in
+// microseconds of the server, and how many times more.
+func BenchmarkFlat(b *testing.B) {
+	took := map[string]float64{}
+	for _, n := range []int{1_000, 100_000} {
+		h := New(b.Context(), Options{Store: inBolt(b, n), Log: slog.New(slog.DiscardHandler)})
+		for _, v := range views {
+			b.Run(fmt.Sprintf("%s/%d", v.name, n), func(b *testing.B) {
+				if rows := strings.Count(next50(b, h, v.path), "<tr id="); rows != pageSize {
+					b.Errorf("%d rows", rows)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					next50(b, h, v.path)
+				}
+				perOp := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+				if before, ok := took[v.name]; ok {
+					b.ReportMetric(perOp/before, "times-of-1000")
+				} else {
+					took[v.name] = perOp
+				}
+			})
+		}
+	}
+}
+
+// countingReads counts the documents that Firestore sends, which are what it bills.
+func countingReads(reads *atomic.Int64) grpc.DialOption {
+	return grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, streamer grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
+		stream, err := streamer(ctx, d, c, method, o...)
+		return countedStream{stream, reads}, err
+	})
+}
+
+type countedStream struct {
+	grpc.ClientStream
+	reads *atomic.Int64
+}
+
+func (s countedStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *firestorepb.RunQueryResponse:
+		if m.GetDocument() != nil {
+			s.reads.Add(1)
+		}
+	case *firestorepb.BatchGetDocumentsResponse:
+		s.reads.Add(1)
+	case *firestorepb.RunAggregationQueryResponse:
+		s.reads.Add(1)
+	}
+	return nil
+}
+
+// owner is how Google's clients introduce themselves to the emulator.
+type owner struct{}
+
+func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer owner"}, nil
+}
+
+func (owner) RequireTransportSecurity() bool { return false }
+
+// onFirestore is a handler over n people in the emulator, and the count of documents it reads.
+func onFirestore(tb testing.TB, n int) (http.Handler, *atomic.Int64) {
+	tb.Helper()
+	var reads atomic.Int64
+	conn, err := grpc.NewClient(emulator.Firestore(tb).Host, countingReads(&reads),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(owner{}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client, err := gcfirestore.NewClient(tb.Context(), fmt.Sprintf("pages-%d-%d", n, time.Now().UnixNano()), option.WithGRPCConn(conn))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := firestore.New(client)
+	tb.Cleanup(func() { s.Close() }) //nolint:errcheck // nothing is kept
+	fill(tb, s, n)
+	// Without the live part, whose reads are those of the changes.
+	return New(tb.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)}), &reads
+}
+
+// unwatched is a store that nothing changes in.
+type unwatched struct{ *firestore.Store }
+
+func (unwatched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.User, error] {
+	return func(yield func([]directory.User, error) bool) {
+		if yield(nil, nil) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// TestReads: no view reads more than two documents a row, nor more of them in a larger workspace.
+func TestReads(t *testing.T) {
+	small, smallReads := onFirestore(t, 150)
+	large, largeReads := onFirestore(t, 600)
+	for _, v := range views {
+		count := func(h http.Handler, reads *atomic.Int64) int64 {
+			next50(t, h, v.path) // what is cached is read now
+			before := reads.Load()
+			next50(t, h, v.path)
+			return reads.Load() - before
+		}
+		a, b := count(small, smallReads), count(large, largeReads)
+		if b > 2*pageSize || b == 0 {
+			t.Errorf("%s: %d reads of 600 people, %d of 150", v.name, b, a)
+		}
+	}
+}
+
+// BenchmarkReads counts the documents of a view with 1,000 and with 100,000 people on the emulator.
+func BenchmarkReads(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		h, reads := onFirestore(b, n)
+		for _, v := range views {
+			b.Run(fmt.Sprintf("%s/%d", v.name, n), func(b *testing.B) {
+				next50(b, h, v.path)
+				before := reads.Load()
+				for b.Loop() {
+					next50(b, h, v.path)
+				}
+				b.ReportMetric(float64(reads.Load()-before)/float64(b.N), "reads/page")
+			})
+		}
+	}
+}
+
+// BenchmarkExport streams 100,000 people and reports the most memory that came on top.
+func BenchmarkExport(b *testing.B) {
+	server := httptest.NewServer(New(b.Context(), Options{Store: inBolt(b, 100_000), Log: slog.New(slog.DiscardHandler)}))
+	defer server.Close()
+	for _, path := range []string{"/users.csv?show=all", "/users.json?show=all"} {
+		b.Run(path[1:10], func(b *testing.B) {
+			for b.Loop() {
+				runtime.GC()
+				var before, now runtime.MemStats
+				runtime.ReadMemStats(&before)
+				resp, err := http.Get(server.URL + path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				most, total := uint64(0), int64(0)
+				for part := int64(1 << 20); ; {
+					n, err := io.CopyN(io.Discard, resp.Body, part)
+					total += n
+					runtime.ReadMemStats(&now)
+					most = max(most, now.HeapInuse)
+					if err != nil {
+						break
+					}
+				}
+				resp.Body.Close()
+				b.ReportMetric(float64(most-min(most, before.HeapInuse))/(1<<20), "MiB-on-top")
+				b.ReportMetric(float64(total)/(1<<20), "MiB-sent")
+			}
+		})
+	}
+}

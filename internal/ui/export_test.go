@@ -1,0 +1,159 @@
+package ui
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/directory"
+)
+
+func TestCSV(t *testing.T) {
+	w := get(t, serving(t, people(t)), "/users.csv?show=all&after=ignored")
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("a broken cursor: %d", w.Code)
+	}
+	w = get(t, serving(t, people(t)), "/users.csv?show=all")
+	if got := w.Header().Get("Content-Disposition"); got != "attachment; filename=users.csv" {
+		t.Errorf("disposition %q", got)
+	}
+	rows, err := csv.NewReader(w.Body).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{
+		csvColumns,
+		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "false", "admin", "Europe/London", "On a train", ":train:", "0", "2022-03-29T23:31:52.000001Z", "event"},
+	}
+	if diff := cmp.Diff(want, rows[:2]); diff != "" || len(rows) != 5 {
+		t.Errorf("%d rows (-want +got):\n%s", len(rows), diff)
+	}
+	if rows, err := csv.NewReader(get(t, serving(t, people(t)), "/users.csv?q=ada").Body).ReadAll(); err != nil || len(rows) != 2 {
+		t.Errorf("filtered: %v, error %v", rows, err)
+	}
+	if w := get(t, serving(t, &fake{}), "/users.csv"); w.Code != http.StatusNotFound {
+		t.Errorf("nobody: %d", w.Code)
+	}
+}
+
+// TestHarmless: no cell begins with what a spreadsheet takes for a formula.
+func TestHarmless(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+49": "'+49", "-Bob": "'-Bob", "@ada": "'@ada", "\tx": "'\tx", "\rx": "'\rx",
+		"a=b": "a=b", "'quoted": "''quoted", "\x00=cmd": "'=cmd", "＝1": "'＝1",
+	} {
+		if got := harmless(cell); got != want {
+			t.Errorf("%q: %q, want %q", cell, got, want)
+		}
+	}
+}
+
+func FuzzHarmless(f *testing.F) {
+	f.Add("=cmd|'/c calc'!A1")
+	f.Fuzz(func(t *testing.T, cell string) {
+		got := harmless(cell)
+		if got != "" && strings.ContainsAny(got[:1], "=+-@\t\r\n\x00") || strings.TrimPrefix(got, "'") != strings.ReplaceAll(cell, "\x00", "") && got != strings.ReplaceAll(cell, "\x00", "") {
+			t.Errorf("%q becomes %q", cell, got)
+		}
+	})
+}
+
+func TestJSON(t *testing.T) {
+	var got []map[string]any
+	if err := json.Unmarshal(get(t, serving(t, people(t)), "/users.json").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0]["real_name"] != "Ada Lovelace" || got[0]["kind"] != "admin" || got[0]["slack"].(map[string]any)["new_field"] == nil {
+		t.Errorf("%v", got)
+	}
+	for _, internal := range []string{"sort_name", "fingerprint", "removed", "slack_version"} {
+		if _, there := got[0][internal]; there {
+			t.Errorf("%s is told", internal)
+		}
+	}
+	if body := get(t, serving(t, people(t)), "/users.json?q=zzz").Body.String(); body != "[]\n" {
+		t.Errorf("nobody: %q", body)
+	}
+}
+
+// TestExportAll: all pages, each person once, compressed on request.
+func TestExportAll(t *testing.T) {
+	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
+	for i := range 2*exportAtOnce + 7 {
+		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
+	}
+	server := httptest.NewServer(serving(t, f))
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/users.csv", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("header %v", resp.Header)
+	}
+	plain, err := gzip.NewReader(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(plain).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, row := range rows[1:] {
+		ids[row[0]] = true
+	}
+	if len(rows) != len(f.users)+1 || len(ids) != len(f.users) {
+		t.Errorf("%d rows of %d people", len(rows), len(ids))
+	}
+}
+
+// breaking is a store that fails on its second page.
+type breaking struct{ Store }
+
+func (b breaking) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
+	if req.After != nil {
+		return directory.Page{}, errors.New("gone")
+	}
+	return b.Store.Users(ctx, teamID, req)
+}
+
+// TestExportCut: nobody takes a part for the whole.
+func TestExportCut(t *testing.T) {
+	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
+	for i := range exportAtOnce + 1 {
+		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
+	}
+	o := testOptions(t, f)
+	o.Store = breaking{o.Store}
+	server := httptest.NewServer(New(t.Context(), o))
+	defer server.Close()
+	for _, path := range []string{"/users.csv", "/users.json"} {
+		resp, err := http.Get(server.URL + path)
+		if err == nil {
+			var all bytes.Buffer
+			_, err = io.Copy(&all, resp.Body)
+			resp.Body.Close()
+		}
+		if err == nil {
+			t.Errorf("%s: a part looks like the whole", path)
+		}
+	}
+}

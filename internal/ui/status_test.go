@@ -1,0 +1,203 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+// syncer counts what it is asked for.
+type syncer struct {
+	started int
+	err     error
+}
+
+func (s *syncer) StartSync(context.Context) error { s.started++; return s.err }
+
+type letters struct {
+	n   int
+	err error
+}
+
+func (l letters) Waiting(context.Context) (int, error) { return l.n, l.err }
+
+var noon = time.Date(2022, 3, 30, 12, 0, 0, 0, time.UTC)
+
+func done(at time.Time) directory.Sync {
+	return directory.Sync{ID: at.Format("20060102T150405.000Z"), TeamID: team, State: directory.SyncDone, Started: at, Ended: at.Add(90 * time.Second),
+		Pages: 3, Listed: 2500, Inserted: 1, Updated: 2, Removed: 3, Unchanged: 2494, Drift: 4, Calls: 6, Waits: 1, Reads: 12, Writes: 8,
+		TimeZones: map[string]int{"Europe/London": 2000, "Asia/Tokyo": 499}}
+}
+
+func TestStatus(t *testing.T) {
+	running := directory.Sync{ID: "2022", TeamID: team, State: directory.SyncRunning, Started: noon.Add(-time.Minute), Pages: 1, Listed: 1000}
+	failed := directory.Sync{ID: "20220330T110000.000Z", TeamID: team, State: directory.SyncFailed, Started: noon.Add(-time.Hour), Error: "slack users.list: account_inactive: install <it> again"}
+	running.ID = "20220330T115900.000Z"
+	tests := []struct {
+		name    string
+		syncs   []directory.Sync
+		path    string
+		letters DeadLetters
+	}{
+		{"status never synced", nil, "/status", nil},
+		{"status done", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status", letters{3, nil}},
+		{"status failed", []directory.Sync{failed, done(noon.Add(-2 * time.Hour))}, "/status", letters{0, errors.New("secret detail")}},
+		{"status running", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status?team=" + team, nil},
+		{"status starting", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status?started=1648641590", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := people(t)
+			f.syncs = tt.syncs
+			o := testOptions(t, f)
+			o.Syncer, o.DeadLetters = &syncer{}, tt.letters
+			w := get(t, New(t.Context(), o), tt.path)
+			if w.Code != http.StatusOK {
+				t.Errorf("status %d", w.Code)
+			}
+			golden(t, strings.ReplaceAll(tt.name, " ", "-"), w.Body.String())
+			checkMarkup(t, w.Body.String())
+			checkHeaders(t, w.Header())
+		})
+	}
+	if w := get(t, serving(t, &fake{}), "/status"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "Sync now") {
+		t.Errorf("nobody yet, and no way to sync: %d\n%s", w.Code, w.Body)
+	}
+}
+
+func post(h http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestStartSync(t *testing.T) {
+	tests := []struct {
+		name     string
+		body     string
+		header   []string
+		err      error
+		status   int
+		started  int
+		location string
+	}{
+		{"same origin", "team=" + team, []string{"Sec-Fetch-Site", "same-origin"}, nil, 303, 1, "/status?started=1648641600&team=" + team},
+		{"no browser", "", nil, nil, 303, 1, "/status?started=1648641600"},
+		{"another site's page", "team=" + team, []string{"Sec-Fetch-Site", "cross-site"}, nil, 403, 0, ""},
+		{"another site's form, an old browser", "team=" + team, []string{"Origin", "https://evil.example"}, nil, 403, 0, ""},
+		{"not a team", "team=a/b", nil, nil, 400, 0, ""},
+		{"running already", "", nil, directory.ErrLeased, 409, 1, ""},
+		{"refused", "", nil, errors.New("permission denied on secret-project"), 503, 1, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := testOptions(t, people(t))
+			s := &syncer{err: tt.err}
+			o.Syncer = s
+			w := post(New(t.Context(), o), "/sync", tt.body, tt.header...)
+			if w.Code != tt.status || s.started != tt.started || w.Header().Get("Location") != tt.location {
+				t.Errorf("status %d, started %d times, to %q", w.Code, s.started, w.Header().Get("Location"))
+			}
+			if strings.Contains(w.Body.String(), "secret") {
+				t.Error("the error is told")
+			}
+		})
+	}
+	if w := post(serving(t, people(t)), "/sync", ""); w.Code != http.StatusNotFound {
+		t.Errorf("without a syncer: %d", w.Code)
+	}
+}
+
+// TestAudit: who looked at whom is logged, with nothing of the profile.
+func TestAudit(t *testing.T) {
+	var log bytes.Buffer
+	o := testOptions(t, people(t))
+	o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	o.Authenticate = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), signedInKey{}, "grace@example.com")))
+		})
+	}
+	h := New(t.Context(), o)
+	get(t, h, "/")
+	if log.Len() > 0 {
+		t.Errorf("the list is logged: %s", &log)
+	}
+	get(t, h, "/users/"+team+"/U1")
+	for _, want := range []string{`"audit":true`, `"viewer":"grace@example.com"`, `"user_id":"U1"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %s in %s", want, &log)
+		}
+	}
+	if strings.Contains(log.String(), "Lovelace") {
+		t.Errorf("a profile is in the log: %s", &log)
+	}
+}
+
+func TestCount(t *testing.T) {
+	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
+	for i := range 1234 {
+		f.users = append(f.users, directory.User{ID: "U" + strings.Repeat("x", i%7) + time.Unix(int64(i), 0).Format("150405"), TeamID: team, SortName: "n", Name: "n", Version: 1})
+	}
+	h := serving(t, f)
+	for language, want := range map[string]string{"": "1,234 people", "de": "1.234 people", "en-IN": "1,234 people", "xx-\x00": "1,234 people"} {
+		r := httptest.NewRequest(http.MethodGet, "/users/count", nil)
+		r.Header.Set("Accept-Language", language)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Body.String(); got != `<span id="count">`+want+`</span>` {
+			t.Errorf("%q: %s", language, got)
+		}
+	}
+	if w := get(t, h, "/?count=1"); !strings.Contains(w.Body.String(), "1,234 people") {
+		t.Error("the page does not count on request")
+	}
+	if w := get(t, h, "/users/count?q=zzz"); !strings.Contains(w.Body.String(), ">0 people<") {
+		t.Errorf("nobody: %s", w.Body)
+	}
+}
+
+func TestBadParameters(t *testing.T) {
+	h := serving(t, people(t))
+	for _, query := range []string{"show=x", "kind=x", "sort=x", "q=" + strings.Repeat("a", longestQuery+1)} {
+		for _, path := range []string{"/", "/users/count", "/users.csv", "/users.json", "/events"} {
+			if w := get(t, h, path+"?"+query); w.Code != http.StatusBadRequest {
+				t.Errorf("%s?%.20s: %d", path, query, w.Code)
+			}
+		}
+	}
+	if w := get(t, h, "/?team=T404&q=ada"); w.Code != http.StatusNotFound {
+		t.Errorf("no such workspace: %d", w.Code)
+	}
+}
+
+// FuzzListing: any parameters give a list or a refusal, and a list's address gives the same list.
+func FuzzListing(f *testing.F) {
+	f.Add("team=T1&q=Ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed")
+	f.Add("after=WyJhIiwxLCJVMSJd&before=")
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		l, err := parseListing(r.URL.Query())
+		if err != nil {
+			return
+		}
+		again, err := parseListing(l.values())
+		if err != nil || again.address("/") != l.address("/") {
+			t.Errorf("%q becomes %q, error %v", l.address("/"), again.address("/"), err)
+		}
+	})
+}
