@@ -14,7 +14,7 @@ const (
 	Deactivated Status = "deactivated"
 )
 
-// Group puts kinds together that people look for together. Its values are stored.
+// Group puts kinds together that people look for together. Its values are stored, see [Account].
 type Group string
 
 // The groups. The forgotten are in none.
@@ -44,6 +44,32 @@ func (k Kind) Group() Group {
 		return GroupExternal
 	}
 	return ""
+}
+
+// Account says status and group in one, for an index: "active/members".
+func Account(u User) string {
+	status := Active
+	if u.Deleted {
+		status = Deactivated
+	}
+	return account(status, u.Kind.Group())
+}
+
+func account(s Status, g Group) string { return string(s) + "/" + string(g) }
+
+// Accounts returns those that the filter lets through; none if it lets all.
+func (f Filter) Accounts() (all []string) {
+	if f.Status == "" && f.Group == "" {
+		return nil
+	}
+	for _, s := range []Status{Active, Deactivated} {
+		for _, g := range append(Groups[:len(Groups):len(Groups)], "") {
+			if (f.Status == "" || f.Status == s) && (f.Group == "" || f.Group == g) {
+				all = append(all, account(s, g))
+			}
+		}
+	}
+	return all
 }
 
 // Filter says whom a list has. All that is set must hold.

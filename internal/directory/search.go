@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -14,8 +15,8 @@ const (
 	maxQueryWords = 8
 	// wordLimit is how many letters of a word count.
 	wordLimit = 15
-	// pairLimit is how many letters of each word count in the token of two words.
-	pairLimit = 2
+	// pairLetters are how many letters of each word make the token of two words.
+	pairLetters = 2
 )
 
 // ParseQuery returns the words of what somebody searches for, as [Filter] wants
@@ -67,15 +68,13 @@ func SearchPrefixes(u User) []string {
 }
 
 // SearchTokens returns what an index holds of u so that [Filter.Token] finds u:
-// every beginning of every word, and of every two words the first letters.
+// every beginning of every word, and of every two words the first two letters.
 func SearchTokens(u User) []string {
 	tokens, all := SearchPrefixes(u), SearchWords(u)
 	for i, w := range all {
 		for _, other := range all[:i] {
-			for p := range prefixes(w, pairLimit) {
-				for q := range prefixes(other, pairLimit) {
-					tokens = append(tokens, pair(p, q))
-				}
+			if p, ok := pair(w, other); ok {
+				tokens = append(tokens, p)
 			}
 		}
 	}
@@ -94,11 +93,18 @@ func (f Filter) Token() (token string, exact bool) {
 	}
 	longest := slices.Clone(f.Words)
 	slices.SortStableFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	p, q := firstLetters(longest[0], pairLimit), firstLetters(longest[1], pairLimit)
-	return pair(p, q), len(f.Words) == 2 && p == longest[0] && q == longest[1]
+	if p, ok := pair(longest[0], longest[1]); ok {
+		return p, len(f.Words) == 2 && len(p) == len(longest[0])+1+len(longest[1])
+	}
+	return longest[0], false
 }
 
-func pair(p, q string) string { return min(p, q) + " " + max(p, q) }
+// pair is the token of two words. Where one has a single letter there is none: too many would have it.
+func pair(v, w string) (token string, ok bool) {
+	p, q := firstLetters(v, pairLetters), firstLetters(w, pairLetters)
+	ok = utf8.RuneCountInString(p) == pairLetters && utf8.RuneCountInString(q) == pairLetters
+	return min(p, q) + " " + max(p, q), ok
+}
 
 // matchesWords says whether each word begins one of u's.
 func (f Filter) matchesWords(u User) bool {

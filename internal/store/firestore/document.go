@@ -17,7 +17,7 @@ import (
 // would lose some of what Slack may send. Neither is indexed.
 //
 // Those that lists are filtered and ordered by, sort_name, sort_version, search
-// and group, a removed user has none of. written_at is Firestore's own clock,
+// and account, a removed user has none of. written_at is Firestore's own clock,
 // which [Store.Watch] goes by.
 type document struct {
 	ID               string    `firestore:"id"`
@@ -39,7 +39,7 @@ type document struct {
 	SortName         string    `firestore:"sort_name,omitempty"`
 	SortVersion      int64     `firestore:"sort_version,omitempty"`
 	Search           []string  `firestore:"search,omitempty"`
-	Group            string    `firestore:"group,omitempty"`
+	Account          string    `firestore:"account,omitempty"`
 	Fingerprint      int64     `firestore:"fingerprint,omitempty"`
 	Version          int64     `firestore:"version"`
 	Source           string    `firestore:"source"`
@@ -62,7 +62,7 @@ func toDocument(u directory.User) (document, error) {
 		Removed: u.Removed, ExpireAt: u.ExpireAt, Slack: string(u.Slack),
 	}
 	if !u.Removed {
-		d.SortVersion, d.Search, d.Group = int64(u.Version), directory.SearchTokens(u), string(u.Kind.Group())
+		d.SortVersion, d.Search, d.Account = int64(u.Version), directory.SearchTokens(u), directory.Account(u)
 	}
 	if u.Overlay != nil {
 		overlay, err := json.Marshal(u.Overlay)
@@ -125,7 +125,7 @@ func (d document) updates() []firestore.Update {
 		text("sort_name", d.SortName),
 		number("sort_version", d.SortVersion),
 		optional("search", d.Search, len(d.Search) == 0),
-		text("group", d.Group),
+		text("account", d.Account),
 		number("fingerprint", d.Fingerprint),
 		{Path: "version", Value: d.Version},
 		{Path: "source", Value: d.Source},

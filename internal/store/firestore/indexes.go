@@ -22,7 +22,7 @@ type Exemption struct {
 var Indexes = indexes()
 
 func indexes() (all []Index) {
-	filters := []IndexField{{"search", "CONTAINS"}, {"deleted", "ASCENDING"}, {"group", "ASCENDING"}, {"tz", "ASCENDING"}}
+	filters := []IndexField{{"search", "CONTAINS"}, {"account", "ASCENDING"}, {"tz", "ASCENDING"}}
 	for subset := 1; subset < 1<<len(filters); subset++ {
 		var fields []IndexField
 		for i, f := range filters {

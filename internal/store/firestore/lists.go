@@ -16,11 +16,8 @@ func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact b
 	if token != "" {
 		q = q.Where("search", "array-contains", token)
 	}
-	if f.Status != "" {
-		q = q.Where("deleted", "==", f.Status == directory.Deactivated)
-	}
-	if f.Group != "" {
-		q = q.Where("group", "==", string(f.Group))
+	if accounts := f.Accounts(); len(accounts) > 0 {
+		q = q.Where("account", "in", accounts)
 	}
 	if f.TZ != "" {
 		q = q.Where("tz", "==", f.TZ)

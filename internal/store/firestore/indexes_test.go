@@ -1,0 +1,88 @@
+package firestore
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+)
+
+// TestIndexes: no index twice, none that a single field has by itself, and as few as Firestore allows.
+func TestIndexes(t *testing.T) {
+	seen := map[string]bool{}
+	for _, ix := range Indexes {
+		name := fmt.Sprint(ix)
+		if seen[name] || len(ix.Fields) < 2 {
+			t.Errorf("index %s", name)
+		}
+		seen[name] = true
+	}
+	if len(Indexes) != 29 {
+		t.Errorf("%d indexes: the README says 29", len(Indexes))
+	}
+	exempt := map[string]bool{}
+	for _, e := range Exemptions {
+		exempt[e.Collection+"."+e.Field] = true
+	}
+	// What queries ask for alone keeps its own index.
+	for _, field := range []string{"sort_name", "sort_version", "fingerprint"} {
+		if exempt["users."+field] {
+			t.Errorf("%s is exempt, and asked for", field)
+		}
+	}
+}
+
+// BenchmarkIndexSize reports what the composite indexes take for a person, by
+// Google's page "Storage size calculations".
+func BenchmarkIndexSize(b *testing.B) {
+	people, tokens, entries, size := 0, 0, 0, 0
+	for b.Loop() {
+		for _, slack := range fakeslack.New(fakeslack.Options{People: 1000, Log: slog.New(slog.DiscardHandler)}).Users() {
+			u, err := directory.FromListing("T0ROLLCALL", slack)
+			if err != nil {
+				b.Fatal(err)
+			}
+			d, err := toDocument(u)
+			if err != nil {
+				b.Fatal(err)
+			}
+			people++
+			tokens += len(d.Search)
+			for _, ix := range Indexes {
+				n, bytes := indexed(ix, d)
+				entries += n
+				size += bytes
+			}
+		}
+	}
+	for unit, total := range map[string]int{"tokens/person": tokens, "entries/person": entries, "bytes/person": size} {
+		b.ReportMetric(float64(total)/float64(people), unit)
+	}
+}
+
+// indexed returns the entries of one document in one index, and their bytes.
+func indexed(ix Index, d document) (entries, bytes int) {
+	const parent = len("workspaces") + 1 + len("T0ROLLCALL") + 1 + 16
+	entry := parent + len("users") + 1 + len(d.ID) + 1 + parent + 32
+	for _, f := range ix.Fields {
+		switch f.Path {
+		case "search":
+		case "sort_version":
+			entry += 8
+		default:
+			text := map[string]string{"account": d.Account, "tz": d.TZ, "sort_name": d.SortName, "source": d.Source}[f.Path]
+			if text == "" {
+				return 0, 0 // without the field there is no entry
+			}
+			entry += len(text) + 1
+		}
+	}
+	if !slices.ContainsFunc(ix.Fields, func(f IndexField) bool { return f.Path == "search" }) {
+		return 1, entry
+	}
+	return len(d.Search), len(d.Search)*(entry+1) + len(strings.Join(d.Search, ""))
+}
