@@ -22,6 +22,8 @@ import (
 // Records are what full syncs leave, newest first, and the custom emoji they copy.
 type Records interface {
 	Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error)
+	// LeasedUntil returns until when a full sync holds the workspace, unless it dies.
+	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
 	Emoji(ctx context.Context, teamID string) (map[string]string, error)
 }
 
@@ -32,7 +34,7 @@ const (
 	// startsWithin is how long a sync that was asked for may take to begin: a Cloud Run job starts a container.
 	startsWithin = 3 * time.Minute
 	// pollRunning and pollIdle are how often the page looks again.
-	pollRunning, pollIdle = "every 1s", "every 30s"
+	pollRunning, pollIdle = "every 2s", "every 30s"
 )
 
 type statusView struct {
@@ -120,6 +122,15 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string, p 
 		if s.State == directory.SyncDone {
 			expected = s.Listed
 			break
+		}
+	}
+	if len(syncs) > 0 && syncs[0].State == directory.SyncRunning {
+		until, err := h.Store.LeasedUntil(ctx, teamID)
+		if err != nil {
+			return fmt.Errorf("lease: %w", err)
+		}
+		if until.Before(h.Now()) { // it was killed, and could not say so
+			syncs[0].State = directory.SyncInterrupted
 		}
 	}
 	for i, s := range syncs {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/store/bolt"
 )
 
 // syncer counts what it is asked for.
@@ -46,12 +47,14 @@ func TestStatus(t *testing.T) {
 		syncs   []directory.Sync
 		path    string
 		letters DeadLetters
+		leased  time.Duration
 	}{
-		{"status never synced", nil, "/status", nil},
-		{"status done", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status", letters{3, nil}},
-		{"status failed", []directory.Sync{failed, done(noon.Add(-2 * time.Hour))}, "/status", letters{0, errors.New("secret detail")}},
-		{"status running", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status?team=" + team, nil},
-		{"status starting", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status?started=1648641590", nil},
+		{"status never synced", nil, "/status", nil, 0},
+		{"status done", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status", letters{3, nil}, 0},
+		{"status failed", []directory.Sync{failed, done(noon.Add(-2 * time.Hour))}, "/status", letters{0, errors.New("secret detail")}, 0},
+		{"status running", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status?team=" + team, nil, time.Second},
+		{"status killed", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status", nil, -time.Second},
+		{"status starting", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status?started=1648641590", nil, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,6 +62,9 @@ func TestStatus(t *testing.T) {
 			f.syncs = tt.syncs
 			o := testOptions(t, f)
 			o.Syncer, o.DeadLetters = &syncer{}, tt.letters
+			if err := o.Store.(*bolt.Store).Lease(t.Context(), team, "a", noon.Add(tt.leased)); err != nil {
+				t.Fatal(err)
+			}
 			w := get(t, New(t.Context(), o), tt.path)
 			if w.Code != http.StatusOK {
 				t.Errorf("status %d", w.Code)

@@ -192,6 +192,21 @@ func (s *Store) Lease(ctx context.Context, teamID, holder string, until time.Tim
 	})
 }
 
+// LeasedUntil returns when the lease ends or has ended; the zero time if there is none.
+func (s *Store) LeasedUntil(ctx context.Context, teamID string) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	var l lease
+	err := s.db.View(func(tx *bolt.Tx) error {
+		if b := bucket(tx, teamID, leaseKey); b != nil && b.Get(leaseKey) != nil {
+			return json.Unmarshal(b.Get(leaseKey), &l)
+		}
+		return nil
+	})
+	return l.Expires, err
+}
+
 // Release ends holder's lease, if it still has it.
 func (s *Store) Release(ctx context.Context, teamID, holder string) error {
 	return s.withLease(ctx, teamID, func(b *bolt.Bucket, l lease) error {

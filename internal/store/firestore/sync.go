@@ -164,6 +164,22 @@ func (s *Store) Lease(ctx context.Context, teamID, holder string, until time.Tim
 	return err
 }
 
+// LeasedUntil returns when the lease ends or has ended; the zero time if there is none.
+func (s *Store) LeasedUntil(ctx context.Context, teamID string) (time.Time, error) {
+	snapshot, err := s.lease(teamID).Get(ctx)
+	if status.Code(err) == codes.NotFound {
+		return time.Time{}, nil
+	}
+	var l lease
+	if err == nil {
+		err = snapshot.DataTo(&l)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("firestore: %w", err)
+	}
+	return l.Expires, nil
+}
+
 // Release ends holder's lease, if it still has it.
 func (s *Store) Release(ctx context.Context, teamID, holder string) error {
 	err := s.withLease(ctx, teamID, func(tx *firestore.Transaction, ref *firestore.DocumentRef, l lease) error {

@@ -30,6 +30,8 @@ type SyncStore interface {
 	Lease(ctx context.Context, teamID, holder string, until time.Time) error
 	// Release ends holder's lease, if it still has it.
 	Release(ctx context.Context, teamID, holder string) error
+	// LeasedUntil returns when the lease ends or has ended; the zero time if there is none.
+	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
 }
 
 // testFingerprints: sums and fetches see who is there now, as they are now, and nobody removed.
@@ -151,7 +153,10 @@ func testSyncPages(t *testing.T, s Store) {
 }
 
 func testLease(t *testing.T, s Store) {
-	later := time.Now().Add(time.Hour)
+	later := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	if until, err := s.LeasedUntil(t.Context(), team); err != nil || !until.IsZero() {
+		t.Errorf("nobody has it: until %v, error %v", until, err)
+	}
 	steps := []struct {
 		what string
 		err  error
@@ -172,5 +177,8 @@ func testLease(t *testing.T, s Store) {
 		if !errors.Is(step.err, step.want) {
 			t.Errorf("%s: error %v, want %v", step.what, step.err, step.want)
 		}
+	}
+	if until, err := s.LeasedUntil(t.Context(), team); err != nil || !until.Equal(later) {
+		t.Errorf("until %v, want %v, error %v", until, later, err)
 	}
 }
