@@ -76,7 +76,7 @@ func TestTheWayOfAChange(t *testing.T) {
 	s.MustPost(t, callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
 	system.Eventually(t, 20*time.Second, "the status is stored and all else stays", at(base+9, "ada.l", "Arrived"))
 
-	status, html := pageOf(t, s, "/?system.Team="+system.Team)
+	status, html := pageOf(t, s, "/?team="+system.Team)
 	if status != http.StatusOK {
 		t.Fatalf("status %d", status)
 	}
