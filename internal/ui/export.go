@@ -113,13 +113,15 @@ func (e csvExporter) end() error {
 }
 
 // harmless puts an apostrophe before what a spreadsheet would take for a formula
-// (OWASP's page "CSV Injection").
+// (OWASP's page "CSV Injection"), spaces before it or not, and before an
+// apostrophe, so that ours can be told from a person's.
 func harmless(cell string) string {
-	if strings.HasPrefix(strings.TrimLeft(cell, " \u00a0\ufeff"), "'") { // so that it can be told from ours
-		return "'" + cell
-	}
-	if cell = strings.ReplaceAll(cell, "\x00", ""); cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
-		return "'" + cell
+	cell = strings.ReplaceAll(cell, "\x00", "")
+	for _, first := range strings.TrimLeft(cell, " \u00a0\ufeff") {
+		if strings.ContainsRune("'=+-@\t\r\n＝＋－＠", first) {
+			return "'" + cell
+		}
+		break
 	}
 	return cell
 }
