@@ -20,10 +20,10 @@ type listed struct {
 var features = []string{"webhook", "worker", "fullsync", "ui"}
 
 // adapters hold clients of other systems. Only what assembles a program chooses among them.
-var adapters = []string{"store/", "pubsub", "pubsub/embedded", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
+var adapters = []string{"store/", "pubsub", "pubsub/embedded", "pubsub/deadletters", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
 
 // assemblies may import everything.
-var assemblies = []string{"local", "e2e", "e2e/system", "e2e/browser"}
+var assemblies = []string{"local", "e2e", "e2e/system", "e2e/browser", "e2e/smoke"}
 
 func TestImportRules(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "rollcall/...").Output()

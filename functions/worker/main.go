@@ -11,7 +11,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"rollcall/internal/config"
-	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/worker"
@@ -35,7 +35,7 @@ func run(ctx context.Context) error {
 
 	// As an HTTP function, because the framework's CloudEvent of a push drops the delivery attempt.
 	drain := service.NewDrain(ctx)
-	h := service.Handler(worker.New(store, pubsub.Production().WorkWithin(), log), drain)
+	h := service.Handler(worker.New(store, push.WorkWithin(push.AckDeadline), log), drain)
 	functions.HTTP(function, h.ServeHTTP)
 	if err := os.Setenv("FUNCTION_TARGET", function); err != nil { // serve it at the root
 		return err

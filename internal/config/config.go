@@ -107,6 +107,21 @@ func (c FullSync) validate() error {
 	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens))
 }
 
+// DeadLetters is the configuration of functions/deadletters.
+type DeadLetters struct {
+	Common
+	Topic   string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	Parking string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
+}
+
+// SmokeTest is the configuration of internal/e2e/smoke.
+type SmokeTest struct {
+	Common
+	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
+	Topic         string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	Database      string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+}
+
 func validateTokens(tokens []Secret) error {
 	if slices.Contains(tokens, "") {
 		return errors.New("SLACK_BOT_TOKENS: holds an empty token")

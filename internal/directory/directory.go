@@ -44,6 +44,10 @@ type Workspace struct {
 	Icon string `json:"icon,omitempty"` // address of an image; empty if the workspace has none of its own
 }
 
+// SmokeTest is the workspace that the smoke test of a deployment invents people
+// in. No page offers it, and it is no id of Slack's.
+const SmokeTest = "T0-SMOKE-TEST"
+
 // idPattern admits Slack's ids ("U…", "W…", "T…", "E…"), which Slack asks to treat as
 // opaque, and nothing that a database would take for a path or a reserved name.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)

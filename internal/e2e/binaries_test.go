@@ -32,6 +32,12 @@ type process struct {
 
 func run(t *testing.T, path string, environ ...string) *process {
 	t.Helper()
+	return start(t, exec.Command(path), environ...)
+}
+
+// start runs a server on a free port and waits until it is healthy.
+func start(t *testing.T, command *exec.Cmd, environ ...string) *process {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -40,14 +46,14 @@ func run(t *testing.T, path string, environ ...string) *process {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{address: fmt.Sprintf("http://127.0.0.1:%d", port), command: exec.Command(path), output: new(bytes.Buffer)}
+	p := &process{address: fmt.Sprintf("http://127.0.0.1:%d", port), command: command, output: new(bytes.Buffer)}
 	p.command.Env = append(os.Environ(), append(environ, fmt.Sprintf("PORT=%d", port))...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.command.Process.Kill() }) //nolint:errcheck // it may have ended already
-	system.Eventually(t, 10*time.Second, filepath.Base(path)+" is healthy", func() bool {
+	system.Eventually(t, 10*time.Second, filepath.Base(command.Path)+" is healthy", func() bool {
 		answer, err := http.Get(p.address + "/health")
 		if err != nil {
 			return false

@@ -158,7 +158,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			var w *world
 			var sending sync.Mutex
-			w = newWorld(t, fakeslack.Options{People: 2200, Faults: faults, OnEvent: func(e fakeslack.Event) {
+			w = newWorld(t, fakeslack.Options{People: 1200, Faults: faults, OnEvent: func(e fakeslack.Event) {
 				sending.Lock()
 				defer sending.Unlock()
 				w.deliver(t, e)

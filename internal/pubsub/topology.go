@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	"rollcall/internal/pubsub/push"
 )
 
 // Topology names the topics and subscriptions of Rollcall and holds their settings.
@@ -38,7 +40,7 @@ func Production() Topology {
 		Subscription:        "user-events-worker",
 		DeadLetterTopic:     "user-events-dead",
 		DeadLetterParking:   "user-events-dead-parked",
-		AckDeadline:         30 * time.Second,
+		AckDeadline:         push.AckDeadline,
 		MinimumBackoff:      10 * time.Second,
 		MaximumBackoff:      600 * time.Second,
 		MaxDeliveryAttempts: 5,
@@ -100,6 +102,5 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	return nil
 }
 
-// WorkWithin is how long the worker may try one message: it answers before
-// Pub/Sub, for which the ack deadline is the request's timeout, gives up on it.
-func (t Topology) WorkWithin() time.Duration { return t.AckDeadline * 2 / 3 }
+// WorkWithin is how long the worker may try one message.
+func (t Topology) WorkWithin() time.Duration { return push.WorkWithin(t.AckDeadline) }

@@ -182,7 +182,7 @@ func Eventually(t *testing.T, patience time.Duration, what string, check func() 
 }
 
 // Build builds functions and returns the folder of the programs.
-func Build(t *testing.T, names ...string) (dir string) {
+func Build(t testing.TB, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	args := []string{"build", "-o", dir + string(filepath.Separator)}

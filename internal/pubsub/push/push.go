@@ -11,6 +11,14 @@ import (
 // ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
 var ErrEnvelope = errors.New("not a Pub/Sub push envelope")
 
+// AckDeadline is how long Pub/Sub waits for the answer to a push, for which the
+// subscription's ack deadline is the request's timeout.
+const AckDeadline = 30 * time.Second
+
+// WorkWithin is how long an endpoint may try one message, so that it answers
+// before Pub/Sub gives up on it.
+func WorkWithin(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
+
 // Message is a delivered message.
 type Message struct {
 	ID              string

@@ -2,18 +2,23 @@ package firestore
 
 // Index is a composite index of a collection (Firestore's page "Index types").
 type Index struct {
-	Collection string
-	Fields     []IndexField
+	Collection string       `json:"collection"`
+	Fields     []IndexField `json:"fields"`
 }
 
 // IndexField is a field of an index. Order is "ASCENDING", "DESCENDING" or, of
 // an array, "CONTAINS".
-type IndexField struct{ Path, Order string }
+type IndexField struct {
+	Path  string `json:"path"`
+	Order string `json:"order"`
+}
 
 // Exemption says which single-field indexes a field has instead of the automatic ones.
 type Exemption struct {
-	Collection, Field string
-	Orders            []string // none: the field is not indexed alone
+	Collection string   `json:"collection"`
+	Field      string   `json:"field"`
+	Orders     []string `json:"orders"` // none: the field is not indexed alone
+	TTL        bool     `json:"ttl"`    // Firestore deletes the document once the moment in the field has passed
 }
 
 // Indexes are all composite indexes that the queries here need: each combination
@@ -43,10 +48,18 @@ func indexes() (all []Index) {
 // they would cost storage, and versions, which grow with time, would bound the
 // pace of writes.
 var Exemptions = []Exemption{
-	{"users", "slack", nil}, {"users", "overlay", nil}, {"users", "search", nil}, {"users", "version", nil},
-	{"users", "slack_version", nil}, {"users", "updated", nil}, {"users", "status_expiration", nil},
-	{"users", "image_72", nil}, {"users", "image_192", nil},
-	{"users", "written_at", []string{"ASCENDING"}},
-	{"users", "expire_at", nil}, {"syncs", "expire_at", nil}, {"pages", "expire_at", nil}, {"pages", "users", nil}, {"syncs", "time_zones", nil},
-	{"emoji", "json", nil},
+	exempt("users", "slack"), exempt("users", "overlay"), exempt("users", "search"), exempt("users", "version"),
+	exempt("users", "slack_version"), exempt("users", "updated"), exempt("users", "status_expiration"),
+	exempt("users", "image_72"), exempt("users", "image_192"),
+	{Collection: "users", Field: "written_at", Orders: []string{"ASCENDING"}},
+	expires("users"), expires("syncs"), expires("pages"),
+	exempt("pages", "users"), exempt("syncs", "time_zones"), exempt("emoji", "json"),
+}
+
+func exempt(collection, field string) Exemption {
+	return Exemption{Collection: collection, Field: field, Orders: []string{}}
+}
+
+func expires(collection string) Exemption {
+	return Exemption{Collection: collection, Field: "expire_at", Orders: []string{}, TTL: true}
 }

@@ -1,15 +1,22 @@
 package firestore
 
 import (
+	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 )
+
+var update = flag.Bool("update", false, "write infra/firestore-indexes.json")
 
 // TestIndexes: no index twice, none that a single field has by itself, and as few as Firestore allows.
 func TestIndexes(t *testing.T) {
@@ -33,6 +40,28 @@ func TestIndexes(t *testing.T) {
 		if exempt["users."+field] {
 			t.Errorf("%s is exempt, and asked for", field)
 		}
+	}
+}
+
+// TestTerraform: what infra/ provisions is what the queries here need.
+func TestTerraform(t *testing.T) {
+	const path = "../../../infra/firestore-indexes.json"
+	want, err := json.MarshalIndent(map[string]any{"indexes": Indexes, "exemptions": Exemptions}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s is not up to date: go test ./internal/store/firestore -update (-want +got):\n%s", path, diff)
 	}
 }
 

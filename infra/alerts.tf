@@ -1,0 +1,224 @@
+# Signals that only the programs' own log lines tell. Everything else Google measures by itself.
+resource "google_logging_metric" "log" {
+  for_each = {
+    rollcall_app_rate_limited = {
+      description = "Slack drops events: more than 30,000 in an hour from one workspace."
+      filter      = "resource.labels.service_name=\"rollcall-webhook\" AND jsonPayload.message=\"app_rate_limited: Slack is dropping events\""
+    }
+    rollcall_full_sync_done = {
+      description = "Full syncs of a workspace that went through."
+      filter      = "resource.labels.job_name=\"rollcall-fullsync\" AND jsonPayload.message=\"full sync done\""
+    }
+  }
+  name        = each.key
+  description = each.value.description
+  filter      = each.value.filter
+  label_extractors = {
+    team_id = "EXTRACT(jsonPayload.team_id)"
+  }
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    labels {
+      key = "team_id"
+    }
+  }
+  depends_on = [google_project_service.api]
+}
+
+resource "google_logging_metric" "drift" {
+  name            = "rollcall_drift"
+  description     = "Users that a full sync had to repair although events should have told of them."
+  filter          = "resource.labels.job_name=\"rollcall-fullsync\" AND jsonPayload.message=\"full sync done\" AND jsonPayload.drift>=0"
+  value_extractor = "EXTRACT(jsonPayload.drift)"
+  label_extractors = {
+    team_id = "EXTRACT(jsonPayload.team_id)"
+  }
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    labels {
+      key = "team_id"
+    }
+  }
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 20
+      growth_factor      = 2
+      scale              = 1
+    }
+  }
+  depends_on = [google_project_service.api]
+}
+
+resource "google_monitoring_uptime_check_config" "webhook" {
+  display_name = "Rollcall webhook"
+  period       = "60s"
+  timeout      = "10s"
+  http_check {
+    path         = "/health"
+    port         = 443
+    use_ssl      = true
+    validate_ssl = true
+  }
+  monitored_resource {
+    type   = "uptime_url"
+    labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
+  }
+}
+
+locals {
+  requests = "run_googleapis_com:request_count"
+  executed = "run_googleapis_com:job_completed_execution_count"
+
+  # A metric in PromQL (Google's page "PromQL for Cloud Monitoring metrics"): the first slash
+  # becomes a colon, all else an underscore. A series that has never had a value does not
+  # exist, so what must not be *missing* is compared with vector(0).
+  alerts = {
+    DeadLetters = {
+      summary  = "Messages could not be applied and wait as dead letters"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.parked.name}\"}) > 0"
+    }
+    OldestUnackedMessage = {
+      summary  = "The worker has not kept up for ten minutes"
+      severity = "ERROR"
+      for      = "300s"
+      query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\"}) > 600"
+    }
+    WebhookErrors = {
+      summary  = "The webhook answers 5xx: over 95 % in an hour, and Slack disables the subscription"
+      severity = "CRITICAL"
+      for      = "0s"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\",response_code_class=\"5xx\"}[10m])) > 5"
+    }
+    WebhookLatency = {
+      summary  = "The webhook takes more than two seconds, and Slack gives up after three"
+      severity = "ERROR"
+      for      = "300s"
+      query    = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\"}[10m]))) > 2000"
+    }
+    WebhookDown = {
+      summary  = "The webhook does not answer from outside"
+      severity = "CRITICAL"
+      for      = "180s"
+      query    = "avg(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=\"${google_monitoring_uptime_check_config.webhook.uptime_check_id}\"}) < 0.5"
+    }
+    SignatureFailures = {
+      summary  = "Many requests to the webhook are not signed by Slack"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\",response_code=\"401\"}[15m])) > 50"
+    }
+    AppRateLimited = {
+      summary  = "Slack drops events of a workspace"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_app_rate_limited{monitored_resource=\"cloud_run_revision\"}[10m])) > 0"
+    }
+    FullSyncFailed = {
+      summary  = "A full sync failed, all its retries included"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"failed\"}[15m])) > 0"
+    }
+    FullSyncMissing = {
+      summary  = "No full sync has succeeded for two intervals"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "(sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"succeeded\"}[${2 * 60 * var.sync_every_hours + 30}m])) or vector(0)) < 0.5"
+    }
+    Drift = {
+      summary  = "A full sync had to repair more than ${var.drift_threshold} users: events are being lost"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_drift_sum{monitored_resource=\"cloud_run_job\"}[${60 * var.sync_every_hours}m])) > ${var.drift_threshold}"
+    }
+    UIErrors = {
+      summary  = "The page answers 5xx"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-ui\",response_code_class=\"5xx\"}[10m])) > 5"
+    }
+    FirestoreErrors = {
+      summary  = "Firestore refuses or fails calls"
+      severity = "ERROR"
+      for      = "300s"
+      query    = "sum(increase(serviceruntime_googleapis_com:api_request_count{monitored_resource=\"consumed_api\",service=\"firestore.googleapis.com\",response_code=~\"429|5..\"}[10m])) > 10"
+    }
+  }
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each     = var.alert_emails
+  display_name = "Rollcall: ${each.key}"
+  type         = "email"
+  labels       = { email_address = each.value }
+  depends_on   = [google_project_service.api]
+}
+
+resource "google_monitoring_alert_policy" "alert" {
+  for_each              = local.alerts
+  display_name          = "Rollcall/${each.key}"
+  severity              = each.value.severity
+  combiner              = "OR"
+  notification_channels = concat([for c in google_monitoring_notification_channel.email : c.id], sort(var.alert_channels))
+
+  conditions {
+    display_name = each.value.summary
+    condition_prometheus_query_language {
+      query               = each.value.query
+      duration            = each.value.for
+      evaluation_interval = "60s"
+      rule_group          = "Rollcall"
+      alert_rule          = each.key
+      # A metric that nothing has written yet is not known to be one.
+      disable_metric_validation = true
+    }
+  }
+
+  # The playbook comes with the notification; the link is for who wants to mend it.
+  documentation {
+    subject   = "Rollcall: ${each.value.summary}"
+    content   = file("${path.module}/playbooks/${each.key}.md")
+    mime_type = "text/markdown"
+    dynamic "links" {
+      for_each = var.repository_url == null ? [] : [var.repository_url]
+      content {
+        display_name = "Playbook"
+        url          = "${trimsuffix(links.value, "/")}/blob/main/infra/playbooks/${each.key}.md"
+      }
+    }
+  }
+  alert_strategy {
+    auto_close = "${24 * 3600}s"
+  }
+  depends_on = [google_logging_metric.log, google_logging_metric.drift]
+}
+
+# Each alert's signal over time, with the threshold taken off its query.
+resource "google_monitoring_dashboard" "rollcall" {
+  dashboard_json = jsonencode({
+    displayName = "Rollcall"
+    mosaicLayout = {
+      columns = 48
+      tiles = [for i, name in sort(keys(local.alerts)) : {
+        xPos   = i % 3 * 16
+        yPos   = floor(i / 3) * 14
+        width  = 16
+        height = 14
+        widget = {
+          title = name
+          xyChart = {
+            dataSets = [{
+              plotType        = "LINE"
+              timeSeriesQuery = { prometheusQuery = regex("^(.*) [<>] [0-9.]+$", local.alerts[name].query)[0] }
+            }]
+          }
+        }
+      }]
+    }
+  })
+  depends_on = [google_logging_metric.log, google_logging_metric.drift]
+}

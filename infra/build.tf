@@ -1,0 +1,126 @@
+# Cloud Build: a push to main is tested, built and deployed; a pull request is
+# tested and planned, by an identity that can change nothing.
+
+resource "google_service_account" "builder" {
+  for_each     = toset(["deployer", "planner"])
+  account_id   = "rollcall-${each.key}"
+  display_name = "Rollcall ${each.key} (Cloud Build)"
+  depends_on   = [google_project_service.api]
+}
+
+# What applies this configuration administers each kind of thing in it, and holds no basic role.
+resource "google_project_iam_member" "deployer" {
+  for_each = toset([
+    "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "datastore.owner", "iam.roleAdmin", "iam.serviceAccountAdmin",
+    "iap.admin", "logging.configWriter", "logging.logWriter", "monitoring.editor", "pubsub.admin",
+    "resourcemanager.projectIamAdmin", "run.admin", "secretmanager.admin", "serviceusage.serviceUsageAdmin",
+  ])
+  project = var.project_id
+  role    = "roles/${each.key}"
+  member  = google_service_account.builder["deployer"].member
+}
+
+# A deployment says which identity a service runs as.
+resource "google_service_account_iam_member" "deployer_acts_as" {
+  for_each           = merge(google_service_account.runtime, google_service_account.invoker, google_service_account.builder)
+  service_account_id = each.value.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.builder["deployer"].member
+}
+
+# The smoke test signs as Slack does. The deployer's other role manages secrets, and cannot read them.
+resource "google_secret_manager_secret_iam_member" "smoke_test" {
+  secret_id = google_secret_manager_secret.slack["slack-signing-secret"].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.builder["deployer"].member
+}
+
+# What a plan reads of the project: settings, and nobody's data.
+resource "google_project_iam_custom_role" "planner" {
+  role_id = "rollcallPlanner"
+  title   = "Rollcall planner"
+  permissions = [
+    "artifactregistry.repositories.get",
+    "artifactregistry.repositories.getIamPolicy",
+    "cloudbuild.builds.get",
+    "cloudscheduler.jobs.get",
+    "datastore.backupSchedules.get",
+    "datastore.databases.getMetadata",
+    "datastore.indexes.get",
+    "iam.roles.get",
+    "iam.serviceAccounts.get",
+    "iam.serviceAccounts.getIamPolicy",
+    "iap.webServices.getIamPolicy",
+    "logging.logMetrics.get",
+    "monitoring.alertPolicies.get",
+    "monitoring.dashboards.get",
+    "monitoring.notificationChannels.get",
+    "monitoring.uptimeCheckConfigs.get",
+    "pubsub.subscriptions.get",
+    "pubsub.subscriptions.getIamPolicy",
+    "pubsub.topics.get",
+    "pubsub.topics.getIamPolicy",
+    "resourcemanager.projects.get",
+    "resourcemanager.projects.getIamPolicy",
+    "run.jobs.get",
+    "run.jobs.getIamPolicy",
+    "run.services.get",
+    "run.services.getIamPolicy",
+    "secretmanager.secrets.get",
+    "secretmanager.secrets.getIamPolicy",
+    "serviceusage.services.get",
+    "serviceusage.services.list",
+    "storage.buckets.getIamPolicy",
+  ]
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "planner" {
+  for_each = { plan = google_project_iam_custom_role.planner.id, log = "roles/logging.logWriter" }
+  project  = var.project_id
+  role     = each.value
+  member   = google_service_account.builder["planner"].member
+}
+
+resource "google_storage_bucket_iam_member" "state" {
+  for_each = var.state_bucket == null ? {} : { deployer = "roles/storage.admin", planner = "roles/storage.objectViewer" }
+  bucket   = var.state_bucket
+  role     = each.value
+  member   = google_service_account.builder[each.key].member
+}
+
+resource "google_cloudbuild_trigger" "build" {
+  for_each = var.repository == null ? {} : {
+    deploy = { identity = "deployer", push = ["^main$"], pull_request = [] }
+    check  = { identity = "planner", push = [], pull_request = ["^main$"] }
+  }
+  name               = "rollcall-${each.key}"
+  location           = var.region
+  filename           = "cloudbuild.yaml"
+  service_account    = google_service_account.builder[each.value.identity].id
+  include_build_logs = "INCLUDE_BUILD_LOGS_WITH_STATUS"
+
+  repository_event_config {
+    repository = var.repository
+    dynamic "push" {
+      for_each = each.value.push
+      content {
+        branch = push.value
+      }
+    }
+    dynamic "pull_request" {
+      for_each = each.value.pull_request
+      content {
+        branch          = pull_request.value
+        comment_control = "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
+      }
+    }
+  }
+
+  substitutions = {
+    _MODE         = each.key
+    _REGION       = var.region
+    _STATE_BUCKET = var.state_bucket
+    _DATABASE     = var.firestore_database
+  }
+}

@@ -1,0 +1,73 @@
+resource "google_firestore_database" "directory" {
+  name                              = var.firestore_database
+  location_id                       = var.firestore_location
+  type                              = "FIRESTORE_NATIVE"
+  concurrency_mode                  = "OPTIMISTIC"
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
+  delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = "DELETE" # the protection above is what keeps it
+  depends_on                        = [google_project_service.api]
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  database  = google_firestore_database.directory.name
+  retention = "${7 * 24 * 3600}s"
+  daily_recurrence {}
+}
+
+resource "google_firestore_backup_schedule" "weekly" {
+  database  = google_firestore_database.directory.name
+  retention = "${14 * 7 * 24 * 3600}s" # Firestore's longest
+  weekly_recurrence {
+    day = "SUNDAY"
+  }
+}
+
+locals {
+  # Written by `go test ./internal/store/firestore -update` from the list that the queries are next to.
+  firestore = jsondecode(file("${path.module}/firestore-indexes.json"))
+}
+
+resource "google_firestore_index" "query" {
+  for_each = {
+    for index in local.firestore.indexes :
+    join(" ", concat([index.collection], [for f in index.fields : "${f.path}:${f.order}"])) => index
+  }
+  database    = google_firestore_database.directory.name
+  collection  = each.value.collection
+  query_scope = "COLLECTION"
+
+  dynamic "fields" {
+    for_each = each.value.fields
+    content {
+      field_path   = fields.value.path
+      order        = fields.value.order == "CONTAINS" ? null : fields.value.order
+      array_config = fields.value.order == "CONTAINS" ? "CONTAINS" : null
+    }
+  }
+}
+
+# Single-field indexes that no query asks for cost storage, and where a value
+# grows with time they bound the pace of writes.
+resource "google_firestore_field" "exemption" {
+  for_each   = { for e in local.firestore.exemptions : "${e.collection} ${e.field}" => e }
+  database   = google_firestore_database.directory.name
+  collection = each.value.collection
+  field      = each.value.field
+
+  index_config {
+    dynamic "indexes" {
+      for_each = each.value.orders
+      content {
+        order       = indexes.value
+        query_scope = "COLLECTION"
+      }
+    }
+  }
+
+  # Firestore deletes a document some time after the moment in the field.
+  dynamic "ttl_config" {
+    for_each = each.value.ttl ? [true] : []
+    content {}
+  }
+}

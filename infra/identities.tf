@@ -1,0 +1,89 @@
+# Who may do what, and nothing else. README.md has the reasons in a table.
+
+# What each deployable runs as.
+resource "google_service_account" "runtime" {
+  for_each     = toset(["webhook", "worker", "ui", "fullsync"])
+  account_id   = "rollcall-${each.key}"
+  display_name = "Rollcall ${each.key}"
+  depends_on   = [google_project_service.api]
+}
+
+# What invokes a deployable: Pub/Sub's push, and Cloud Scheduler.
+resource "google_service_account" "invoker" {
+  for_each     = toset(["push", "scheduler"])
+  account_id   = "rollcall-${each.key}"
+  display_name = "Rollcall ${each.key} (invokes only)"
+  depends_on   = [google_project_service.api]
+}
+
+resource "google_pubsub_topic_iam_member" "publisher" {
+  for_each = toset(["webhook", "fullsync"])
+  topic    = google_pubsub_topic.user_events.id
+  role     = "roles/pubsub.publisher"
+  member   = google_service_account.runtime[each.key].member
+}
+
+resource "google_secret_manager_secret_iam_member" "reader" {
+  for_each  = { webhook = "slack-signing-secret", fullsync = "slack-bot-tokens" }
+  secret_id = google_secret_manager_secret.slack[each.value].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.runtime[each.key].member
+}
+
+# Firestore's roles can be given on a project only; the condition narrows them to the one database.
+resource "google_project_iam_member" "firestore" {
+  for_each = {
+    worker   = "roles/datastore.user"
+    fullsync = "roles/datastore.user"
+    ui       = "roles/datastore.viewer"
+  }
+  project = var.project_id
+  role    = each.value
+  member  = google_service_account.runtime[each.key].member
+  condition {
+    title      = "rollcall-database"
+    expression = local.only_the_database
+  }
+}
+
+locals {
+  only_the_database = "resource.name == \"projects/${var.project_id}/databases/${var.firestore_database}\""
+}
+
+resource "google_cloud_run_v2_service_iam_member" "invoker" {
+  for_each = {
+    worker = google_service_account.invoker["push"].member
+    ui     = local.iap_agent # comes in after it has seen who asks
+  }
+  name     = google_cloud_run_v2_service.service[each.key].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+resource "google_cloud_run_v2_job_iam_member" "fullsync" {
+  for_each = {
+    scheduler = { role = "roles/run.invoker", member = google_service_account.invoker["scheduler"].member }
+    sync_now  = { role = "roles/run.invoker", member = google_service_account.runtime["ui"].member }
+    is_it_on  = { role = "roles/run.viewer", member = google_service_account.runtime["ui"].member }
+  }
+  name     = google_cloud_run_v2_job.fullsync.name
+  location = var.region
+  role     = each.value.role
+  member   = each.value.member
+}
+
+# The status page counts dead letters. Cloud Monitoring has no smaller grant than the project.
+resource "google_project_iam_member" "dead_letter_count" {
+  project = var.project_id
+  role    = "roles/monitoring.viewer"
+  member  = google_service_account.runtime["ui"].member
+}
+
+resource "google_iap_web_cloud_run_service_iam_member" "viewer" {
+  for_each               = var.viewers
+  cloud_run_service_name = google_cloud_run_v2_service.service["ui"].name
+  location               = var.region
+  role                   = "roles/iap.httpsResourceAccessor"
+  member                 = each.key
+}

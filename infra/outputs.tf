@@ -1,0 +1,33 @@
+locals {
+  # users:read for who there is, team:read for the workspace's icon.
+  slack_scopes = concat(["users:read", "team:read"], sort(var.slack_optional_scopes))
+}
+
+output "slack_app_manifest" {
+  description = "What to paste at api.slack.com/apps, Create New App, From a manifest."
+  value = templatefile("${path.module}/slack/manifest.yaml", {
+    url         = local.url.webhook
+    scopes      = local.slack_scopes
+    socket_mode = var.slack_socket_mode
+  })
+}
+
+output "webhook_url" {
+  description = "Slack's Request URL."
+  value       = "${local.url.webhook}/slack/events"
+}
+
+output "ui_url" {
+  description = "The page, for those whom viewers names."
+  value       = local.url.ui
+}
+
+output "image_repository" {
+  description = "KO_DOCKER_REPO: where ko puts images."
+  value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+}
+
+output "dashboard" {
+  description = "The dashboard in the console."
+  value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.rollcall.id)}?project=${var.project_id}"
+}

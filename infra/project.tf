@@ -1,0 +1,61 @@
+data "google_project" "this" {
+  project_id = var.project_id
+}
+
+resource "google_project_service" "api" {
+  for_each = toset([
+    "artifactregistry", "cloudbuild", "cloudscheduler", "firestore", "iam", "iap",
+    "logging", "monitoring", "pubsub", "run", "secretmanager",
+  ])
+  service = "${each.key}.googleapis.com"
+  # Others in the project may use it.
+  disable_on_destroy = false
+}
+
+locals {
+  number = data.google_project.this.number
+
+  # Google's own identities, by their fixed names (Google's page "Service agents").
+  pubsub_agent = "serviceAccount:service-${local.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"
+
+  # Cloud Run's address of a service is known before there is one.
+  url = { for name in ["webhook", "ui"] : name => "https://rollcall-${name}-${local.number}.${var.region}.run.app" }
+}
+
+resource "google_artifact_registry_repository" "images" {
+  repository_id = "rollcall"
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of Rollcall's services."
+
+  # What runs, and enough before it to go back to.
+  cleanup_policies {
+    id     = "keep-recent"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 20
+    }
+  }
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      older_than = "${30 * 24 * 3600}s"
+    }
+  }
+  depends_on = [google_project_service.api]
+}
+
+# The values are put in with `gcloud secrets versions add`, so that they are in
+# no variable and in no state.
+resource "google_secret_manager_secret" "slack" {
+  for_each  = toset(["slack-signing-secret", "slack-bot-tokens"])
+  secret_id = each.key
+  replication {
+    auto {}
+  }
+  # A version that was destroyed by mistake can be restored this long.
+  version_destroy_ttl = "${7 * 24 * 3600}s"
+  depends_on          = [google_project_service.api]
+}

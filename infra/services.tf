@@ -1,0 +1,192 @@
+locals {
+  job = "projects/${var.project_id}/locations/${var.region}/jobs/rollcall-fullsync"
+
+  services = {
+    webhook = {
+      ingress     = "INGRESS_TRAFFIC_ALL"
+      public      = true # Slack has no Google identity: it signs its requests
+      iap         = false
+      concurrency = 80
+      timeout     = 10 # Slack gives up after 3
+      env         = { USER_EVENTS_TOPIC = google_pubsub_topic.user_events.name }
+      secrets     = { SLACK_SIGNING_SECRET = "slack-signing-secret" }
+    }
+    worker = {
+      ingress     = "INGRESS_TRAFFIC_INTERNAL_ONLY" # Pub/Sub's push is internal traffic
+      public      = false
+      iap         = false
+      concurrency = 40
+      timeout     = 30 # the subscription's ack deadline
+      env         = { FIRESTORE_DATABASE = google_firestore_database.directory.name }
+      secrets     = {}
+    }
+    ui = {
+      ingress     = "INGRESS_TRAFFIC_ALL"
+      public      = false
+      iap         = true
+      concurrency = 500 # a viewer's event stream counts as a request for as long as it is open
+      timeout     = 3600
+      env = {
+        FIRESTORE_DATABASE       = google_firestore_database.directory.name
+        AUTH                     = "iap"
+        IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/rollcall-ui"
+        SYNC_JOB                 = local.job
+        DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
+      }
+      secrets = {}
+    }
+  }
+}
+
+resource "google_cloud_run_v2_service" "service" {
+  for_each             = local.services
+  name                 = "rollcall-${each.key}"
+  location             = var.region
+  ingress              = each.value.ingress
+  iap_enabled          = each.value.iap
+  invoker_iam_disabled = each.value.public # allows no more than a grant to allUsers, and organization policies admit it
+  deletion_protection  = false             # all that is worth keeping is in Firestore
+
+  scaling {
+    min_instance_count = var.min_instances[each.key]
+  }
+
+  template {
+    service_account                  = google_service_account.runtime[each.key].email
+    timeout                          = "${each.value.timeout}s"
+    max_instance_request_concurrency = each.value.concurrency
+    scaling {
+      max_instance_count = var.max_instances[each.key]
+    }
+
+    containers {
+      image = var.images[each.key]
+      resources {
+        limits            = { cpu = "1", memory = "512Mi" }
+        cpu_idle          = true
+        startup_cpu_boost = true
+      }
+      startup_probe {
+        period_seconds    = 1
+        failure_threshold = 30
+        http_get {
+          path = "/health"
+        }
+      }
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 3
+        http_get {
+          path = "/health"
+        }
+      }
+      env {
+        name  = "GOOGLE_CLOUD_PROJECT"
+        value = var.project_id
+      }
+      dynamic "env" {
+        for_each = each.value.env
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+      dynamic "env" {
+        for_each = each.value.secrets
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = google_secret_manager_secret.slack[env.value].secret_id
+              version = "latest"
+            }
+          }
+        }
+      }
+    }
+  }
+
+  # Named, so that an apply takes the traffic back after somebody has sent it to an older revision.
+  traffic {
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    percent = 100
+  }
+
+  # A revision does not start without its secrets and its topic.
+  depends_on = [
+    google_secret_manager_secret_iam_member.reader,
+    google_pubsub_topic_iam_member.publisher,
+    google_project_iam_member.firestore,
+  ]
+}
+
+resource "google_cloud_run_v2_job" "fullsync" {
+  name                = "rollcall-fullsync"
+  location            = var.region
+  deletion_protection = false
+
+  template {
+    task_count = 1
+    template {
+      service_account = google_service_account.runtime["fullsync"].email
+      timeout         = "7200s" # 500,000 people take 25 minutes at Slack's pace
+      max_retries     = 2       # each goes on from the checkpoint of the one before
+
+      containers {
+        image = var.images.fullsync
+        resources {
+          limits = { cpu = "1", memory = "512Mi" }
+        }
+        env {
+          name  = "GOOGLE_CLOUD_PROJECT"
+          value = var.project_id
+        }
+        env {
+          name  = "FIRESTORE_DATABASE"
+          value = google_firestore_database.directory.name
+        }
+        env {
+          name  = "USER_EVENTS_TOPIC"
+          value = google_pubsub_topic.user_events.name
+        }
+        env {
+          name = "SLACK_BOT_TOKENS"
+          value_source {
+            secret_key_ref {
+              secret  = google_secret_manager_secret.slack["slack-bot-tokens"].secret_id
+              version = "latest"
+            }
+          }
+        }
+      }
+    }
+  }
+
+  depends_on = [
+    google_secret_manager_secret_iam_member.reader,
+    google_pubsub_topic_iam_member.publisher,
+    google_project_iam_member.firestore,
+  ]
+}
+
+resource "google_cloud_scheduler_job" "fullsync" {
+  name             = "rollcall-fullsync"
+  region           = var.region
+  description      = "Starts a full sync of every workspace."
+  schedule         = "7 */${var.sync_every_hours} * * *" # not when everybody else's jobs start
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "60s" # it starts the job, and does not wait for it
+
+  retry_config {
+    retry_count = 3
+  }
+  http_target {
+    http_method = "POST"
+    uri         = "https://run.googleapis.com/v2/${local.job}:run"
+    oauth_token {
+      service_account_email = google_service_account.invoker["scheduler"].email
+    }
+  }
+  depends_on = [google_project_service.api, google_cloud_run_v2_job_iam_member.fullsync]
+}

@@ -1,0 +1,67 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project_id = "rollcall-test"
+  images = {
+    webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+  }
+  viewers          = []
+  alert_emails     = { oncall = "oncall@example.com" }
+  alert_channels   = ["projects/rollcall-test/notificationChannels/1"]
+  repository_url   = "https://example.com/rollcall/"
+  sync_every_hours = 6
+  drift_threshold  = 7
+}
+
+run "alerts" {
+  assert {
+    condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
+      "AppRateLimited", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "OldestUnackedMessage",
+      "SignatureFailures", "UIErrors", "WebhookDown", "WebhookErrors", "WebhookLatency",
+    ])
+    error_message = "Every signal has its alert."
+  }
+  assert {
+    condition     = toset([for name in keys(google_monitoring_alert_policy.alert) : "${name}.md"]) == fileset("playbooks", "*.md")
+    error_message = "Every alert has its playbook, and every playbook its alert."
+  }
+  assert {
+    condition = alltrue([
+      for name, a in google_monitoring_alert_policy.alert :
+      startswith(a.documentation[0].content, "# ${name}\n") && length(a.documentation[0].content) < 8192 &&
+      alltrue([for part in ["**What it means.**", "**Look.**", "**What to do"] : strcontains(a.documentation[0].content, part)]) &&
+      a.documentation[0].links[0].url == "https://example.com/rollcall/blob/main/infra/playbooks/${name}.md"
+    ])
+    error_message = "An alert carries its playbook, which says what it means, where to look and what to do, and links to it."
+  }
+  assert {
+    condition     = alltrue([for a in google_monitoring_alert_policy.alert : length(a.notification_channels) == 2])
+    error_message = "Every alert goes to every channel."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].query, "[750m])) or vector(0)) < 0.5")
+    error_message = "A missing sync is noticed after two intervals, even where none has ever been."
+  }
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.alert["Drift"].conditions[0].condition_prometheus_query_language[0].query, "[360m])) > 7")
+    error_message = "Drift is compared with its threshold."
+  }
+  assert {
+    condition     = google_monitoring_uptime_check_config.webhook.monitored_resource[0].labels.host == "rollcall-webhook-123456789012.europe-west1.run.app" && google_monitoring_uptime_check_config.webhook.http_check[0].path == "/health"
+    error_message = "The uptime check asks the webhook."
+  }
+  assert {
+    condition = length(jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles) == length(google_monitoring_alert_policy.alert) && alltrue([
+      for tile in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles :
+      startswith(google_monitoring_alert_policy.alert[tile.widget.title].conditions[0].condition_prometheus_query_language[0].query, tile.widget.xyChart.dataSets[0].timeSeriesQuery.prometheusQuery)
+    ])
+    error_message = "The dashboard has the alerts' own signals."
+  }
+}

@@ -1,0 +1,188 @@
+# What must never regress. Nothing is contacted: the provider is a mock.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project_id = "rollcall-test"
+  images = {
+    webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+  }
+  viewers        = ["group:everybody@example.com"]
+  alert_emails   = { oncall = "oncall@example.com" }
+  alert_channels = ["projects/rollcall-test/notificationChannels/1"]
+  repository     = "projects/rollcall-test/locations/europe-west1/connections/github/repositories/rollcall"
+  repository_url = "https://example.com/rollcall"
+  state_bucket   = "rollcall-state"
+}
+
+run "services" {
+  assert {
+    condition     = google_cloud_run_v2_service.service["worker"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && !google_cloud_run_v2_service.service["worker"].invoker_iam_disabled
+    error_message = "The worker must not be reachable from outside, nor without an identity."
+  }
+  assert {
+    condition     = [for name, s in google_cloud_run_v2_service.service : name if s.invoker_iam_disabled] == ["webhook"]
+    error_message = "Only the webhook is public."
+  }
+  assert {
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !strcontains(m.member, "all")])
+    error_message = "The worker is invoked by the push identity, the ui by IAP's, and neither by everybody."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.invoker["worker"].member == google_service_account.invoker["push"].member
+    error_message = "The worker is invoked by the push identity alone."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.service["ui"].iap_enabled && google_cloud_run_v2_service_iam_member.invoker["ui"].member == "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com"
+    error_message = "The ui is behind Identity-Aware Proxy, which alone may invoke it."
+  }
+  assert {
+    condition     = { for e in google_cloud_run_v2_service.service["ui"].template[0].containers[0].env : e.name => e.value }["IAP_AUDIENCE"] == "/projects/123456789012/locations/europe-west1/services/rollcall-ui"
+    error_message = "The ui must check for whom Identity-Aware Proxy signed."
+  }
+  assert {
+    condition     = alltrue([for s in google_cloud_run_v2_service.service : alltrue([for e in s.template[0].containers[0].env : e.name != "ALLOW_UNAUTHENTICATED" && (e.name != "AUTH" || e.value == "iap")])])
+    error_message = "No service may go without authentication."
+  }
+  assert {
+    condition     = [for m in google_iap_web_cloud_run_service_iam_member.viewer : m.member] == ["group:everybody@example.com"]
+    error_message = "Those whom viewers names, and nobody else, get in."
+  }
+  assert {
+    condition     = alltrue([for s in google_cloud_run_v2_service.service : s.template[0].containers[0].startup_probe[0].http_get[0].path == "/health" && s.template[0].containers[0].liveness_probe[0].http_get[0].path == "/health" && s.template[0].containers[0].resources[0].startup_cpu_boost])
+    error_message = "Probes ask /health."
+  }
+  assert {
+    condition     = length(distinct([for s in google_cloud_run_v2_service.service : s.template[0].service_account])) == 3 && !contains([for s in google_cloud_run_v2_service.service : s.template[0].service_account], google_cloud_run_v2_job.fullsync.template[0].template[0].service_account)
+    error_message = "Each deployable has an identity of its own."
+  }
+  assert {
+    condition     = tonumber(trimsuffix(google_cloud_run_v2_service.service["worker"].template[0].timeout, "s")) == google_pubsub_subscription.worker.ack_deadline_seconds
+    error_message = "The worker's timeout is the ack deadline."
+  }
+}
+
+run "secrets_by_reference" {
+  assert {
+    condition = alltrue([
+      for e in concat(
+        [for s in google_cloud_run_v2_service.service : s.template[0].containers[0].env],
+        [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0].env]
+      ) : alltrue([for v in e : !startswith(v.name, "SLACK_") || (length(v.value_source) == 1 && v.value == null)])
+    ])
+    error_message = "Secrets are referred to, and not written down."
+  }
+  assert {
+    condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { webhook = google_service_account.runtime["webhook"].member, fullsync = google_service_account.runtime["fullsync"].member }
+    error_message = "Each secret is read by the one deployable that needs it."
+  }
+}
+
+run "pubsub" {
+  assert {
+    condition     = google_pubsub_subscription.worker.dead_letter_policy[0].max_delivery_attempts == 5 && google_pubsub_subscription.worker.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.dead_letters.id
+    error_message = "After five deliveries a message is dead-lettered."
+  }
+  assert {
+    condition     = google_pubsub_topic_iam_member.dead_letter_publisher.role == "roles/pubsub.publisher" && google_pubsub_subscription_iam_member.dead_letter_subscriber.role == "roles/pubsub.subscriber" && google_pubsub_topic_iam_member.dead_letter_publisher.member == google_pubsub_subscription_iam_member.dead_letter_subscriber.member
+    error_message = "Without both grants Pub/Sub's agent cannot dead-letter."
+  }
+  assert {
+    condition     = google_pubsub_subscription.worker.expiration_policy[0].ttl == "" && google_pubsub_subscription.parked.expiration_policy[0].ttl == ""
+    error_message = "No subscription expires."
+  }
+  assert {
+    condition     = google_pubsub_subscription.parked.topic == google_pubsub_topic.dead_letters.id && google_pubsub_subscription.parked.message_retention_duration == "2678400s"
+    error_message = "Dead letters are kept for 31 days."
+  }
+  assert {
+    condition     = google_pubsub_subscription.worker.push_config[0].oidc_token[0].service_account_email == google_service_account.invoker["push"].email
+    error_message = "The push says who it is."
+  }
+}
+
+run "firestore" {
+  assert {
+    condition     = google_firestore_database.directory.delete_protection_state == "DELETE_PROTECTION_ENABLED" && google_firestore_database.directory.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED"
+    error_message = "The database cannot be deleted by mistake, and can go back in time."
+  }
+  assert {
+    condition     = google_firestore_backup_schedule.daily.retention == "604800s" && google_firestore_backup_schedule.weekly.retention == "8467200s"
+    error_message = "Daily and weekly backups."
+  }
+  assert {
+    condition     = length(google_firestore_index.query) == 29 && alltrue([for i in google_firestore_index.query : length(i.fields) >= 2 && alltrue([for f in i.fields : (f.order != null && f.order != "") != (f.array_config != null && f.array_config != "")])])
+    error_message = "Every index of the Go list, each field with an order or as an array."
+  }
+  assert {
+    condition     = toset([for f in google_firestore_field.exemption : "${f.collection}.${f.field}" if length(f.ttl_config) == 1]) == toset(["users.expire_at", "syncs.expire_at", "pages.expire_at"])
+    error_message = "Tombstones, records and checkpoints expire."
+  }
+  assert {
+    condition     = length(google_firestore_field.exemption["users slack"].index_config) == 1 && length(google_firestore_field.exemption["users slack"].index_config[0].indexes) == 0
+    error_message = "Slack's object is not indexed."
+  }
+}
+
+run "least_privilege" {
+  assert {
+    condition = alltrue([
+      for role in concat(
+        [for m in google_project_iam_member.deployer : m.role],
+        [for m in google_project_iam_member.planner : m.role],
+        [for m in google_project_iam_member.firestore : m.role],
+        [google_project_iam_member.dead_letter_count.role],
+        [for m in google_cloud_run_v2_job_iam_member.fullsync : m.role],
+      ) : !contains(["roles/owner", "roles/editor", "roles/viewer"], role)
+    ])
+    error_message = "No basic role."
+  }
+  assert {
+    condition     = alltrue([for m in google_project_iam_member.firestore : strcontains(m.condition[0].expression, "databases/rollcall")]) && google_project_iam_member.firestore["ui"].role == "roles/datastore.viewer"
+    error_message = "Firestore is granted on the one database, and the ui only reads."
+  }
+  assert {
+    condition     = alltrue([for p in google_project_iam_custom_role.planner.permissions : can(regex("\\.(get|list|getIamPolicy|getMetadata)$", p)) && !strcontains(p, "entities") && !strcontains(p, "versions.access")])
+    error_message = "A plan changes nothing and reads nobody's data."
+  }
+}
+
+run "full_sync" {
+  assert {
+    condition     = google_cloud_scheduler_job.fullsync.schedule == "7 */1 * * *" && endswith(google_cloud_scheduler_job.fullsync.http_target[0].uri, "/projects/rollcall-test/locations/europe-west1/jobs/rollcall-fullsync:run")
+    error_message = "Cloud Scheduler starts the job."
+  }
+  assert {
+    condition     = google_cloud_run_v2_job_iam_member.fullsync["scheduler"].member == google_service_account.invoker["scheduler"].member && google_cloud_scheduler_job.fullsync.http_target[0].oauth_token[0].service_account_email == google_service_account.invoker["scheduler"].email
+    error_message = "Cloud Scheduler may start the job."
+  }
+}
+
+run "builds" {
+  assert {
+    condition     = length(google_cloudbuild_trigger.build["deploy"].repository_event_config[0].push) == 1 && length(google_cloudbuild_trigger.build["check"].repository_event_config[0].pull_request) == 1
+    error_message = "A push deploys, a pull request is checked."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.build["check"].service_account == google_service_account.builder["planner"].id && google_cloudbuild_trigger.build["check"].substitutions._MODE == "check"
+    error_message = "What a pull request runs can change nothing."
+  }
+}
+
+run "no_repository_no_triggers" {
+  variables {
+    repository   = null
+    state_bucket = null
+  }
+  assert {
+    condition     = length(google_cloudbuild_trigger.build) == 0 && length(google_storage_bucket_iam_member.state) == 0
+    error_message = "Triggers need a repository."
+  }
+}

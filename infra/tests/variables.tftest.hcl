@@ -1,0 +1,147 @@
+# Wrong settings are refused before anything is planned, and the app's manifest follows the right ones.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project_id = "rollcall-test"
+  images = {
+    webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+  }
+  viewers = ["domain:example.com"]
+}
+
+run "manifest" {
+  command = plan
+  assert {
+    condition     = yamldecode(output.slack_app_manifest).settings.event_subscriptions.request_url == "https://rollcall-webhook-123456789012.europe-west1.run.app/slack/events"
+    error_message = "Slack posts to the webhook."
+  }
+  assert {
+    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read", "emoji:read", "users:read.email"]
+    error_message = "The two scopes that are needed, and the optional ones."
+  }
+  assert {
+    condition     = !yamldecode(output.slack_app_manifest).settings.socket_mode_enabled
+    error_message = "A deployment receives requests."
+  }
+}
+
+run "manifest_for_socket_mode" {
+  command = plan
+  variables {
+    slack_socket_mode     = true
+    slack_optional_scopes = []
+  }
+  assert {
+    condition     = yamldecode(output.slack_app_manifest).settings.socket_mode_enabled && !can(yamldecode(output.slack_app_manifest).settings.event_subscriptions.request_url)
+    error_message = "With Socket Mode there is no address."
+  }
+  assert {
+    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read"]
+    error_message = "Two scopes are enough."
+  }
+}
+
+run "image_by_tag" {
+  command = plan
+  variables {
+    images = { webhook = "r/webhook:latest", worker = "r/worker:latest", ui = "r/ui:latest", fullsync = "r/fullsync:latest" }
+  }
+  expect_failures = [var.images]
+}
+
+run "everybody_may_look" {
+  command = plan
+  variables {
+    viewers = ["allUsers"]
+  }
+  expect_failures = [var.viewers]
+}
+
+run "uneven_interval" {
+  command = plan
+  variables {
+    sync_every_hours = 5
+  }
+  expect_failures = [var.sync_every_hours]
+}
+
+run "negative_drift" {
+  command = plan
+  variables {
+    drift_threshold = -1
+  }
+  expect_failures = [var.drift_threshold]
+}
+
+run "no_project" {
+  command = plan
+  variables {
+    project_id = "Rollcall"
+  }
+  expect_failures = [var.project_id]
+}
+
+run "not_a_region" {
+  command = plan
+  variables {
+    region = "Europe"
+  }
+  expect_failures = [var.region]
+}
+
+run "not_a_database" {
+  command = plan
+  variables {
+    firestore_database = "R"
+  }
+  expect_failures = [var.firestore_database]
+}
+
+run "no_instances" {
+  command = plan
+  variables {
+    max_instances = { ui = 0 }
+  }
+  expect_failures = [var.max_instances]
+}
+
+run "no_address" {
+  command = plan
+  variables {
+    alert_emails = { oncall = "me" }
+  }
+  expect_failures = [var.alert_emails]
+}
+
+run "not_a_repository" {
+  command = plan
+  variables {
+    repository   = "github.com/o/r"
+    state_bucket = "b"
+  }
+  expect_failures = [var.repository]
+}
+
+run "repository_without_state" {
+  command = plan
+  variables {
+    repository = "projects/p/locations/l/connections/c/repositories/r"
+  }
+  expect_failures = [var.state_bucket]
+}
+
+run "unknown_scope" {
+  command = plan
+  variables {
+    slack_optional_scopes = ["admin"]
+  }
+  expect_failures = [var.slack_optional_scopes]
+}

@@ -1,0 +1,158 @@
+variable "project_id" {
+  description = "The Google Cloud project to install into."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project id has 6 to 30 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "region" {
+  description = "Where Cloud Run, Cloud Scheduler, Cloud Build and the images are."
+  type        = string
+  default     = "europe-west1"
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "A region looks like europe-west1."
+  }
+}
+
+variable "firestore_location" {
+  description = "Where the database is: a region, or the multi-regions eur3 and nam5. It can never be changed."
+  type        = string
+  default     = "eur3"
+}
+
+variable "firestore_database" {
+  description = "The database's id. One of its own keeps what else the project has in (default) apart, and each identity's grants on it alone."
+  type        = string
+  default     = "rollcall"
+  validation {
+    condition     = var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
+    error_message = "A database id is (default), or 4 to 63 lower-case letters, digits and hyphens that begin with a letter."
+  }
+}
+
+variable "images" {
+  description = "The image of each deployable, by digest, as ko prints it."
+  type        = object({ webhook = string, worker = string, ui = string, fullsync = string })
+  validation {
+    condition     = alltrue([for image in values(var.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
+    error_message = "Images are given by digest (…@sha256:…): a tag can move under a running service."
+  }
+}
+
+variable "viewers" {
+  description = "Who may open the page, as IAM members: group:…, user:…, domain:…"
+  type        = set(string)
+  validation {
+    condition     = alltrue([for member in var.viewers : can(regex("^(group|user|domain|serviceAccount):[^ ]+$", member))])
+    error_message = "Viewers are group:…, user:…, domain:… or serviceAccount:…; allUsers and allAuthenticatedUsers would show everybody's profile to the world."
+  }
+}
+
+variable "sync_every_hours" {
+  description = "Hours between full syncs: how long the directory can be wrong after a lost event."
+  type        = number
+  default     = 1
+  validation {
+    condition     = contains([1, 2, 3, 4, 6, 8, 12], var.sync_every_hours)
+    error_message = "Use 1, 2, 3, 4, 6, 8 or 12, so that the hours of a day come out even."
+  }
+}
+
+variable "drift_threshold" {
+  description = "How many repairs that events should have made a full sync may need before somebody is told."
+  type        = number
+  default     = 20
+  validation {
+    condition     = var.drift_threshold >= 0
+    error_message = "At least 0."
+  }
+}
+
+variable "min_instances" {
+  description = "Instances kept warm. Slack repeats an event that a cold start was too slow for, so none is needed."
+  type        = object({ webhook = optional(number, 0), worker = optional(number, 0), ui = optional(number, 0) })
+  default     = {}
+}
+
+variable "max_instances" {
+  description = "Bound of instances, and so of the bill."
+  type        = object({ webhook = optional(number, 20), worker = optional(number, 20), ui = optional(number, 5) })
+  default     = {}
+  validation {
+    condition     = alltrue([for n in values(var.max_instances) : n >= 1])
+    error_message = "At least one instance each."
+  }
+}
+
+variable "alert_emails" {
+  description = "Addresses that alerts are mailed to, by a name of your choice."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition     = alltrue([for address in values(var.alert_emails) : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "Give e-mail addresses."
+  }
+}
+
+variable "alert_channels" {
+  description = "Further notification channels, by their full names (projects/…/notificationChannels/…): chat, pager, webhooks."
+  type        = set(string)
+  default     = []
+}
+
+variable "repository" {
+  description = "The source repository, connected to Cloud Build: projects/…/locations/…/connections/…/repositories/…; null for no triggers."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.repository == null || can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.repository))
+    error_message = "Give projects/…/locations/…/connections/…/repositories/…, as `gcloud builds repositories list` prints it."
+  }
+}
+
+variable "repository_url" {
+  description = "Where people read the source, for the playbooks that alerts link to."
+  type        = string
+  default     = null
+}
+
+variable "state_bucket" {
+  description = "The bucket of this state, which the triggers' builds use. Required with repository."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.repository == null || var.state_bucket != null
+    error_message = "Builds need to know the bucket of the state."
+  }
+}
+
+variable "slack_socket_mode" {
+  description = "Print the Slack app's manifest for Socket Mode (local mode) rather than for the deployed webhook."
+  type        = bool
+  default     = false
+}
+
+variable "slack_optional_scopes" {
+  description = "Bot scopes beyond users:read and team:read. users:read.email adds e-mail addresses, emoji:read custom emoji."
+  type        = set(string)
+  default     = ["users:read.email", "emoji:read"]
+  validation {
+    condition     = length(setsubtract(var.slack_optional_scopes, ["users:read.email", "emoji:read"])) == 0
+    error_message = "Rollcall uses users:read.email and emoji:read, and no other."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether the database refuses to be deleted."
+  type        = bool
+  default     = true
+}
+
+variable "labels" {
+  description = "Labels of everything that can have them."
+  type        = map(string)
+  default     = { app = "rollcall" }
+}

@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/emulator"
+)
+
+// maxImage is the most that an image's layers may have, compressed.
+const maxImage = 12 << 20
+
+// TestImages: ko builds what is deployed, the same each time, into small images
+// that start as their own user, answer and end on SIGTERM. The registry is the test's own.
+func TestImages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds images")
+	}
+	ko, err := exec.LookPath("ko")
+	if err != nil {
+		const how = "no ko: go install -modfile=internal/tools/go.mod github.com/google/ko, and have $(go env GOPATH)/bin in PATH"
+		if os.Getenv("CI") != "" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	base := host + "/base:nonroot"
+	push(t, base)
+
+	names := []string{"webhook", "worker", "ui", "fullsync"}
+	build := func() map[string]string {
+		args := []string{"build", "--base-import-paths"}
+		for _, name := range names {
+			args = append(args, "./functions/"+name)
+		}
+		c := exec.CommandContext(t.Context(), ko, args...)
+		c.Dir = filepath.Join("..", "..")
+		c.Env = append(os.Environ(), "KO_DOCKER_REPO="+host, "KO_DEFAULTBASEIMAGE="+base)
+		var failures bytes.Buffer
+		c.Stderr = &failures
+		out, err := c.Output()
+		if err != nil {
+			t.Fatalf("ko: %v\n%s", err, &failures)
+		}
+		images := map[string]string{}
+		for _, ref := range strings.Fields(string(out)) {
+			repository, _, _ := strings.Cut(ref, "@")
+			images[path.Base(repository)] = ref
+		}
+		return images
+	}
+	images := build()
+	if diff := cmp.Diff(images, build()); diff != "" {
+		t.Errorf("built again (-first +second):\n%s", diff)
+	}
+
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	t.Setenv("K_SERVICE", "")
+	for _, n := range names {
+		t.Run(n, func(t *testing.T) {
+			ref, err := name.ParseReference(images[n])
+			if err != nil {
+				t.Fatal(err, images)
+			}
+			image, err := remote.Image(ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := remote.Image(ref.Context().Tag(strings.Replace(ref.Identifier(), ":", "-", 1) + ".sbom")); err != nil {
+				t.Errorf("no SBOM: %v", err)
+			}
+			manifest, err := image.Manifest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := int64(0)
+			for _, layer := range manifest.Layers {
+				size += layer.Size
+			}
+			t.Logf("%s: %.1f MB compressed", n, float64(size)/1e6)
+			if size > maxImage {
+				t.Errorf("%d bytes", size)
+			}
+			dir := t.TempDir()
+			entry := unpack(t, image, dir)
+			if n == "fullsync" { // is no server: without its settings it says which
+				c := inImage(t, dir, entry)
+				out, err := c.CombinedOutput()
+				if c.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "SLACK_BOT_TOKENS") {
+					t.Errorf("ended by %v:\n%s", err, out)
+				}
+				return
+			}
+			p := start(t, inImage(t, dir, entry), "GOOGLE_CLOUD_PROJECT=images", "SLACK_SIGNING_SECRET="+system.Secret, "AUTH=none")
+			p.stop(t)
+		})
+	}
+}
+
+// push puts a base like the real one into the registry: a platform, certificates, a user.
+func push(t *testing.T, ref string) {
+	t.Helper()
+	certificates, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(
+		w.WriteHeader(&tar.Header{Name: "etc/ssl/certs/ca-certificates.crt", Mode: 0o644, Size: int64(len(certificates))}),
+		func() error { _, err := w.Write(certificates); return err }(), w.Close(),
+	); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.OS, config.Architecture, config.Config.User = "linux", "amd64", fmt.Sprint(nonroot)
+	if image, err = mutate.ConfigFile(image, config); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(tag, image); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nonroot is the user of distroless images.
+const nonroot = 65532
+
+// unpack writes an image's files below dir and returns its entry point.
+func unpack(t *testing.T, image v1.Image, dir string) string {
+	t.Helper()
+	files := mutate.Extract(image)
+	defer files.Close()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(files); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		local := strings.TrimPrefix(h.Name, "/")
+		path := filepath.Join(dir, local)
+		if !filepath.IsLocal(local) {
+			t.Fatalf("%s is outside", h.Name)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, h.FileInfo().Mode())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Config.User != fmt.Sprint(nonroot) || len(config.Config.Entrypoint) != 1 {
+		t.Fatalf("runs %v as %q", config.Config.Entrypoint, config.Config.User)
+	}
+	return config.Config.Entrypoint[0]
+}
+
+// inImage runs a program with nothing of this machine's files, as the image's
+// user, where this machine lets us.
+func inImage(t *testing.T, dir, entry string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(filepath.Join(dir, entry))
+	if os.Geteuid() == 0 {
+		c = &exec.Cmd{Path: entry, Args: []string{entry}, Dir: "/", SysProcAttr: &syscall.SysProcAttr{
+			Chroot: dir, Credential: &syscall.Credential{Uid: nonroot, Gid: nonroot},
+		}}
+	}
+	c.Env = []string{}
+	return c
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+)
+
+// Store is where the person must appear.
+type Store interface {
+	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
+}
+
+// Publisher removes the person as a full sync does.
+type Publisher interface {
+	Publish(context.Context, directory.Change) error
+}
+
+type test struct {
+	webhook   string
+	secret    string
+	within    time.Duration // of each step
+	store     Store
+	publisher Publisher
+	out       io.Writer
+}
+
+// lookEvery is how often the store is asked.
+const lookEvery = 100 * time.Millisecond
+
+// person is what is invented of one.
+type person struct {
+	ID      string         `json:"id"`
+	TeamID  string         `json:"team_id"`
+	Name    string         `json:"name"`
+	Deleted bool           `json:"deleted"`
+	Profile map[string]any `json:"profile"`
+}
+
+// run takes one person from joining to gone, and leaves nobody behind whatever happens.
+func (t test) run(ctx context.Context) (err error) {
+	p := person{
+		ID: "U" + rand.Text()[:12], TeamID: directory.SmokeTest, Name: "smoke-test",
+		Profile: map[string]any{"real_name": "Smoke Test", "status_text": ""},
+	}
+	if err := t.refusesUnsigned(ctx); err != nil {
+		return err
+	}
+	remove := func() error {
+		return t.publisher.Publish(context.WithoutCancel(ctx), directory.Change{
+			Operation: directory.Delete, TeamID: p.TeamID, Source: directory.FromSync, Version: now(),
+			User: json.RawMessage(fmt.Sprintf(`{"id":%q}`, p.ID)),
+		})
+	}
+	gone := false
+	defer func() {
+		if !gone {
+			err = errors.Join(err, remove())
+		}
+	}()
+	var whole time.Duration
+	for _, step := range []struct {
+		what string
+		act  func() error
+		seen func(directory.User, error) bool
+	}{
+		{"joined", func() error { return t.post(ctx, "team_join", p) },
+			func(u directory.User, err error) bool { return err == nil && u.Name == p.Name }},
+		{"changed", func() error { p.Profile["status_text"] = "Testing"; return t.post(ctx, "user_change", p) },
+			func(u directory.User, err error) bool { return err == nil && u.StatusText == "Testing" }},
+		{"left", func() error { p.Deleted = true; return t.post(ctx, "user_change", p) },
+			func(u directory.User, err error) bool { return err == nil && u.Deleted }},
+		{"gone", func() error { gone = true; return remove() },
+			func(u directory.User, err error) bool {
+				return errors.Is(err, directory.ErrNotFound) || err == nil && u.Removed
+			}},
+	} {
+		start := time.Now()
+		if err := step.act(); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+		accepted := time.Since(start)
+		if err := t.wait(ctx, p, step.seen); err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+		took := time.Since(start)
+		whole += took
+		fmt.Fprintf(t.out, "%-8s accepted after %v, visible after %v\n", step.what, accepted.Round(time.Millisecond), took.Round(time.Millisecond))
+	}
+	fmt.Fprintf(t.out, "ok       %v in all\n", whole.Round(time.Millisecond))
+	return nil
+}
+
+// refusesUnsigned fails if anybody could post.
+func (t test) refusesUnsigned(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.webhook, bytes.NewReader([]byte(`{}`)))
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("unsigned request: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusUnauthorized {
+		return fmt.Errorf("unsigned request: answered %s, want 401", answer.Status)
+	}
+	fmt.Fprintln(t.out, "unsigned request refused")
+	return nil
+}
+
+// post sends an event as Slack does, and once more if that fails: instances may be starting.
+func (t test) post(ctx context.Context, eventType string, p person) error {
+	v := now()
+	envelope, err := json.Marshal(map[string]any{
+		"type": "event_callback", "team_id": p.TeamID, "event_id": "Ev" + rand.Text()[:12], "event_time": v / 1e6,
+		"event": map[string]any{"type": eventType, "user": p, "event_ts": fmt.Sprintf("%d.%06d", v/1e6, v%1e6)},
+	})
+	if err != nil {
+		return err
+	}
+	return fakeslack.Deliverer{URL: t.webhook, Secret: t.secret, RetryWaits: []time.Duration{time.Second}}.Deliver(ctx, envelope)
+}
+
+func (t test) wait(ctx context.Context, p person, seen func(directory.User, error) bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.within, fmt.Errorf("not visible within %v", t.within))
+	defer cancel()
+	for {
+		u, _, err := t.store.User(ctx, p.TeamID, p.ID)
+		if seen(u, err) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, directory.ErrNotFound) && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+func now() directory.Version { return directory.Version(time.Now().UnixMicro()) }

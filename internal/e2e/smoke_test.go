@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/emulator"
+)
+
+// TestSmoke: the smoke test of deployments passes on local mode, and fails where
+// it must.
+func TestSmoke(t *testing.T) {
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	dir := system.Build(t, "local")
+	smoke := filepath.Join(dir, "smoke")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", smoke, "rollcall/internal/e2e/smoke").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	project := fmt.Sprintf("GOOGLE_CLOUD_PROJECT=e2e-smoke-%d", os.Getpid())
+	local := run(t, filepath.Join(dir, "local"), project)
+	test := func(secret string, args ...string) (string, error) {
+		c := exec.CommandContext(t.Context(), smoke, append([]string{"-webhook", local.address + "/slack/events"}, args...)...)
+		c.Env = append(os.Environ(), project, "SLACK_SIGNING_SECRET="+secret)
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+
+	out, err := test("invented-signing-secret")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := `^unsigned request refused\n` + strings.Repeat(`\w+ +accepted after \d+.*s, visible after \d+.*s\n`, 4) + `ok +\d+.*s in all\n$`
+	if !regexp.MustCompile(want).MatchString(out) {
+		t.Errorf("it says:\n%s", out)
+	}
+	t.Log("\n" + out)
+
+	if out, err := test("another"); err == nil || !strings.Contains(out, "joined: deliver: HTTP status 401") {
+		t.Errorf("with the wrong secret: %v\n%s", err, out)
+	}
+	if out, err := test("invented-signing-secret", "-within", "1ms"); err == nil || !strings.Contains(out, "joined: not visible within 1ms") {
+		t.Errorf("without patience: %v\n%s", err, out)
+	}
+	if out, err := test("invented-signing-secret", "-webhook", "nowhere"); err == nil || !strings.Contains(out, "-webhook: give the address") {
+		t.Errorf("without an address: %v\n%s", err, out)
+	}
+	if out, err := test("invented-signing-secret", "-webhook", local.address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
+		t.Errorf("where anybody may post: %v\n%s", err, out)
+	}
+	local.stop(t)
+}

@@ -1,0 +1,183 @@
+// Package deadletters looks at the messages that Pub/Sub has parked, sends them
+// on their way again, or drops them.
+package deadletters
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/internal/directory"
+)
+
+const (
+	// atOnce is how many letters are pulled at a time, and the most that a run
+	// that is killed has published and not yet taken out of the parking.
+	atOnce = 100
+	// publishing is how many of them are on their way to the topic at once.
+	publishing = 10
+	// lease is how long a letter stays with a run that was killed, before another can have it.
+	lease = 20 * time.Second
+)
+
+// sourcePrefix begins the attributes that Pub/Sub adds to a dead letter (Google's page "Dead-letter topics").
+const sourcePrefix = "CloudPubSubDeadLetterSource"
+
+// Letter is a parked message.
+type Letter struct {
+	ID         string            `json:"message_id"`
+	Parked     time.Time         `json:"parked"`   // when it became a dead letter
+	Attempts   int               `json:"attempts"` // deliveries before that; 0 if Pub/Sub does not say
+	Operation  string            `json:"operation,omitempty"`
+	TeamID     string            `json:"team_id,omitempty"`
+	UserID     string            `json:"user_id,omitempty"` // empty if the message is no change
+	Source     string            `json:"source,omitempty"`
+	Attributes map[string]string `json:"attributes"`
+	Data       json.RawMessage   `json:"data"` // as it is if JSON, a string otherwise
+}
+
+func letter(m *pubsubpb.PubsubMessage) Letter {
+	attributes := m.GetAttributes()
+	l := Letter{
+		ID: m.GetMessageId(), Parked: m.GetPublishTime().AsTime(), Attributes: attributes, Data: m.GetData(),
+		Operation: attributes["operation"], TeamID: attributes["team_id"], Source: attributes["source"],
+	}
+	l.Attempts, _ = strconv.Atoi(attributes[sourcePrefix+"DeliveryCount"])
+	if c, err := directory.DecodeChange(l.Data); err == nil {
+		l.UserID = c.UserID()
+	}
+	if !json.Valid(l.Data) {
+		l.Data, _ = json.Marshal(string(l.Data)) // a string always can be
+	}
+	return l
+}
+
+// Filter says which letters are meant. Its zero value means all.
+type Filter struct {
+	IDs                       []string
+	Operation, TeamID, UserID string
+}
+
+func (f Filter) matches(l Letter) bool {
+	is := func(want, got string) bool { return want == "" || want == got }
+	return (len(f.IDs) == 0 || slices.Contains(f.IDs, l.ID)) && is(f.Operation, l.Operation) && is(f.TeamID, l.TeamID) && is(f.UserID, l.UserID)
+}
+
+// Parking is the subscription that keeps dead letters.
+type Parking struct {
+	Client       *pubsub.Client
+	Subscription string        // its id
+	Idle         time.Duration // without a further letter, before all have been seen
+}
+
+// Each calls f once for each letter that matches, at most [publishing] at a
+// time. f returns true to take it out of the parking; all others stay, and are
+// free for another run once Each has returned. After an error of f no further
+// letter is looked at.
+func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context, *pubsubpb.PubsubMessage, Letter) (bool, error)) (err error) {
+	// By unary pulls, because a stream goes on receiving what it does not ask for
+	// any more, and keeps it from the next run.
+	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.Client.Project(), p.Subscription)
+	h := &held{client: p.Client.SubscriptionAdminClient, subscription: subscription, letters: map[string]string{}}
+	defer func() { err = errors.Join(err, h.release(context.WithoutCancel(ctx))) }()
+	for last := time.Now(); time.Since(last) < p.Idle; {
+		pulled, err := h.pull(ctx, p.Idle-time.Since(last))
+		if err != nil {
+			return err
+		}
+		var taken []string
+		var mu sync.Mutex
+		var batch errgroup.Group
+		batch.SetLimit(publishing)
+		for _, m := range pulled {
+			last = time.Now()
+			l := letter(m)
+			if !filter.matches(l) {
+				continue
+			}
+			batch.Go(func() error {
+				take, err := f(ctx, m, l)
+				if err == nil && take {
+					mu.Lock()
+					defer mu.Unlock()
+					taken = append(taken, l.ID)
+				}
+				return err
+			})
+		}
+		if err := errors.Join(batch.Wait(), h.take(context.WithoutCancel(ctx), taken)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Redrive publishes the letters to a topic again, as they were before they died,
+// and takes each out of the parking once Pub/Sub has accepted it. Broken off
+// at any point it loses none; one that is published twice does no harm, because
+// its version is the same.
+func (p Parking) Redrive(ctx context.Context, filter Filter, topicID string, progress func(redriven int)) (redriven int, err error) {
+	publisher := p.Client.Publisher(topicID)
+	defer publisher.Stop()
+	var done atomic.Int32
+	err = p.Each(ctx, filter, func(ctx context.Context, m *pubsubpb.PubsubMessage, _ Letter) (bool, error) {
+		attributes := maps.Clone(m.GetAttributes())
+		maps.DeleteFunc(attributes, func(name, _ string) bool { return strings.HasPrefix(name, sourcePrefix) })
+		if _, err := publisher.Publish(ctx, &pubsub.Message{Data: m.GetData(), Attributes: attributes}).Get(ctx); err != nil {
+			return false, fmt.Errorf("publish: %w", err)
+		}
+		progress(int(done.Add(1)))
+		return true, nil
+	})
+	return int(done.Load()), err
+}
+
+// Discard takes the letters out of the parking for good.
+func (p Parking) Discard(ctx context.Context, filter Filter) (discarded int, err error) {
+	var done atomic.Int32
+	err = p.Each(ctx, filter, func(context.Context, *pubsubpb.PubsubMessage, Letter) (bool, error) {
+		done.Add(1)
+		return true, nil
+	})
+	return int(done.Load()), err
+}
+
+// Count returns how many letters there are of each operation.
+func (p Parking) Count(ctx context.Context, filter Filter) (map[string]int, error) {
+	var mu sync.Mutex
+	by := map[string]int{}
+	err := p.Each(ctx, filter, func(_ context.Context, _ *pubsubpb.PubsubMessage, l Letter) (bool, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		by[cmp.Or(l.Operation, unknown)]++
+		return false, nil
+	})
+	return by, err
+}
+
+// List returns the letters, the oldest first.
+func (p Parking) List(ctx context.Context, filter Filter) ([]Letter, error) {
+	var mu sync.Mutex
+	var all []Letter
+	err := p.Each(ctx, filter, func(_ context.Context, _ *pubsubpb.PubsubMessage, l Letter) (bool, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, l)
+		return false, nil
+	})
+	slices.SortFunc(all, func(a, b Letter) int { return a.Parked.Compare(b.Parked) })
+	return all, err
+}

@@ -1,0 +1,205 @@
+package deadletters
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// world is Google's in-process Pub/Sub with letters in the parking.
+type world struct {
+	Parking
+	topic  string
+	server *pstest.Server
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	server := pstest.NewServer()
+	t.Cleanup(func() { server.Close() })
+	conn, err := grpc.NewClient(server.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := pubsub.NewClient(t.Context(), "p", option.WithGRPCConn(conn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	for _, topic := range []string{"user-events", "user-events-dead"} {
+		if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/p/topics/" + topic}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
+			Name: "projects/p/subscriptions/" + topic, Topic: "projects/p/topics/" + topic,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &world{Parking{Client: client, Subscription: "user-events-dead", Idle: 500 * time.Millisecond}, "user-events", server}
+}
+
+// park parks a message as Pub/Sub does and returns its id.
+func (w *world) park(t *testing.T, operation, user string) string {
+	t.Helper()
+	data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":5,"source":"event"}`, operation, user)
+	attributes := map[string]string{
+		"operation": operation, "team_id": "T1", "source": "event",
+		"CloudPubSubDeadLetterSourceDeliveryCount": "5", "CloudPubSubDeadLetterSourceSubscription": "user-events-worker",
+	}
+	if operation == "" {
+		data, attributes = "nonsense", map[string]string{"CloudPubSubDeadLetterSourceDeliveryCount": "5"}
+	}
+	return w.server.Publish("projects/p/topics/user-events-dead", []byte(data), attributes)
+}
+
+// run runs the command with an answer to its question.
+func (w *world) run(t *testing.T, answer string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	r, err := Parse(append(args, "-idle", w.Idle.String()), &out)
+	if err != nil {
+		return out.String(), err
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err = Command{Parking: w.Parking, Topic: w.topic, In: strings.NewReader(answer), Out: &out}.Run(ctx, r)
+	return out.String(), err
+}
+
+// published returns the data and attributes of what came to the topic.
+func (w *world) published() (all []*pstest.Message) {
+	for _, m := range w.server.Messages() {
+		if m.Topic == "projects/p/topics/user-events" {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func TestListAndShow(t *testing.T) {
+	w := newWorld(t)
+	if out, err := w.run(t, "", "list"); err != nil || out != "no dead letters\n" {
+		t.Errorf("none: %q, %v", out, err)
+	}
+	a, b, c := w.park(t, "update", "U1"), w.park(t, "delete", "U2"), w.park(t, "", "")
+	for range 2 { // looking takes nothing away
+		out, err := w.run(t, "", "list")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{a, b, c, "U1", "U2", "T1", "3 dead letters: 1 delete, 1 unknown, 1 update\n"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("list lacks %q:\n%s", want, out)
+			}
+		}
+	}
+	for args, want := range map[string]string{
+		"-user U1": "1 dead letter: 1 update", "-operation delete": "1 dead letter: 1 delete", "-team T2": "no dead letters",
+		"-id " + a + " -id " + c: "2 dead letters: 1 unknown, 1 update",
+	} {
+		if out, err := w.run(t, "", append([]string{"list"}, strings.Fields(args)...)...); err != nil || !strings.HasSuffix(out, want+"\n") {
+			t.Errorf("list %s: %v\n%s", args, err, out)
+		}
+	}
+	out, err := w.run(t, "", "show", "-id", a)
+	if err != nil || !strings.Contains(out, `"data":{"operation":"update"`) || !strings.Contains(out, `"attempts":5`) {
+		t.Errorf("show: %v\n%s", err, out)
+	}
+	if out, err = w.run(t, "", "show", "-id", c); err != nil || !strings.Contains(out, `"data":"nonsense"`) {
+		t.Errorf("show what is not JSON: %v\n%s", err, out)
+	}
+}
+
+func TestRedrive(t *testing.T) {
+	w := newWorld(t)
+	w.park(t, "update", "U1")
+	w.park(t, "update", "U2")
+	nonsense := w.park(t, "", "")
+
+	out, err := w.run(t, "n\n", "redrive")
+	if !errors.Is(err, errNotConfirmed) || !strings.Contains(out, "3 dead letters: 1 unknown, 2 update\nPublish them to user-events again? [y/N]") {
+		t.Errorf("not confirmed: %v\n%s", err, out)
+	}
+	if _, err := w.run(t, "", "redrive"); !errors.Is(err, errNotConfirmed) {
+		t.Errorf("nobody answers: %v", err)
+	}
+	if got := w.published(); len(got) != 0 {
+		t.Fatalf("%d published unasked", len(got))
+	}
+	if out, err := w.run(t, "y\n", "redrive", "-operation", "update"); err != nil || !strings.HasSuffix(out, "2 published again\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	got := w.published()
+	if len(got) != 2 {
+		t.Fatalf("%d published", len(got))
+	}
+	for _, m := range got {
+		if len(m.Attributes) != 3 || m.Attributes["operation"] != "update" || !strings.Contains(string(m.Data), `"version":5`) {
+			t.Errorf("published with attributes %v: %s", m.Attributes, m.Data)
+		}
+	}
+	if out, err := w.run(t, "", "list"); err != nil || !strings.Contains(out, nonsense) || !strings.HasSuffix(out, "1 dead letter: 1 unknown\n") {
+		t.Errorf("left: %v\n%s", err, out)
+	}
+	if out, err := w.run(t, "", "redrive", "-yes", "-team", "T9"); err != nil || out != "no dead letters\n" {
+		t.Errorf("none matches: %v\n%s", err, out)
+	}
+}
+
+// TestRedriveRefused: what Pub/Sub does not take stays parked.
+func TestRedriveRefused(t *testing.T) {
+	w := newWorld(t)
+	w.topic = "no-such-topic"
+	w.park(t, "update", "U1")
+	out, err := w.run(t, "", "redrive", "-yes")
+	if err == nil || !strings.Contains(err.Error(), "1 of 1 may still be parked") || !strings.Contains(out, "0 published again") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := w.run(t, "", "list"); err != nil || !strings.Contains(out, "U1") {
+		t.Errorf("after that: %v\n%s", err, out)
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	w := newWorld(t)
+	w.park(t, "update", "U1")
+	bad := w.park(t, "", "")
+	if _, err := w.run(t, "no\n", "discard"); !errors.Is(err, errNotConfirmed) {
+		t.Errorf("not confirmed: %v", err)
+	}
+	if out, err := w.run(t, "yes\n", "discard", "-id", bad); err != nil || !strings.Contains(out, "1 dead letter: 1 unknown\nDrop them for good?") || !strings.HasSuffix(out, "1 dropped\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := w.run(t, "", "list"); err != nil || strings.Contains(out, bad) || !strings.HasSuffix(out, "1 dead letter: 1 update\n") {
+		t.Errorf("left: %v\n%s", err, out)
+	}
+	if got := w.published(); len(got) != 0 {
+		t.Errorf("%d published", len(got))
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{nil, {"drop"}, {"list", "all"}, {"list", "-nope"}, {"list", "-idle", "0s"}} {
+		var out bytes.Buffer
+		if _, err := Parse(args, &out); !errors.Is(err, ErrUsage) || !strings.Contains(out.String(), "usage: ") {
+			t.Errorf("%v: %v\n%s", args, err, &out)
+		}
+	}
+	var out bytes.Buffer
+	if _, err := Parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "redrive") {
+		t.Errorf("help: %v\n%s", err, &out)
+	}
+}
