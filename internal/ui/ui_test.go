@@ -135,7 +135,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestPages(t *testing.T) {
-	many := &fake{workspaces: []directory.Workspace{{ID: "T0OTHER"}, {ID: team, Name: "Marlow & Finch"}}}
+	many := &fake{workspaces: []directory.Workspace{{ID: directory.SmokeTest}, {ID: "T0OTHER"}, {ID: team, Name: "Marlow & Finch"}}}
 	for i := range 120 {
 		many.users = append(many.users, user(t, fmt.Sprintf(`{"id":"U%03d","name":"n%d"}`, i, i)))
 	}
