@@ -1,18 +1,8 @@
 # Signals that only the programs' own log lines tell. Everything else Google measures by itself.
-resource "google_logging_metric" "log" {
-  for_each = {
-    rollcall_app_rate_limited = {
-      description = "Slack drops events: more than 30,000 in an hour from one workspace."
-      filter      = "resource.labels.service_name=\"rollcall-webhook\" AND jsonPayload.message=\"app_rate_limited: Slack is dropping events\""
-    }
-    rollcall_full_sync_done = {
-      description = "Full syncs of a workspace that went through."
-      filter      = "resource.labels.job_name=\"rollcall-fullsync\" AND jsonPayload.message=\"full sync done\""
-    }
-  }
-  name        = each.key
-  description = each.value.description
-  filter      = each.value.filter
+resource "google_logging_metric" "app_rate_limited" {
+  name        = "rollcall_app_rate_limited"
+  description = "Slack drops events: more than 30,000 in an hour from one workspace."
+  filter      = "resource.labels.service_name=\"rollcall-webhook\" AND jsonPayload.message=\"app_rate_limited: Slack is dropping events\""
   label_extractors = {
     team_id = "EXTRACT(jsonPayload.team_id)"
   }
@@ -194,7 +184,7 @@ resource "google_monitoring_alert_policy" "alert" {
   alert_strategy {
     auto_close = "${24 * 3600}s"
   }
-  depends_on = [google_logging_metric.log, google_logging_metric.drift]
+  depends_on = [google_logging_metric.app_rate_limited, google_logging_metric.drift]
 }
 
 # Each alert's signal over time, with the threshold taken off its query.
@@ -220,5 +210,5 @@ resource "google_monitoring_dashboard" "rollcall" {
       }]
     }
   })
-  depends_on = [google_logging_metric.log, google_logging_metric.drift]
+  depends_on = [google_logging_metric.app_rate_limited, google_logging_metric.drift]
 }

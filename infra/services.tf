@@ -55,6 +55,7 @@ resource "google_cloud_run_v2_service" "service" {
     service_account                  = google_service_account.runtime[each.key].email
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
+    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated }
     scaling {
       max_instance_count = var.max_instances[each.key]
     }

@@ -156,3 +156,9 @@ variable "labels" {
   type        = map(string)
   default     = { app = "rollcall" }
 }
+
+variable "secrets_rotated" {
+  description = "Anything new, as today's date, makes new revisions, which read the newest versions of the secrets."
+  type        = string
+  default     = ""
+}

@@ -17,6 +17,25 @@ variables {
   viewers = ["domain:example.com"]
 }
 
+# README.md's first apply: what images and secrets are put into, and what the app is made from.
+run "first_apply" {
+  plan_options {
+    target = [
+      google_artifact_registry_repository.images,
+      google_secret_manager_secret.slack,
+      data.google_project.this,
+    ]
+  }
+  assert {
+    condition     = strcontains(output.slack_app_manifest, "https://rollcall-webhook-123456789012.europe-west1.run.app/slack/events") && endswith(output.image_repository, "/rollcall")
+    error_message = "The manifest is there before the services are."
+  }
+  assert {
+    condition     = length(google_secret_manager_secret.slack) == 2
+    error_message = "The secrets are there before the services that read them."
+  }
+}
+
 run "manifest" {
   command = plan
   assert {

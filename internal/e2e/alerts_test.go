@@ -91,7 +91,7 @@ func TestAlertLogs(t *testing.T) {
 		lines[entry["message"].(string)] = entry
 	}
 	filters := regexp.MustCompile(`jsonPayload\.message=\\"(.+?)\\"`).FindAllStringSubmatch(infra(t, "alerts.tf"), -1)
-	if len(filters) != 3 {
+	if len(filters) != 2 {
 		t.Errorf("%d filters", len(filters))
 	}
 	for _, f := range filters {

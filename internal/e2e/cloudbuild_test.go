@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,7 +71,10 @@ func TestCloudBuild(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tools, work := t.TempDir(), t.TempDir()
-			if err := os.Mkdir(filepath.Join(work, "infra"), 0o755); err != nil {
+			if err := errors.Join(
+				os.Mkdir(filepath.Join(work, "infra"), 0o755),
+				os.WriteFile(filepath.Join(work, "infra", "images.sh"), []byte(infra(t, "images.sh")), 0o755),
+			); err != nil {
 				t.Fatal(err)
 			}
 			calls := filepath.Join(tools, "calls")
