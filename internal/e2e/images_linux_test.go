@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -28,6 +30,7 @@ import (
 
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
+	"rollcall/internal/fakeslack"
 )
 
 // maxImage is the most that an image's layers may have, compressed.
@@ -119,8 +122,59 @@ func TestImages(t *testing.T) {
 				return
 			}
 			p := start(t, inImage(t, dir, entry), "GOOGLE_CLOUD_PROJECT=images", "SLACK_SIGNING_SECRET="+system.Secret, "AUTH=none")
-			p.stop(t)
+			switch n {
+			case "webhook":
+				p.drains(t, "/slack/events", `{"type":"none"}`, http.StatusOK)
+			case "worker":
+				p.drains(t, "/", `{"not":"an envelope"}`, http.StatusBadRequest)
+			default:
+				p.stop(t)
+			}
 		})
+	}
+}
+
+// drains stops p while it reads a request, and expects that to be answered.
+func (p *process) drains(t *testing.T, path, body string, want int) {
+	t.Helper()
+	reader, writer := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.address+path, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header, r.ContentLength = fakeslack.Sign(system.Secret, time.Now(), []byte(body)), int64(len(body))
+	answered := make(chan string, 1)
+	go func() {
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		answer.Body.Close()
+		answered <- answer.Status
+	}()
+	if _, err := io.WriteString(writer, body[:1]); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // the request is under way
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	system.Eventually(t, 5*time.Second, "it takes nothing new", func() bool {
+		answer, err := http.Get(p.address + "/health")
+		if err == nil {
+			answer.Body.Close()
+		}
+		return err != nil || answer.StatusCode == http.StatusServiceUnavailable
+	})
+	if _, err := io.WriteString(writer, body[1:]); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-answered; !strings.HasPrefix(status, fmt.Sprint(want)) {
+		t.Errorf("what was under way is answered %q, want %d", status, want)
+	}
+	if err := p.command.Wait(); err != nil {
+		t.Errorf("ended by %v:\n%s", err, p.output)
 	}
 }
 
