@@ -91,7 +91,7 @@ func TestCloudBuild(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			var said string
+			var said strings.Builder
 			failed := false
 			for _, step := range []string{"images", "apply", "smoke-test"} {
 				c := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(scripts[step], "/tools", tools))
@@ -99,17 +99,17 @@ func TestCloudBuild(t *testing.T) {
 				c.Env = []string{"PATH=" + tools + ":" + os.Getenv("PATH"), "_MODE=" + tt.mode, "_REGION=r", "_STATE_BUCKET=state", "_DATABASE=rollcall",
 					"PROJECT_ID=p", "SHORT_SHA=abc1234", "PREVIOUS=" + tt.previous}
 				out, err := c.CombinedOutput()
-				said += string(out)
+				said.Write(out)
 				if failed = err != nil; failed {
 					break
 				}
 			}
 			if failed != tt.fails {
-				t.Errorf("failed: %v, want %v:\n%s", failed, tt.fails, said)
+				t.Errorf("failed: %v, want %v:\n%s", failed, tt.fails, said.String())
 			}
 			for _, want := range tt.says {
-				if !strings.Contains(said, want) {
-					t.Errorf("it does not say %q:\n%s", want, said)
+				if !strings.Contains(said.String(), want) {
+					t.Errorf("it does not say %q:\n%s", want, said.String())
 				}
 			}
 			written, err := os.ReadFile(calls)

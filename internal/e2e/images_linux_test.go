@@ -72,7 +72,7 @@ func TestImages(t *testing.T) {
 			t.Fatalf("ko: %v\n%s", err, &failures)
 		}
 		images := map[string]string{}
-		for _, ref := range strings.Fields(string(out)) {
+		for ref := range strings.FieldsSeq(string(out)) {
 			repository, _, _ := strings.Cut(ref, "@")
 			images[path.Base(repository)] = ref
 		}
