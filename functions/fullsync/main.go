@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 
-	gcpubsub "cloud.google.com/go/pubsub/v2"
-
 	"rollcall/internal/config"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
@@ -47,14 +45,20 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.Log = service.OpenLog(ctx, os.Stderr, c.Common)
+	stopTracing, err := service.StartTracing(ctx, "fullsync", c.Common, o.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	store, err := firestore.Open(ctx, c.Project, c.Database)
 	if err != nil {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	client, err := gcpubsub.NewClient(ctx, c.Project)
+	client, err := pubsub.Open(ctx, c.Project)
 	if err != nil {
-		return fmt.Errorf("open Pub/Sub: %w", err)
+		return err
 	}
 	defer client.Close() //nolint:errcheck // the process ends
 	publisher := pubsub.NewPublisher(client, c.Topic)
@@ -65,7 +69,6 @@ func run(ctx context.Context) error {
 	if terminal || o.DryRun {
 		out = os.Stderr
 	}
-	o.Log = service.NewLogger(os.Stderr, c.LogLevel, c.Project)
 	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, os.Stdout, fullsync.NewProgress(out, terminal, o.Log)
 	for i, token := range c.BotTokens { // one workspace's failure does not stop the others
 		o.Slack = webapi.New(c.APIURL, token.Reveal(), o.Log)

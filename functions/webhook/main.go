@@ -3,10 +3,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-
-	gcpubsub "cloud.google.com/go/pubsub/v2"
 
 	"rollcall/internal/config"
 	"rollcall/internal/pubsub"
@@ -22,10 +19,15 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := service.NewLogger(os.Stdout, c.LogLevel, c.Project)
-	client, err := gcpubsub.NewClient(ctx, c.Project)
+	log := service.OpenLog(ctx, os.Stdout, c.Common)
+	stopTracing, err := service.StartTracing(ctx, "webhook", c.Common, log)
 	if err != nil {
-		return fmt.Errorf("open Pub/Sub: %w", err)
+		return err
+	}
+	defer stopTracing()
+	client, err := pubsub.Open(ctx, c.Project)
+	if err != nil {
+		return err
 	}
 	defer client.Close() //nolint:errcheck // the process ends
 	publisher := pubsub.NewPublisher(client, c.Topic)

@@ -26,7 +26,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := service.NewLogger(os.Stdout, c.LogLevel, c.Project)
+	log := service.OpenLog(ctx, os.Stdout, c.Common)
+	stopTracing, err := service.StartTracing(ctx, "worker", c.Common, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	store, err := firestore.Open(ctx, c.Project, c.Database)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,13 +39,21 @@ type Common struct {
 	Project  string     `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
 	Port     int        `env:"PORT" envDefault:"8080"`
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
+	// LogLevelFile holds a level that may be changed while the program runs; empty: LogLevel stays.
+	LogLevelFile string `env:"LOG_LEVEL_FILE"`
+	// TraceEndpoint takes spans by OTLP over gRPC, as Google's Telemetry API does; empty: none are made.
+	TraceEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
 func (c Common) validate() error {
+	var err error
 	if c.Port < 0 || c.Port > 65535 {
-		return fmt.Errorf("PORT: %d is not a port", c.Port)
+		err = fmt.Errorf("PORT: %d is not a port", c.Port)
 	}
-	return nil
+	if e, invalid := url.Parse(c.TraceEndpoint); c.TraceEndpoint != "" && (invalid != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https") {
+		err = errors.Join(err, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT: not an address that begins with http:// or https://"))
+	}
+	return err
 }
 
 // Webhook is the configuration of functions/webhook.

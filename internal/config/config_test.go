@@ -64,6 +64,8 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui", "ALLOW_UNAUTHENTICATED=true"}, ""},
 		{"worker", []string{"PORT=70000"}, "PORT"},
 		{"worker", []string{"PORT=0"}, ""},
+		{"worker", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=https://telemetry.googleapis.com"}, ""},
+		{"worker", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=telemetry.googleapis.com"}, "OTEL_EXPORTER_OTLP_ENDPOINT"},
 		{"fullsync", nil, "SLACK_BOT_TOKENS"},
 		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,xoxb-2"}, ""},
 		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},

@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	gcpubsub "cloud.google.com/go/pubsub/v2"
-
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
@@ -91,7 +89,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 
 	ctx := context.WithoutCancel(t.Context())
 	var err error
-	if s.PubSub, err = gcpubsub.NewClient(ctx, s.Project); err != nil {
+	if s.PubSub, err = pubsub.Open(ctx, s.Project); err != nil {
 		t.Fatal(err)
 	}
 	defer s.PubSub.Close()

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
@@ -52,9 +51,9 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology, log *slog.L
 
 // openEmulated uses the emulators that the environment names, as Google's libraries do.
 func openEmulated(ctx context.Context, o Options, t pubsub.Topology) (*backends, error) {
-	client, err := gcpubsub.NewClient(ctx, o.Config.Project)
+	client, err := pubsub.Open(ctx, o.Config.Project)
 	if err != nil {
-		return nil, fmt.Errorf("open Pub/Sub: %w", err)
+		return nil, err
 	}
 	if err := t.Ensure(ctx, client); err != nil {
 		return nil, errors.Join(err, client.Close())

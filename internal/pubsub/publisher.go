@@ -8,9 +8,20 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+	"google.golang.org/api/option"
 
 	"rollcall/internal/directory"
 )
+
+// Open returns a client of the project's Pub/Sub, whose messages carry the trace of
+// who publishes them. PUBSUB_EMULATOR_HOST, if set, names an emulator.
+func Open(ctx context.Context, project string, options ...option.ClientOption) (*pubsub.Client, error) {
+	client, err := pubsub.NewClientWithConfig(ctx, project, &pubsub.ClientConfig{EnableOpenTelemetryTracing: true}, options...)
+	if err != nil {
+		return nil, fmt.Errorf("open Pub/Sub: %w", err)
+	}
+	return client, nil
+}
 
 // Publisher publishes changes to one topic.
 type Publisher struct{ publisher *pubsub.Publisher }

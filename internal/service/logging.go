@@ -3,23 +3,85 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"regexp"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"rollcall/internal/config"
 )
+
+// OpenLog returns the log of a program. Its level is that of c or, where c names
+// a file for it, what that file says at the moment: who writes DEBUG into it need not
+// start the program again.
+func OpenLog(ctx context.Context, w io.Writer, c config.Common) *slog.Logger {
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel)
+	log := NewLogger(w, level, c.Project)
+	if c.LogLevelFile != "" {
+		go followLevel(ctx, c.LogLevelFile, level, log)
+	}
+	return log
+}
+
+// readLevelEvery is how soon a change of the file is noticed. On Cloud Run the file is
+// a mounted secret, and each reading of it an access that is billed.
+const readLevelEvery = 30 * time.Second
+
+func followLevel(ctx context.Context, file string, level *slog.LevelVar, log *slog.Logger) {
+	tick := time.NewTicker(readLevelEvery)
+	defer tick.Stop()
+	var fault string // told once, not at every reading
+	for {
+		err := readLevel(file, level, log)
+		if err != nil && err.Error() != fault {
+			log.Warn("log level not read: it stays as it is", "error", err)
+		}
+		fault = ""
+		if err != nil {
+			fault = err.Error()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func readLevel(file string, level *slog.LevelVar, log *slog.Logger) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var next slog.Level
+	if err := next.UnmarshalText(bytes.TrimSpace(text)); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if next != level.Level() {
+		level.Set(next)
+		log.Log(context.Background(), max(next, slog.LevelWarn), "log level changed", "log_level", next.String())
+	}
+	return nil
+}
 
 // NewLogger writes JSON lines in Cloud Logging's format (Google's page
 // "Structured logging"). Lines that belong to a request carry its trace.
-func NewLogger(w io.Writer, level slog.Level, project string) *slog.Logger {
+func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) > 0 {
 			return a
 		}
 		switch a.Key {
 		case slog.LevelKey:
-			return slog.String("severity", severity(a.Value.Any().(slog.Level)))
+			if level, ok := a.Value.Any().(slog.Level); ok {
+				return slog.String("severity", severity(level))
+			}
 		case slog.MessageKey:
 			a.Key = "message"
 		case slog.TimeKey:
@@ -46,17 +108,18 @@ func severity(l slog.Level) string {
 	return "ERROR"
 }
 
-type traceKey struct{}
-
-// traceHandler adds the trace of the request that a line belongs to.
+// traceHandler adds the trace and the span that a line belongs to.
 type traceHandler struct {
 	slog.Handler
 	project string
 }
 
 func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
-	if trace, ok := ctx.Value(traceKey{}).(string); ok && h.project != "" {
-		r.AddAttrs(slog.String("logging.googleapis.com/trace", "projects/"+h.project+"/traces/"+trace))
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() && h.project != "" {
+		r.AddAttrs(
+			slog.String("logging.googleapis.com/trace", "projects/"+h.project+"/traces/"+span.TraceID().String()),
+			slog.String("logging.googleapis.com/spanId", span.SpanID().String()),
+			slog.Bool("logging.googleapis.com/trace_sampled", span.IsSampled()))
 	}
 	return h.Handler.Handle(ctx, r)
 }
@@ -67,22 +130,4 @@ func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h traceHandler) WithGroup(name string) slog.Handler {
 	return traceHandler{h.Handler.WithGroup(name), h.project}
-}
-
-// Both headers begin with the trace id of 32 hex digits: W3C's after a version, Google's at once.
-var (
-	traceparent  = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-`)
-	cloudContext = regexp.MustCompile(`^([0-9a-f]{32})(/|$)`)
-)
-
-// withTrace keeps the trace of r in its context, for the lines logged with it.
-func withTrace(r *http.Request) *http.Request {
-	m := traceparent.FindStringSubmatch(r.Header.Get("Traceparent"))
-	if m == nil {
-		m = cloudContext.FindStringSubmatch(r.Header.Get("X-Cloud-Trace-Context"))
-	}
-	if m == nil {
-		return r
-	}
-	return r.WithContext(context.WithValue(r.Context(), traceKey{}, m[1]))
 }

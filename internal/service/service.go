@@ -49,17 +49,15 @@ func Host() string {
 	return "127.0.0.1"
 }
 
-// Handler adds to h what every service answers and knows: GET /health and trace context.
+// Handler adds to h what every service answers and knows: GET /health and traces.
 // While d is draining, health and all else is 503.
 func Handler(h http.Handler, d *Drain) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", h)
+	mux.Handle("/", traced(h))
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
 	})
-	return d.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mux.ServeHTTP(w, withTrace(r))
-	}))
+	return d.wrap(mux)
 }
 
 // Serve listens on host and port and answers with h until ctx is done, then

@@ -6,12 +6,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/config"
 )
 
 // TestGracefulStop: what is under way is finished, what comes later is refused, and then Serve returns.
@@ -127,25 +134,68 @@ func TestHost(t *testing.T) {
 	}
 }
 
+func traceFields(trace, span string, sampled bool) map[string]any {
+	return map[string]any{
+		"logging.googleapis.com/trace":         "projects/p/traces/" + trace,
+		"logging.googleapis.com/spanId":        span,
+		"logging.googleapis.com/trace_sampled": sampled,
+	}
+}
+
+// TestLogLevelFile: the level follows the file while the program runs; what is not a level changes nothing.
+func TestLogLevelFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		file := filepath.Join(t.TempDir(), "log-level")
+		write := func(text string) {
+			synctest.Wait() // the file has been read
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(readLevelEvery)
+			synctest.Wait()
+		}
+		var out bytes.Buffer
+		log := OpenLog(ctx, &out, config.Common{LogLevel: slog.LevelInfo, LogLevelFile: file})
+		for _, tt := range []struct {
+			text  string
+			debug bool
+		}{{"DEBUG\n", true}, {"nonsense", true}, {"nonsense", true}, {"INFO", false}, {"debug", true}} {
+			write(tt.text)
+			if got := log.Enabled(ctx, slog.LevelDebug); got != tt.debug {
+				t.Errorf("after %q: debug is %v", tt.text, got)
+			}
+		}
+		if n := strings.Count(out.String(), "log level not read"); n != 2 { // missing at first, and nonsense
+			t.Errorf("%d faults told:\n%s", n, &out)
+		}
+		if n := strings.Count(out.String(), "log level changed"); n != 3 {
+			t.Errorf("%d changes told:\n%s", n, &out)
+		}
+	})
+}
+
 // TestLogFormat: the names and values that Cloud Logging reads.
 func TestLogFormat(t *testing.T) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	tests := []struct {
 		name   string
 		header http.Header
-		want   any // the trace
+		want   map[string]any
 	}{
-		{"W3C", http.Header{"Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"}}, "projects/p/traces/" + trace},
-		{"Google", http.Header{"X-Cloud-Trace-Context": {trace + "/1;o=1"}}, "projects/p/traces/" + trace},
+		{"W3C", http.Header{"Traceparent": {"00-" + trace + "-b7ad6b7169203331-01"}}, traceFields(trace, "b7ad6b7169203331", true)},
+		{"not sampled", http.Header{"Traceparent": {"00-" + trace + "-b7ad6b7169203331-00"}}, traceFields(trace, "b7ad6b7169203331", false)},
 		{"none", http.Header{}, nil},
-		{"forged", http.Header{"Traceparent": {`00-"},{"-01`}, "X-Cloud-Trace-Context": {"x"}}, nil},
+		{"forged", http.Header{"Traceparent": {`00-"},{"-01`}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			log := NewLogger(&out, slog.LevelInfo, "p")
-			r := withTrace(&http.Request{Header: tt.header})
-			log.With("team_id", "T1").WarnContext(r.Context(), "slow", "took", 1500*time.Millisecond)
+			traced(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				log.With("team_id", "T1").WarnContext(r.Context(), "slow", "took", 1500*time.Millisecond)
+			})).ServeHTTP(httptest.NewRecorder(), &http.Request{Header: tt.header})
 			var line map[string]any
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 				t.Fatal(err)
@@ -155,9 +205,7 @@ func TestLogFormat(t *testing.T) {
 			}
 			delete(line, "timestamp")
 			want := map[string]any{"severity": "WARNING", "message": "slow", "team_id": "T1", "took": 1.5}
-			if tt.want != nil {
-				want["logging.googleapis.com/trace"] = tt.want
-			}
+			maps.Copy(want, tt.want)
 			if diff := cmp.Diff(want, line); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

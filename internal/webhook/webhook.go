@@ -47,16 +47,32 @@ func New(verifier Verifier, publisher Publisher, log *slog.Logger) http.Handler 
 	return mux
 }
 
-// statuses is the one table from errors to answers. What is not in it is Pub/Sub's trouble: 503.
-var statuses = []struct {
-	err    error
+// refusal is what an error is answered and, for metrics, called.
+type refusal struct {
 	status int
+	reason string
+}
+
+// refusals is the one table from errors to answers.
+var refusals = []struct {
+	err error
+	refusal
 }{
-	{slack.ErrSignature, http.StatusUnauthorized},
-	{errTooLarge, http.StatusRequestEntityTooLarge},
-	{errBody, http.StatusBadRequest},
-	{slack.ErrNotJSON, http.StatusBadRequest},
-	{slack.ErrMalformed, http.StatusBadRequest},
+	{slack.ErrSignature, refusal{http.StatusUnauthorized, "signature"}},
+	{errTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
+	{errBody, refusal{http.StatusBadRequest, "body"}},
+	{slack.ErrNotJSON, refusal{http.StatusBadRequest, "not_json"}},
+	{slack.ErrMalformed, refusal{http.StatusBadRequest, "malformed"}},
+}
+
+// refusalOf returns what to answer. What is not in the table is Pub/Sub's trouble.
+func refusalOf(err error) refusal {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.refusal
+		}
+	}
+	return refusal{http.StatusServiceUnavailable, "pubsub"}
 }
 
 var (
@@ -67,19 +83,13 @@ var (
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	req, err := h.receive(w, r, start)
-	status := http.StatusOK
+	answer := refusal{status: http.StatusOK}
 	if err != nil {
-		status = http.StatusServiceUnavailable
-		for _, s := range statuses {
-			if errors.Is(err, s.err) {
-				status = s.status
-				break
-			}
-		}
+		answer = refusalOf(err)
 	}
-	h.logRequest(r, req, status, err, time.Since(start))
+	h.logRequest(r, req, answer, err, time.Since(start))
 	if err != nil {
-		http.Error(w, http.StatusText(status), status)
+		http.Error(w, http.StatusText(answer.status), answer.status)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -110,35 +120,64 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Tim
 	return req, h.publisher.Publish(ctx, *req.Change)
 }
 
+// result is what became of a request, as metrics count it.
+func result(req slack.Request, answer refusal) string {
+	switch {
+	case answer.status >= 500:
+		return "not_published"
+	case answer.reason != "":
+		return "refused"
+	case req.Change != nil:
+		return "published"
+	case req.RateLimited:
+		return "app_rate_limited"
+	case req.Challenge != "":
+		return "challenge"
+	}
+	return "ignored"
+}
+
+// messages are what the lines of the results say that are more than an event.
+var messages = map[string]struct {
+	level slog.Level
+	text  string
+}{
+	"not_published":    {slog.LevelError, "event not published"},
+	"refused":          {slog.LevelWarn, "request refused"},
+	"app_rate_limited": {slog.LevelWarn, "app_rate_limited: Slack is dropping events"},
+}
+
 // logRequest writes the one line of a request: who and what, never a profile.
-func (h *handler) logRequest(r *http.Request, req slack.Request, status int, err error, took time.Duration) {
-	level, message := slog.LevelInfo, "event"
-	attrs := []slog.Attr{slog.Int("status", status), slog.Duration("took", took)}
+func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal, err error, took time.Duration) {
+	result := result(req, answer)
+	m, special := messages[result]
+	if !special {
+		m.text = "event" // at slog.LevelInfo
+	}
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs, slog.String("result", result), slog.Int("status", answer.status), slog.Duration("took", took))
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
 		}
 	}
+	add("reason", answer.reason)
 	add("type", req.Type)
 	add("team_id", req.TeamID)
 	add("event_id", req.EventID)
-	if req.Change != nil {
-		add("user_id", req.Change.UserID())
+	if c := req.Change; c != nil {
+		add("user_id", c.UserID())
+		if h.log.Enabled(r.Context(), slog.LevelDebug) {
+			attrs = append(attrs, slog.String("operation", string(c.Operation)), slog.Bool("partial", c.Partial),
+				slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
+		}
 	}
-	if status != http.StatusUnauthorized {
+	if answer.status != http.StatusUnauthorized { // a stranger's headers are not worth keeping
 		add("retry_num", r.Header.Get("X-Slack-Retry-Num"))
 		add("retry_reason", r.Header.Get("X-Slack-Retry-Reason"))
-	}
-	switch {
-	case status >= 500:
-		level, message = slog.LevelError, "event not published"
-	case err != nil:
-		level, message = slog.LevelWarn, "request refused"
-	case req.RateLimited:
-		level, message = slog.LevelWarn, "app_rate_limited: Slack is dropping events"
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	h.log.LogAttrs(r.Context(), level, message, attrs...)
+	h.log.LogAttrs(r.Context(), m.level, m.text, attrs...)
 }

@@ -12,6 +12,11 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/push"
@@ -47,45 +52,68 @@ func New(store Store, within time.Duration, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// statuses is the one table from errors to answers. What is not in it is the store's trouble: 503.
-var statuses = []struct {
-	err    error
-	status int
+// failure is what an error is answered and, for metrics, called.
+type failure struct {
+	status  int
+	outcome directory.Outcome
+}
+
+// failures is the one table from errors to answers.
+var failures = []struct {
+	err error
+	failure
 }{
-	{push.ErrEnvelope, http.StatusBadRequest},
-	{errTooLarge, http.StatusRequestEntityTooLarge},
-	{directory.ErrInvalid, http.StatusBadRequest},
-	{directory.ErrUnknownUser, http.StatusConflict},
+	{push.ErrEnvelope, failure{http.StatusBadRequest, "malformed"}},
+	{errTooLarge, failure{http.StatusRequestEntityTooLarge, "too_large"}},
+	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
+	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
+}
+
+// failureOf returns what to answer. What is not in the table is the store's trouble.
+func failureOf(err error) failure {
+	for _, f := range failures {
+		if errors.Is(err, f.err) {
+			return f.failure
+		}
+	}
+	return failure{http.StatusServiceUnavailable, "store"}
 }
 
 var errTooLarge = errors.New("body is too large")
 
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	m, err := readMessage(w, r)
-	var c directory.Change
-	var outcome directory.Outcome
-	if err == nil {
-		if c, err = directory.DecodeChange(m.Data); err == nil {
-			ctx, cancel := context.WithTimeout(r.Context(), h.within)
-			defer cancel()
-			outcome, err = Apply(ctx, h.store, c)
-		}
+	d := handled{status: http.StatusOK}
+	d.message, d.err = readMessage(w, r)
+	ctx, span := startSpan(r.Context(), d.message)
+	defer span.End()
+	if d.err == nil {
+		d.change, d.err = directory.DecodeChange(d.message.Data)
 	}
-	status := http.StatusOK
-	if err != nil {
-		status = http.StatusServiceUnavailable
-		for _, s := range statuses {
-			if errors.Is(err, s.err) {
-				status = s.status
-				break
-			}
-		}
+	if d.err == nil {
+		ctx, cancel := context.WithTimeout(ctx, h.within)
+		defer cancel()
+		d.outcome, d.err = h.apply(ctx, d.change)
 	}
-	h.logMessage(r.Context(), m, c, outcome, status, err, time.Since(start))
-	if err != nil {
-		http.Error(w, http.StatusText(status), status)
+	if d.err != nil {
+		f := failureOf(d.err)
+		d.status, d.outcome = f.status, f.outcome
+		span.SetStatus(codes.Error, string(d.outcome))
 	}
+	span.SetAttributes(attribute.String("rollcall.outcome", string(d.outcome)))
+	h.logMessage(ctx, d, time.Since(start))
+	if d.err != nil {
+		http.Error(w, http.StatusText(d.status), d.status)
+	}
+}
+
+var tracer = otel.Tracer("rollcall/internal/worker")
+
+// startSpan goes on with the trace of who published m, and links to that of the delivery.
+func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span) {
+	delivery := trace.LinkFromContext(ctx)
+	return tracer.Start(m.Trace(ctx), "apply", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(delivery),
+		trace.WithAttributes(semconv.MessagingMessageID(m.ID)))
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
@@ -98,14 +126,14 @@ func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
 	return push.Decode(body)
 }
 
-// Apply reads the user that c is about, decides by the rules of
+// apply reads the user that c is about, decides by the rules of
 // [directory.Apply], and writes on condition that nothing changed meanwhile;
 // if something did, it starts over until ctx ends.
-func Apply(ctx context.Context, store Store, c directory.Change) (directory.Outcome, error) {
+func (h *handler) apply(ctx context.Context, c directory.Change) (directory.Outcome, error) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = 5*time.Millisecond, 500*time.Millisecond
 	return backoff.Retry(ctx, func() (directory.Outcome, error) {
-		outcome, err := applyOnce(ctx, store, c)
+		outcome, err := h.applyOnce(ctx, c)
 		if err != nil && !errors.Is(err, directory.ErrConflict) {
 			return "", backoff.Permanent(err)
 		}
@@ -113,33 +141,48 @@ func Apply(ctx context.Context, store Store, c directory.Change) (directory.Outc
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0))
 }
 
-func applyOnce(ctx context.Context, store Store, c directory.Change) (directory.Outcome, error) {
-	stored, revision, err := store.User(ctx, c.TeamID, c.UserID())
+func (h *handler) applyOnce(ctx context.Context, c directory.Change) (directory.Outcome, error) {
+	stored, revision, err := h.store.User(ctx, c.TeamID, c.UserID())
 	current := &stored
 	if errors.Is(err, directory.ErrNotFound) {
 		current, revision = nil, 0
 	} else if err != nil {
 		return "", fmt.Errorf("read user: %w", err)
 	}
+	h.log.LogAttrs(ctx, slog.LevelDebug, "read", slog.String("user_id", c.UserID()), slog.Bool("stored", current != nil),
+		slog.Int64("stored_version", int64(stored.Version)), slog.Int64("version", int64(c.Version)))
 	next, outcome, err := directory.Apply(current, c)
 	if err != nil || outcome == directory.Unchanged {
 		return outcome, err
 	}
-	if err := store.PutUser(ctx, next, revision); err != nil {
+	if err := h.store.PutUser(ctx, next, revision); err != nil {
 		return "", fmt.Errorf("write user: %w", err)
 	}
 	return outcome, nil
 }
 
+// handled is one message and what became of it.
+type handled struct {
+	message push.Message
+	change  directory.Change
+	outcome directory.Outcome // or that of a failure
+	status  int
+	err     error
+}
+
+// written says whether a document is now as the message says.
+func (d handled) written() bool { return d.err == nil && d.outcome != directory.Unchanged }
+
 // logMessage writes the one line of a delivery: who and what, never a profile.
-func (h *handler) logMessage(ctx context.Context, m push.Message, c directory.Change, outcome directory.Outcome, status int, err error, took time.Duration) {
-	attrs := []slog.Attr{
-		slog.Int("status", status),
+func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration) {
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("outcome", string(d.outcome)),
+		slog.Int("status", d.status),
 		slog.Duration("took", took),
-		slog.String("message_id", m.ID),
-		slog.Int("delivery_attempt", m.DeliveryAttempt),
-	}
-	if c.Operation != "" {
+		slog.String("message_id", d.message.ID),
+		slog.Int("delivery_attempt", d.message.DeliveryAttempt))
+	if c := d.change; c.Operation != "" {
 		attrs = append(attrs,
 			slog.String("operation", string(c.Operation)),
 			slog.String("team_id", c.TeamID),
@@ -148,17 +191,18 @@ func (h *handler) logMessage(ctx context.Context, m push.Message, c directory.Ch
 			slog.String("source", string(c.Source)),
 			slog.String("event_id", c.EventID))
 	}
-	level, message := slog.LevelInfo, "applied"
+	if published := d.message.PublishTime; d.written() && !published.IsZero() {
+		attrs = append(attrs, slog.Duration("latency", time.Since(published))) // since Pub/Sub accepted it
+	}
+	level, text := slog.LevelInfo, "applied"
 	switch {
-	case err == nil:
-		attrs = append(attrs, slog.String("outcome", string(outcome)))
-	case errors.Is(err, directory.ErrUnknownUser):
-		level, message = slog.LevelWarn, "not applied yet"
-	default:
-		level, message = slog.LevelError, "not applied"
+	case errors.Is(d.err, directory.ErrUnknownUser):
+		level, text = slog.LevelWarn, "not applied yet"
+	case d.err != nil:
+		level, text = slog.LevelError, "not applied"
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+	if d.err != nil {
+		attrs = append(attrs, slog.String("error", d.err.Error()))
 	}
-	h.log.LogAttrs(ctx, level, message, attrs...)
+	h.log.LogAttrs(ctx, level, text, attrs...)
 }

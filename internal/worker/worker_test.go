@@ -161,7 +161,8 @@ func TestConflictIsTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome, err := Apply(t.Context(), store, c); err != nil || outcome != directory.Created || conflicts != 0 {
+	h := handler{store: store, log: slog.New(slog.DiscardHandler)}
+	if outcome, err := h.apply(t.Context(), c); err != nil || outcome != directory.Created || conflicts != 0 {
 		t.Errorf("outcome %q, error %v, %d conflicts left", outcome, err, conflicts)
 	}
 }

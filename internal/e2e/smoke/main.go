@@ -12,8 +12,6 @@ import (
 	"os"
 	"time"
 
-	gcpubsub "cloud.google.com/go/pubsub/v2"
-
 	"rollcall/internal/config"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/service"
@@ -58,9 +56,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	client, err := gcpubsub.NewClient(ctx, c.Project)
+	client, err := pubsub.Open(ctx, c.Project)
 	if err != nil {
-		return fmt.Errorf("open Pub/Sub: %w", err)
+		return err
 	}
 	defer client.Close() //nolint:errcheck // the process ends
 	publisher := pubsub.NewPublisher(client, c.Topic)

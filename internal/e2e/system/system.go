@@ -88,7 +88,7 @@ func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's own context, for the clean-up
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	if s.PubSub, err = gcpubsub.NewClient(ctx, s.Project); err != nil {
+	if s.PubSub, err = pubsub.Open(ctx, s.Project); err != nil {
 		t.Fatal(err)
 	}
 	if s.Store, err = firestore.Open(ctx, s.Project, "(default)"); err != nil {

@@ -4,7 +4,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
@@ -12,6 +11,8 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"rollcall/internal/pubsub"
 )
 
 // Server holds topics, subscriptions and messages in memory.
@@ -27,13 +28,13 @@ func (s *Server) Waiting(context.Context) (int, error) { return int(s.parked.Loa
 // Start returns a running server and a client of it. Options are the fake's, such as injected errors.
 func Start(ctx context.Context, project string, options ...pstest.ServerReactorOption) (*Server, error) {
 	fake := pstest.NewServer(options...) // on a loopback port
-	client, err := gcpubsub.NewClient(ctx, project,
+	client, err := pubsub.Open(ctx, project,
 		option.WithEndpoint(fake.Addr),
 		option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	if err != nil {
 		fake.Close() //nolint:errcheck // the first error is the one to tell
-		return nil, fmt.Errorf("embedded Pub/Sub: %w", err)
+		return nil, err
 	}
 	return &Server{Client: client, fake: fake}, nil
 }

@@ -3,9 +3,12 @@
 package push
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"time"
+
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
@@ -69,6 +72,15 @@ func Decode(body []byte) (Message, error) {
 		return Message{}, ErrEnvelope
 	}
 	return m, nil
+}
+
+// Trace returns ctx with the trace of who published m, if its client has put that among the
+// attributes. (The Pub/Sub client has a carrier for this; a worker need not link the client for it.)
+func (m Message) Trace(ctx context.Context) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
+		"traceparent": m.Attributes["googclient_traceparent"],
+		"tracestate":  m.Attributes["googclient_tracestate"],
+	})
 }
 
 // Encode writes the envelope of m.
