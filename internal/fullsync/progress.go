@@ -100,9 +100,9 @@ func (p *Progress) end(s directory.Sync, err error) {
 			"removed", s.Removed, "unchanged", s.Unchanged, "drift", s.Drift, "slack_calls", s.Calls, "waits", s.Waits,
 			"waited", s.Waited, "reads", s.Reads, "writes", s.Writes, "took", took}
 		if err == nil { // the caller tells of an error
-			p.log.Info("full sync done", attrs...)
+			p.log.Info("full sync done", append(attrs, "outcome", "done")...)
 		} else {
-			p.log.Warn("full sync ended early", attrs...)
+			p.log.Warn("full sync ended early", append(attrs, "outcome", "failed")...)
 		}
 		return
 	}

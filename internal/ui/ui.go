@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/felixge/httpsnoop"
 	"github.com/klauspost/compress/gzhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
 )
@@ -79,11 +81,21 @@ func New(ctx context.Context, o Options) http.Handler {
 	mux.Handle("GET "+assetsPath, gzhttp.GzipHandler(assets()))
 	mux.Handle("GET /", h.page(func(*http.Request) (templ.Component, error) { return nil, directory.ErrNotFound }))
 
-	var guarded http.Handler = http.NewCrossOriginProtection().Handler(mux)
+	guarded := h.observed(http.NewCrossOriginProtection().Handler(mux))
 	if o.Authenticate != nil {
 		guarded = o.Authenticate(guarded)
 	}
 	return h.secure(guarded)
+}
+
+// observed writes the one line of a request, and names its span: by route, since paths and queries name people.
+func (h *handler) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httpsnoop.CaptureMetrics(next, w, r)
+		trace.SpanFromContext(r.Context()).SetName(r.Pattern)
+		h.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("route", r.Pattern), slog.String("method", r.Method),
+			slog.Int("status", answer.Code), slog.Duration("took", answer.Duration), slog.Int64("bytes", answer.Written))
+	})
 }
 
 // imageSources are where Slack keeps avatars, its own and Gravatar's with the default behind it, and custom emoji.
