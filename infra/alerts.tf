@@ -1,46 +1,3 @@
-# Signals that only the programs' own log lines tell. Everything else Google measures by itself.
-resource "google_logging_metric" "app_rate_limited" {
-  name        = "rollcall_app_rate_limited"
-  description = "Slack drops events: more than 30,000 in an hour from one workspace."
-  filter      = "resource.labels.service_name=\"rollcall-webhook\" AND jsonPayload.message=\"app_rate_limited: Slack is dropping events\""
-  label_extractors = {
-    team_id = "EXTRACT(jsonPayload.team_id)"
-  }
-  metric_descriptor {
-    metric_kind = "DELTA"
-    value_type  = "INT64"
-    labels {
-      key = "team_id"
-    }
-  }
-  depends_on = [google_project_service.api]
-}
-
-resource "google_logging_metric" "drift" {
-  name            = "rollcall_drift"
-  description     = "Users that a full sync had to repair although events should have told of them."
-  filter          = "resource.labels.job_name=\"rollcall-fullsync\" AND jsonPayload.message=\"full sync done\" AND jsonPayload.drift>=0"
-  value_extractor = "EXTRACT(jsonPayload.drift)"
-  label_extractors = {
-    team_id = "EXTRACT(jsonPayload.team_id)"
-  }
-  metric_descriptor {
-    metric_kind = "DELTA"
-    value_type  = "DISTRIBUTION"
-    labels {
-      key = "team_id"
-    }
-  }
-  bucket_options {
-    exponential_buckets {
-      num_finite_buckets = 20
-      growth_factor      = 2
-      scale              = 1
-    }
-  }
-  depends_on = [google_project_service.api]
-}
-
 resource "google_monitoring_uptime_check_config" "webhook" {
   display_name = "Rollcall webhook"
   period       = "60s"
@@ -105,7 +62,7 @@ locals {
       summary  = "Slack drops events of a workspace"
       severity = "WARNING"
       for      = "0s"
-      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_app_rate_limited{monitored_resource=\"cloud_run_revision\"}[10m])) > 0"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"app_rate_limited\"}[10m])) > 0"
     }
     FullSyncFailed = {
       summary  = "A full sync failed, all its retries included"
@@ -184,31 +141,40 @@ resource "google_monitoring_alert_policy" "alert" {
   alert_strategy {
     auto_close = "${24 * 3600}s"
   }
-  depends_on = [google_logging_metric.app_rate_limited, google_logging_metric.drift]
+  depends_on = [google_logging_metric.counted]
 }
 
-# Each alert's signal over time, with the threshold taken off its query.
+# Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
+locals {
+  charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
+    "Requests to the webhook, by result"       = "sum by (result, reason) (increase(logging_googleapis_com:user_rollcall_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Deliveries to the worker, by outcome"     = "sum by (outcome) (increase(logging_googleapis_com:user_rollcall_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Seconds from post to document, 99 of 100" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_rollcall_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
+    "Full syncs, by outcome"                   = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_rollcall_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
+  })
+}
+
 resource "google_monitoring_dashboard" "rollcall" {
   dashboard_json = jsonencode({
     displayName = "Rollcall"
     mosaicLayout = {
       columns = 48
-      tiles = [for i, name in sort(keys(local.alerts)) : {
+      tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : {
         xPos   = i % 3 * 16
         yPos   = floor(i / 3) * 14
         width  = 16
         height = 14
         widget = {
-          title = name
+          title = title
           xyChart = {
             dataSets = [{
               plotType        = "LINE"
-              timeSeriesQuery = { prometheusQuery = regex("^(.*) [<>] [0-9.]+$", local.alerts[name].query)[0] }
+              timeSeriesQuery = { prometheusQuery = local.charts[title] }
             }]
           }
         }
       }]
     }
   })
-  depends_on = [google_logging_metric.app_rate_limited, google_logging_metric.drift]
+  depends_on = [google_logging_metric.counted]
 }

@@ -82,12 +82,12 @@ resource "google_cloud_run_v2_service" "service" {
           path = "/health"
         }
       }
-      env {
-        name  = "GOOGLE_CLOUD_PROJECT"
-        value = var.project_id
+      volume_mounts {
+        name       = "log-level"
+        mount_path = local.log_level_folder
       }
       dynamic "env" {
-        for_each = each.value.env
+        for_each = merge(local.common_env, each.value.env)
         content {
           name  = env.key
           value = env.value
@@ -106,6 +106,16 @@ resource "google_cloud_run_v2_service" "service" {
         }
       }
     }
+    volumes {
+      name = "log-level"
+      secret {
+        secret = google_secret_manager_secret.log_level.secret_id
+        items {
+          version = "latest"
+          path    = "log-level"
+        }
+      }
+    }
   }
 
   # Named, so that an apply takes the traffic back after somebody has sent it to an older revision.
@@ -116,7 +126,9 @@ resource "google_cloud_run_v2_service" "service" {
 
   # A revision does not start without its secrets and its topic.
   depends_on = [
+    google_secret_manager_secret_iam_member.log_level,
     google_secret_manager_secret_iam_member.reader,
+    google_secret_manager_secret_version.log_level,
     google_pubsub_topic_iam_member.publisher,
     google_project_iam_member.firestore,
   ]
@@ -139,17 +151,19 @@ resource "google_cloud_run_v2_job" "fullsync" {
         resources {
           limits = { cpu = "1", memory = "512Mi" }
         }
-        env {
-          name  = "GOOGLE_CLOUD_PROJECT"
-          value = var.project_id
+        volume_mounts {
+          name       = "log-level"
+          mount_path = local.log_level_folder
         }
-        env {
-          name  = "FIRESTORE_DATABASE"
-          value = google_firestore_database.directory.name
-        }
-        env {
-          name  = "USER_EVENTS_TOPIC"
-          value = google_pubsub_topic.user_events.name
+        dynamic "env" {
+          for_each = merge(local.common_env, {
+            FIRESTORE_DATABASE = google_firestore_database.directory.name
+            USER_EVENTS_TOPIC  = google_pubsub_topic.user_events.name
+          })
+          content {
+            name  = env.key
+            value = env.value
+          }
         }
         env {
           name = "SLACK_BOT_TOKENS"
@@ -161,11 +175,23 @@ resource "google_cloud_run_v2_job" "fullsync" {
           }
         }
       }
+      volumes {
+        name = "log-level"
+        secret {
+          secret = google_secret_manager_secret.log_level.secret_id
+          items {
+            version = "latest"
+            path    = "log-level"
+          }
+        }
+      }
     }
   }
 
   depends_on = [
+    google_secret_manager_secret_iam_member.log_level,
     google_secret_manager_secret_iam_member.reader,
+    google_secret_manager_secret_version.log_level,
     google_pubsub_topic_iam_member.publisher,
     google_project_iam_member.firestore,
   ]

@@ -145,6 +145,12 @@ variable "slack_optional_scopes" {
   }
 }
 
+variable "tracing" {
+  description = "Whether spans are exported to Cloud Trace. Cloud Run samples at most one request in ten seconds for each instance."
+  type        = bool
+  default     = true
+}
+
 variable "deletion_protection" {
   description = "Whether the database refuses to be deleted."
   type        = bool

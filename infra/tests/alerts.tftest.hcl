@@ -58,10 +58,18 @@ run "alerts" {
     error_message = "The uptime check asks the webhook."
   }
   assert {
-    condition = length(jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles) == length(google_monitoring_alert_policy.alert) && alltrue([
-      for tile in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles :
-      startswith(google_monitoring_alert_policy.alert[tile.widget.title].conditions[0].condition_prometheus_query_language[0].query, tile.widget.xyChart.dataSets[0].timeSeriesQuery.prometheusQuery)
+    condition = alltrue([
+      for name, a in google_monitoring_alert_policy.alert : startswith(
+        a.conditions[0].condition_prometheus_query_language[0].query,
+        { for tile in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles : tile.widget.title => tile.widget.xyChart.dataSets[0].timeSeriesQuery.prometheusQuery }[name]
+      )
     ])
     error_message = "The dashboard has the alerts' own signals."
+  }
+  assert {
+    condition = alltrue([
+      for name in keys(google_logging_metric.counted) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
+    ])
+    error_message = "The dashboard shows every metric of our own."
   }
 }

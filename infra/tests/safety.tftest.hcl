@@ -85,6 +85,27 @@ run "secrets_by_reference" {
   }
 }
 
+run "telemetry" {
+  assert {
+    condition     = alltrue([for c in concat([for s in google_cloud_run_v2_service.service : s.template[0].containers[0]], [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0]]) : { for e in c.env : e.name => e.value }["LOG_LEVEL_FILE"] == "${c.volume_mounts[0].mount_path}/log-level" && { for e in c.env : e.name => e.value }["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://telemetry.googleapis.com"])
+    error_message = "Every program reads its log level from the mounted file and exports its spans."
+  }
+  assert {
+    condition     = alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : google_secret_manager_secret_iam_member.log_level[name].member == google_service_account.runtime[name].member && google_project_iam_member.traces[name].member == google_service_account.runtime[name].member])
+    error_message = "Every program may do so."
+  }
+}
+
+run "no_traces" {
+  variables {
+    tracing = false
+  }
+  assert {
+    condition     = length(google_project_iam_member.traces) + length(google_project_service.traces) == 0 && alltrue([for s in google_cloud_run_v2_service.service : !contains([for e in s.template[0].containers[0].env : e.name], "OTEL_EXPORTER_OTLP_ENDPOINT")])
+    error_message = "Without tracing nothing is exported."
+  }
+}
+
 run "pubsub" {
   assert {
     condition     = google_pubsub_subscription.worker.dead_letter_policy[0].max_delivery_attempts == 5 && google_pubsub_subscription.worker.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.dead_letters.id

@@ -54,7 +54,7 @@ func TestImages(t *testing.T) {
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
 	base := host + "/base:nonroot"
-	push(t, base)
+	pushImage(t, base)
 
 	names := []string{"webhook", "worker", "ui", "fullsync"}
 	build := func() map[string]string {
@@ -178,8 +178,8 @@ func (p *process) drains(t *testing.T, path, body string, want int) {
 	}
 }
 
-// push puts a base like the real one into the registry: a platform, certificates, a user.
-func push(t *testing.T, ref string) {
+// pushImage puts a base like the real one into the registry: a platform, certificates, a user.
+func pushImage(t *testing.T, ref string) {
 	t.Helper()
 	certificates, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {

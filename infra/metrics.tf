@@ -1,0 +1,77 @@
+# What only the programs themselves know is in their log lines, one a request or message;
+# these metrics count them. All else (latency and errors of services and Pub/Sub) Google measures by itself.
+locals {
+  metrics = {
+    webhook_requests = {
+      description = "Requests to the webhook, by what became of them: published, challenge, ignored, app_rate_limited, refused (reason says why) or not_published."
+      source      = "resource.labels.service_name=\"rollcall-webhook\""
+      condition   = "jsonPayload.result:*"
+      labels      = ["result", "reason", "team_id"]
+      value       = null
+      unit        = "1"
+    }
+    messages = {
+      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, invalid, malformed, too_large, store."
+      source      = "resource.labels.service_name=\"rollcall-worker\""
+      condition   = "jsonPayload.outcome:*"
+      labels      = ["outcome", "operation", "source", "team_id"]
+      value       = null
+      unit        = "1"
+    }
+    post_to_document = {
+      description = "Seconds from Pub/Sub's acceptance of a message, which is the webhook's answer, to its document."
+      source      = "resource.labels.service_name=\"rollcall-worker\""
+      condition   = "jsonPayload.latency>=0"
+      labels      = ["source"]
+      value       = "latency"
+      unit        = "s"
+    }
+    syncs = {
+      description = "Full syncs that ended, by outcome: done or failed."
+      source      = "resource.labels.job_name=\"rollcall-fullsync\""
+      condition   = "jsonPayload.outcome:*"
+      labels      = ["outcome", "team_id"]
+      value       = null
+      unit        = "1"
+    }
+    drift = {
+      description = "Users that a full sync had to repair although events should have told of them."
+      source      = "resource.labels.job_name=\"rollcall-fullsync\""
+      condition   = "jsonPayload.drift>=0 AND jsonPayload.outcome=\"done\""
+      labels      = ["team_id"]
+      value       = "drift"
+      unit        = "1"
+    }
+  }
+}
+
+resource "google_logging_metric" "counted" {
+  for_each         = local.metrics
+  name             = "rollcall_${each.key}"
+  description      = each.value.description
+  filter           = "${each.value.source} AND ${each.value.condition}"
+  value_extractor  = each.value.value == null ? null : "EXTRACT(jsonPayload.${each.value.value})"
+  label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})" }
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = each.value.value == null ? "INT64" : "DISTRIBUTION"
+    unit        = each.value.unit
+    dynamic "labels" {
+      for_each = each.value.labels
+      content {
+        key = labels.value
+      }
+    }
+  }
+  dynamic "bucket_options" {
+    for_each = each.value.value == null ? [] : [each.value.unit == "s" ? 0.01 : 1]
+    content {
+      exponential_buckets {
+        num_finite_buckets = 20
+        growth_factor      = 2
+        scale              = bucket_options.value
+      }
+    }
+  }
+  depends_on = [google_project_service.api]
+}

@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/pubsub/push"
+	"rollcall/internal/service"
+	"rollcall/internal/slack"
+	"rollcall/internal/slack/webapi"
+	"rollcall/internal/store/bolt"
+	"rollcall/internal/webhook"
+	"rollcall/internal/worker"
+)
+
+// metric is a log-based metric as metrics.tf declares it.
+type metric struct {
+	condition string
+	labels    []string
+	value     string // the field whose values are distributed; empty: lines are counted
+}
+
+// metrics reads local.metrics of metrics.tf, which is all literals.
+func metrics(t *testing.T) map[string]metric {
+	t.Helper()
+	file, diags := hclparse.NewParser().ParseHCLFile("../../infra/metrics.tf")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	all := map[string]metric{}
+	for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+		if block.Type != "locals" {
+			continue
+		}
+		declared, diags := block.Body.Attributes["metrics"].Expr.Value(nil)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		for name, v := range declared.AsValueMap() {
+			m := metric{condition: v.GetAttr("condition").AsString()}
+			for _, label := range v.GetAttr("labels").AsValueSlice() {
+				m.labels = append(m.labels, label.AsString())
+			}
+			if value := v.GetAttr("value"); !value.IsNull() {
+				m.value = value.AsString()
+			}
+			all[name] = m
+		}
+	}
+	return all
+}
+
+var clause = regexp.MustCompile(`^jsonPayload\.(\w+)(:\*|>=0|="(\w+)")$`)
+
+// counts says whether m's condition holds for a log line.
+func (m metric) counts(t *testing.T, line map[string]any) bool {
+	t.Helper()
+	for part := range strings.SplitSeq(m.condition, " AND ") {
+		c := clause.FindStringSubmatch(part)
+		if c == nil {
+			t.Fatalf("%q is more than this test understands", part)
+		}
+		value, there := line[c[1]]
+		number, _ := value.(float64)
+		if !there || c[2] == ">=0" && number < 0 || c[3] != "" && value != c[3] {
+			return false
+		}
+	}
+	return true
+}
+
+// TestMetrics: the programs write the lines that metrics count, with the fields that they are told apart by.
+func TestMetrics(t *testing.T) {
+	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t)}
+	of := map[string]string{"webhook_requests": "webhook", "messages": "worker", "post_to_document": "worker", "syncs": "fullsync", "drift": "fullsync"}
+	all := metrics(t)
+	if len(all) != len(of) {
+		t.Errorf("%d metrics", len(all))
+	}
+	for name, m := range all {
+		counted, labels := 0, map[string]bool{}
+		for _, line := range lines[of[name]] {
+			if !m.counts(t, line) {
+				continue
+			}
+			counted++
+			if _, number := line[m.value].(float64); m.value != "" && !number {
+				t.Errorf("%s: no number %s in %v", name, m.value, line)
+			}
+			for _, label := range m.labels {
+				labels[label] = labels[label] || line[label] != nil
+			}
+		}
+		for _, label := range m.labels {
+			if !labels[label] {
+				t.Errorf("%s: no line has %s", name, label)
+			}
+		}
+		if counted == 0 {
+			t.Errorf("%s counts nothing", name)
+		}
+	}
+	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published"}
+	if diff := cmp.Diff(want, values(lines["webhook"], "result")); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	want = []any{"created", "unchanged", "updated", "removed", "unknown_user", "invalid", "malformed", "store"}
+	if diff := cmp.Diff(want, values(lines["worker"], "outcome")); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+}
+
+func values(lines []map[string]any, field string) (all []any) {
+	for _, line := range lines {
+		all = append(all, line[field])
+	}
+	return all
+}
+
+// logged returns the lines that do writes to its log.
+func logged(t *testing.T, do func(*slog.Logger)) (lines []map[string]any) {
+	t.Helper()
+	var out bytes.Buffer
+	do(service.NewLogger(&out, slog.LevelInfo, "p"))
+	for line := range strings.Lines(out.String()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, entry)
+	}
+	return lines
+}
+
+// takes is a publisher that fails with err.
+type takes struct{ err error }
+
+func (p takes) Publish(context.Context, directory.Change) error { return p.err }
+
+func webhookLines(t *testing.T) []map[string]any {
+	return logged(t, func(log *slog.Logger) {
+		post := func(p takes, secret, body string) {
+			r := httptest.NewRequest("POST", "/slack/events", strings.NewReader(body))
+			r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
+			webhook.New(slack.NewVerifier(system.Secret), p, log).ServeHTTP(httptest.NewRecorder(), r)
+		}
+		join := callback("team_join", `{"id":"U1"}`, 1648596712000001, "Ev1")
+		post(takes{}, system.Secret, join)
+		post(takes{}, system.Secret, `{"type":"url_verification","challenge":"c"}`)
+		post(takes{}, system.Secret, callback("channel_created", `{"id":"U1"}`, 1648596712000001, "Ev2"))
+		post(takes{}, system.Secret, `{"type":"app_rate_limited","team_id":"`+system.Team+`","minute_rate_limited":1}`)
+		post(takes{}, "another secret", join)
+		post(takes{errors.New("away")}, system.Secret, join)
+	})
+}
+
+// away is a store that does not answer.
+type away struct{ worker.Store }
+
+func (away) User(context.Context, string, string) (directory.User, directory.Revision, error) {
+	return directory.User{}, 0, errors.New("away")
+}
+
+func workerLines(t *testing.T) []map[string]any {
+	store, err := bolt.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	return logged(t, func(log *slog.Logger) {
+		deliver := func(to worker.Store, operation, user string, version int) {
+			data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":%d,"source":"event","event_id":"Ev1"}`, operation, user, version)
+			body, err := push.Message{ID: "1", Data: []byte(data), PublishTime: time.Now()}.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			worker.New(to, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", bytes.NewReader(body)))
+		}
+		deliver(store, "insert", "U1", 1)
+		deliver(store, "insert", "U1", 1)
+		deliver(store, "update", "U1", 2)
+		deliver(store, "delete", "U1", 3)
+		deliver(store, "update", "U2", 1)
+		deliver(store, "vanish", "U1", 4)
+		worker.New(store, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader("{}")))
+		deliver(away{store}, "insert", "U1", 5)
+	})
+}
+
+func fullSyncLines(t *testing.T) []map[string]any {
+	workspace := fakeslack.New(fakeslack.Options{People: 5, Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(workspace.Handler())
+	defer server.Close()
+	store, err := bolt.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	return logged(t, func(log *slog.Logger) {
+		if _, err := fullsync.Run(t.Context(), fullsync.Options{
+			Slack: webapi.New(server.URL+"/api/", workspace.Options().BotToken, log),
+			Store: store, Publisher: takes{}, Log: log, Progress: fullsync.NewProgress(nil, false, log), Plan: io.Discard,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
