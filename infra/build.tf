@@ -68,6 +68,7 @@ resource "google_project_iam_custom_role" "planner" {
     "run.services.getIamPolicy",
     "secretmanager.secrets.get",
     "secretmanager.secrets.getIamPolicy",
+    "secretmanager.versions.get",
     "serviceusage.services.get",
     "serviceusage.services.list",
     "storage.buckets.getIamPolicy",
