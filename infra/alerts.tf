@@ -12,6 +12,7 @@ resource "google_monitoring_uptime_check_config" "webhook" {
     type   = "uptime_url"
     labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
   }
+  depends_on = [google_project_service.api]
 }
 
 locals {
@@ -92,7 +93,7 @@ locals {
       summary  = "Firestore refuses or fails calls"
       severity = "ERROR"
       for      = "300s"
-      query    = "sum(increase(serviceruntime_googleapis_com:api_request_count{monitored_resource=\"consumed_api\",service=\"firestore.googleapis.com\",response_code=~\"429|5..\"}[10m])) > 10"
+      query    = "sum(increase(serviceruntime_googleapis_com:api_request_count{monitored_resource=\"consumed_api\",service=\"firestore.googleapis.com\",response_code=~\"403|429|5..\"}[10m])) > 10"
     }
   }
 }

@@ -36,10 +36,10 @@ run "alerts" {
     condition = alltrue([
       for name, a in google_monitoring_alert_policy.alert :
       startswith(a.documentation[0].content, "# ${name}\n") && length(a.documentation[0].content) < 8192 &&
-      alltrue([for part in ["**What it means.**", "**Look.**", "**What to do"] : strcontains(a.documentation[0].content, part)]) &&
+      alltrue([for part in ["**What it means.**", "**Look.**", "\n```\n", "**What to do"] : strcontains(a.documentation[0].content, part)]) &&
       a.documentation[0].links[0].url == "https://example.com/rollcall/blob/main/infra/playbooks/${name}.md"
     ])
-    error_message = "An alert carries its playbook, which says what it means, where to look and what to do, and links to it."
+    error_message = "An alert carries its playbook, which says what it means, where to look, with something to paste, and what to do, and links to it."
   }
   assert {
     condition     = alltrue([for a in google_monitoring_alert_policy.alert : length(a.notification_channels) == 2])
