@@ -13,10 +13,31 @@ resource "google_project_iam_member" "deployer" {
   for_each = toset([
     "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "datastore.owner", "iam.roleAdmin", "iam.serviceAccountAdmin",
     "iap.admin", "logging.configWriter", "logging.logWriter", "monitoring.editor", "pubsub.admin",
-    "resourcemanager.projectIamAdmin", "run.admin", "secretmanager.admin", "serviceusage.serviceUsageAdmin",
+    "resourcemanager.projectIamAdmin", "run.admin", "serviceusage.serviceUsageAdmin",
   ])
   project = var.project_id
   role    = "roles/${each.key}"
+  member  = google_service_account.builder["deployer"].member
+}
+
+# Google's role for administering secrets reads them as well, the bot tokens too.
+resource "google_project_iam_custom_role" "secret_keeper" {
+  role_id = "rollcallSecretKeeper"
+  title   = "Rollcall secret keeper"
+  permissions = [
+    "secretmanager.secrets.create",
+    "secretmanager.secrets.delete",
+    "secretmanager.secrets.get",
+    "secretmanager.secrets.getIamPolicy",
+    "secretmanager.secrets.setIamPolicy",
+    "secretmanager.secrets.update",
+  ]
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "deployer_keeps_secrets" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.secret_keeper.id
   member  = google_service_account.builder["deployer"].member
 }
 
@@ -28,7 +49,7 @@ resource "google_service_account_iam_member" "deployer_acts_as" {
   member             = google_service_account.builder["deployer"].member
 }
 
-# The smoke test signs as Slack does. The deployer's other role manages secrets, and cannot read them.
+# The smoke test signs as Slack does: the one secret that the deployer reads.
 resource "google_secret_manager_secret_iam_member" "smoke_test" {
   secret_id = google_secret_manager_secret.slack["slack-signing-secret"].id
   role      = "roles/secretmanager.secretAccessor"

@@ -1,0 +1,43 @@
+package e2e
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// TestGrants: each grant that Terraform makes is one that its tests look at, and
+// takes nothing away from what others have granted on the same thing.
+func TestGrants(t *testing.T) {
+	run := regexp.MustCompile(`(?s)\nrun "least_privilege" \{.*?\n\}\n`).FindString(infra(t, "tests/safety.tftest.hcl"))
+	files, err := filepath.Glob("../../infra/*.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := 0
+	for _, path := range files {
+		file, diags := hclparse.NewParser().ParseHCLFile(path)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		for _, b := range file.Body.(*hclsyntax.Body).Blocks {
+			if b.Type != "resource" || !strings.Contains(b.Labels[0], "_iam_") || strings.HasSuffix(b.Labels[0], "_custom_role") {
+				continue
+			}
+			grants++
+			if !strings.HasSuffix(b.Labels[0], "_iam_member") {
+				t.Errorf("%s %s: only _iam_member adds to what is there", b.Labels[0], b.Labels[1])
+			}
+			if name := b.Labels[0] + "." + b.Labels[1]; !regexp.MustCompile(regexp.QuoteMeta(name) + `\b`).MatchString(run) {
+				t.Errorf("%s is not looked at by the run least_privilege", name)
+			}
+		}
+	}
+	if grants < 10 {
+		t.Errorf("only %d grants found", grants)
+	}
+}
