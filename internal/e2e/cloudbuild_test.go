@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,32 +42,49 @@ func TestCloudBuild(t *testing.T) {
 	if build.Substitutions["_MODE"] != "check" {
 		t.Error("a build deploys although nobody said so")
 	}
+	var ko struct {
+		Base string `yaml:"defaultBaseImage"`
+	}
+	if source, err = os.ReadFile("../../.ko.yaml"); err != nil {
+		t.Fatal(err)
+	} else if err := yaml.Unmarshal(source, &ko); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`@sha256:[0-9a-f]{64}$`).MatchString(ko.Base) {
+		t.Errorf("the base image %s is not given by digest", ko.Base)
+	}
 	const update = "gcloud run services update-traffic rollcall-"
 	for _, tt := range []struct {
 		name, mode string
-		smoke      string // how the smoke test ends
+		failing    string // calls, as a pattern of the shell
 		previous   string // what gcloud says runs; empty: nothing
 		fails      bool
 		says       []string
 		does, not  []string // calls
 	}{
-		{name: "pull request", mode: "check", smoke: "false", previous: "rev-1",
+		{name: "pull request", mode: "check", previous: "rev-1",
 			does: []string{"ko build --base-import-paths --push=false --tags abc1234 ./functions/worker", "terraform plan -lock=false"},
 			not:  []string{"terraform apply", "smoke", "gcloud run"}},
-		{name: "deployment", mode: "deploy", smoke: "true", previous: "rev-1",
+		{name: "deployment", mode: "deploy", previous: "rev-1",
 			does: []string{
 				"ko build --base-import-paths --push=true --tags abc1234 ./functions/fullsync",
 				"gcloud storage cp gs://state/rollcall.tfvars installation.auto.tfvars", "terraform init -backend-config=bucket=state",
 				"terraform apply -auto-approve -lock-timeout=10m", "smoke -webhook https://webhook/slack/events secret rollcall p",
 			},
 			not: []string{update, "gcloud run jobs update"}},
-		{name: "deployment that fails", mode: "deploy", smoke: "false", previous: "rev-1", fails: true,
+		{name: "deployment that fails", mode: "deploy", failing: "smoke *", previous: "rev-1", fails: true,
 			says: []string{"The smoke test failed", "rollcall-worker: rev-1"},
 			does: []string{
 				update + "webhook --region r --to-revisions rev-1=100 --quiet", update + "worker --region r --to-revisions rev-1=100 --quiet",
 				update + "ui --region r --to-revisions rev-1=100 --quiet", "gcloud run jobs update rollcall-fullsync --region r --image rev-1 --quiet",
 			}},
-		{name: "first deployment fails", mode: "deploy", smoke: "false", fails: true,
+		{name: "apply that fails", mode: "deploy", failing: "terraform apply *", previous: "rev-1", fails: true,
+			says: []string{"terraform apply failed", "rollcall-worker: rev-1"},
+			does: []string{update + "webhook --region r --to-revisions rev-1=100 --quiet"}, not: []string{"smoke"}},
+		{name: "secret that cannot be read", mode: "deploy", failing: "gcloud secrets *", previous: "rev-1", fails: true,
+			says: []string{"The smoke test could not be run"},
+			does: []string{update + "ui --region r --to-revisions rev-1=100 --quiet"}, not: []string{"smoke"}},
+		{name: "first deployment fails", mode: "deploy", failing: "smoke *", fails: true,
 			says: []string{"rollcall-webhook: there was none before"}, not: []string{update, "gcloud run jobs update"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,14 +96,13 @@ func TestCloudBuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			calls := filepath.Join(tools, "calls")
-			record := "#!/bin/sh\necho \"$(basename $0) $*\" >> " + calls + "\n"
+			record := "#!/bin/sh\ncall=\"$(basename $0) $*\"\necho \"$call\" >> " + calls + "\ncase $call in $FAILING) echo what went wrong; exit 1; esac\n"
 			for program, script := range map[string]string{
 				"go":        record,
 				"ko":        record + `echo "r/image@sha256:0"`,
 				"terraform": record + `if [ "$1" = output ]; then printf https://webhook/slack/events; fi`,
 				"gcloud":    record + `case "$*" in *secrets*) echo secret;; *describe*) if [ -z "$PREVIOUS" ]; then exit 1; fi; echo "$PREVIOUS";; esac`,
-				"smoke": "#!/bin/sh\necho \"smoke $* $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT\" >> " + calls +
-					"\necho what went wrong\n" + tt.smoke,
+				"smoke":     strings.Replace(record, "$*", "$* $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT", 1),
 			} {
 				if err := os.WriteFile(filepath.Join(tools, program), []byte(script), 0o755); err != nil {
 					t.Fatal(err)
@@ -97,7 +114,7 @@ func TestCloudBuild(t *testing.T) {
 				c := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(scripts[step], "/tools", tools))
 				c.Dir = work
 				c.Env = []string{"PATH=" + tools + ":" + os.Getenv("PATH"), "_MODE=" + tt.mode, "_REGION=r", "_STATE_BUCKET=state", "_DATABASE=rollcall",
-					"PROJECT_ID=p", "SHORT_SHA=abc1234", "PREVIOUS=" + tt.previous}
+					"PROJECT_ID=p", "SHORT_SHA=abc1234", "PREVIOUS=" + tt.previous, "FAILING=" + tt.failing}
 				out, err := c.CombinedOutput()
 				said.Write(out)
 				if failed = err != nil; failed {
