@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +36,24 @@ func TestAlertQueries(t *testing.T) {
 		if _, err := metricsql.Parse(query); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
+	}
+	// What playbooks give to paste: lines that begin like a query of metrics.
+	playbooks, err := filepath.Glob("../../infra/playbooks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pasted := 0
+	for _, path := range playbooks {
+		text := infra(t, "playbooks/"+filepath.Base(path))
+		for _, query := range regexp.MustCompile(`(?m)^(?:sum|max|histogram_quantile)\b.*\(.*$`).FindAllString(text, -1) {
+			pasted++
+			if _, err := metricsql.Parse(query); err != nil {
+				t.Errorf("%s: %s: %v", path, query, err)
+			}
+		}
+	}
+	if pasted < 8 {
+		t.Errorf("only %d queries in playbooks", pasted)
 	}
 }
 

@@ -34,7 +34,7 @@ import (
 )
 
 // maxImage is the most that an image's layers may have, compressed.
-const maxImage = 12 << 20
+const maxImage = 12_000_000
 
 // TestImages: ko builds what is deployed, the same each time, into small images
 // that start as their own user, answer and end on SIGTERM. The registry is the test's own.

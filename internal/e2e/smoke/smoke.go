@@ -79,7 +79,7 @@ func (t test) run(ctx context.Context) (err error) {
 			func(u directory.User, err error) bool { return err == nil && u.StatusText == "Testing" }},
 		{"left", func() error { p.Deleted = true; return t.post(ctx, "user_change", p) },
 			func(u directory.User, err error) bool { return err == nil && u.Deleted }},
-		{"gone", func() error { gone = true; return remove() },
+		{"gone", func() error { err := remove(); gone = err == nil; return err },
 			func(u directory.User, err error) bool {
 				return errors.Is(err, directory.ErrNotFound) || err == nil && u.Removed
 			}},
