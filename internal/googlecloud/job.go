@@ -22,8 +22,8 @@ type Job struct {
 	executions *run.ExecutionsClient
 }
 
-// OpenJob takes the job's full name. Its identity needs the role roles/run.developer on the job, or
-// a role of its own with run.jobs.run and run.executions.list.
+// OpenJob takes the job's full name. Its identity needs the roles roles/run.invoker
+// and roles/run.viewer on the job.
 func OpenJob(ctx context.Context, name string, options ...option.ClientOption) (*Job, error) {
 	jobs, err := run.NewJobsClient(ctx, options...)
 	if err != nil {
