@@ -29,10 +29,17 @@ resource "google_secret_manager_secret_version" "log_level" {
   lifecycle {
     ignore_changes = [secret_data, enabled] # later versions come from whoever looks for a fault
   }
+  depends_on = [google_secret_manager_secret_iam_member.log_level_keeper]
+}
+
+resource "google_secret_manager_secret_iam_member" "log_level_keeper" {
+  secret_id = google_secret_manager_secret.log_level.id
+  role      = "roles/secretmanager.secretVersionManager"
+  member    = google_service_account.builder["deployer"].member
 }
 
 resource "google_secret_manager_secret_iam_member" "log_level" {
-  for_each  = merge(google_service_account.runtime, { planner = google_service_account.builder["planner"] })
+  for_each  = merge(google_service_account.runtime, google_service_account.builder) # to plan it is to read it
   secret_id = google_secret_manager_secret.log_level.id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value.member

@@ -167,10 +167,13 @@ run "least_privilege" {
         values(google_cloud_run_v2_service_iam_member.invoker),
         values(google_cloud_run_v2_job_iam_member.fullsync),
         values(google_iap_web_cloud_run_service_iam_member.viewer),
+        values(google_secret_manager_secret_iam_member.log_level),
+        values(google_project_iam_member.traces),
         [
           google_project_iam_member.deployer_keeps_secrets,
           google_project_iam_member.dead_letter_count,
           google_secret_manager_secret_iam_member.smoke_test,
+          google_secret_manager_secret_iam_member.log_level_keeper,
           google_pubsub_topic_iam_member.dead_letter_publisher,
           google_pubsub_subscription_iam_member.dead_letter_subscriber,
           google_service_account_iam_member.push_token,
