@@ -240,6 +240,21 @@ func TestHostilePeople(t *testing.T) {
 	}
 }
 
+// TestImages: an address that the Content-Security-Policy refuses is no image, so that no browser complains.
+func TestImages(t *testing.T) {
+	h := &handler{Options: Options{ImageSources: []string{"http://127.0.0.1:9"}}}
+	for address, want := range map[string]bool{
+		"https://avatars.slack-edge.com/a.png": true, "https://secure.gravatar.com/avatar/1?d=x": true, "https://i0.wp.com/a.png": true,
+		"http://127.0.0.1:9/a.svg": true, "https://a.slack-edge.com:444/a.png": false, "http://a.slack-edge.com/a.png": false,
+		"https://slack-edge.com.evil.example/a.png": false, "https://evilslack-edge.com/a.png": false, "https://example.com/a.png": false,
+		"http://127.0.0.1:91/a.svg": false, "javascript:alert(1)": false, "data:image/png,x": false, "https://evil.example/.slack-edge.com": false, "": false, "%": false,
+	} {
+		if got := h.image(address); got != map[bool]string{true: address}[want] {
+			t.Errorf("%q: %q", address, got)
+		}
+	}
+}
+
 func count(root *html.Node, element string) (n int) {
 	for d := range root.Descendants() {
 		if d.Type == html.ElementNode && d.Data == element {

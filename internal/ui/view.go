@@ -155,10 +155,17 @@ func (h *handler) row(ctx context.Context, u directory.User) row {
 // image returns an address that the page's Content-Security-Policy lets load, or none.
 func (h *handler) image(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && !slices.Contains(h.ImageSources, u.Scheme+"://"+u.Host) {
+	if err != nil {
 		return ""
 	}
-	return address
+	origin := u.Scheme + "://" + u.Host
+	if slices.Contains(h.ImageSources, origin) || slices.ContainsFunc(imageSources, func(source string) bool {
+		scheme, domain, _ := strings.Cut(source, "*")
+		return strings.HasPrefix(origin, scheme) && strings.HasSuffix(origin, domain)
+	}) {
+		return address
+	}
+	return ""
 }
 
 // initials are the first letters of the first and the last word of the name.
