@@ -290,7 +290,7 @@ func statusPage(v statusView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "\"> <button type=\"submit\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "\"> <button id=\"sync-now\" type=\"submit\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -306,7 +306,7 @@ func statusPage(v statusView) templ.Component {
 			}
 		}
 		if len(v.Syncs) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<div class=\"scroll\" role=\"region\" aria-label=\"Latest full syncs\" tabindex=\"0\"><table class=\"plain\"><thead><tr><th scope=\"col\">Began</th><th scope=\"col\">State</th><th scope=\"col\">Took</th><th scope=\"col\">Listed</th><th scope=\"col\">Inserted</th><th scope=\"col\">Updated</th><th scope=\"col\">Removed</th><th scope=\"col\">Unchanged</th><th scope=\"col\">Drift</th><th scope=\"col\">Slack calls</th><th scope=\"col\">Waits</th><th scope=\"col\">Reads</th><th scope=\"col\">Writes</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<div id=\"latest\" class=\"scroll\" role=\"region\" aria-label=\"Latest full syncs\" tabindex=\"0\"><table class=\"plain\"><thead><tr><th scope=\"col\">Began</th><th scope=\"col\">State</th><th scope=\"col\">Took</th><th scope=\"col\">Listed</th><th scope=\"col\">Inserted</th><th scope=\"col\">Updated</th><th scope=\"col\">Removed</th><th scope=\"col\">Unchanged</th><th scope=\"col\">Drift</th><th scope=\"col\">Slack calls</th><th scope=\"col\">Waits</th><th scope=\"col\">Reads</th><th scope=\"col\">Writes</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

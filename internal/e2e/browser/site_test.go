@@ -4,8 +4,11 @@ package browser
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +34,7 @@ type site struct {
 	publisher *pubsub.Publisher
 	client    *webapi.Client
 	deliverer fakeslack.Deliverer
+	failing   atomic.Value // how the paths begin that are answered 503
 
 	syncing  sync.Mutex
 	underWay sync.WaitGroup
@@ -64,7 +68,14 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
 	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, log))
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
-	s.pages = httptest.NewServer(ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}}))
+	pages := ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
+	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if begin, ok := s.failing.Load().(string); ok && begin != "" && strings.HasPrefix(r.URL.Path, begin) {
+			http.Error(w, "away", http.StatusServiceUnavailable)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
 	s.URL = s.pages.URL
 	var pushing sync.WaitGroup
 	pushing.Go(func() { server.Push(ctx, topology, log) })

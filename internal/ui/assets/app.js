@@ -69,8 +69,16 @@ function readAgain() {
   htmx.ajax("GET", location.pathname + location.search, { target: "#list", select: "#list", swap: "outerHTML" });
 }
 
+// A connection that is back within moments, as after a server's restart, is not worth a word.
+let silence;
+
 function answered(yes) {
-  document.getElementById("offline").hidden = yes;
+  const say = () => { document.getElementById("offline").hidden = yes; };
+  if (yes) {
+    clearTimeout(silence);
+    silence = undefined;
+    say();
+  } else silence ??= setTimeout(say, 3000);
 }
 
 // order compares two rows as the list is ordered.
@@ -126,9 +134,23 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
+// What the page asks for by itself leaves what is shown when it fails, and is asked for again. Only a click leads to an error page.
+
+const byItself = (e) => !e.detail.requestConfig.triggeringEvent;
+let scrolled = 0;
+
+document.addEventListener("htmx:beforeSwap", (e) => {
+  if (e.detail.isError && byItself(e)) e.detail.shouldSwap = false;
+  scrolled = document.querySelector(".scroll")?.scrollLeft ?? 0;
+});
+document.addEventListener("htmx:afterSwap", () => document.querySelector(".scroll")?.scrollTo({ left: scrolled, behavior: "instant" }));
 document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); listen(); });
-document.addEventListener("htmx:sendError", () => answered(false));
-document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr?.status) answered(true); });
+document.addEventListener("htmx:afterRequest", (e) => {
+  const { xhr, successful, target } = e.detail;
+  if (successful || xhr.status && !byItself(e)) answered(true);
+  else if (target.id !== "count") answered(false); // without a count there is still a link to it
+  if (!successful && byItself(e) && target === list()) setTimeout(readAgain, 3000);
+});
 addEventListener("pagehide", () => { source?.close(); address = undefined; });
 addEventListener("pageshow", listen);
 setInterval(() => tellTimes(content()), 15000);
