@@ -11,6 +11,7 @@ type chart struct {
 
 type bar struct {
 	Label string
+	Day   string // of a bar that is one, so that the browser labels it in its own locale
 	Value int
 	Share float64 // of the largest, 0 to 1
 }

@@ -50,7 +50,11 @@ type statusView struct {
 	LastEvent   time.Time // zero: none yet
 	DeadLetters string    // empty: nobody counts them
 	Charts      []chart
+	printer     *message.Printer
 }
+
+// number writes n as the viewer does.
+func (v statusView) number(n int) string { return v.printer.Sprintf("%d", n) }
 
 // syncView is one full sync, its numbers as the viewer writes them.
 type syncView struct {
@@ -73,16 +77,16 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 		v.Workspaces[i].URL = "/status?team=" + url.QueryEscape(workspaces[i].ID)
 	}
 	v.chrome.Title = "Status of " + firstNonEmpty(workspaceName(current), "the directory")
-	p := printer(r)
+	v.printer = printer(r)
 	if current.ID != "" {
-		if err := h.statusOf(ctx, &v, current.ID, p); err != nil {
+		if err := h.statusOf(ctx, &v, current.ID); err != nil {
 			return nil, err
 		}
 	}
 	if h.DeadLetters != nil {
 		v.DeadLetters = "unknown: they could not be counted"
 		if n, err := h.DeadLetters.Waiting(ctx); err == nil {
-			v.DeadLetters = p.Sprintf("%d", n)
+			v.DeadLetters = v.number(n)
 		} else {
 			h.Log.WarnContext(ctx, "dead letters not counted", "error", err)
 		}
@@ -112,7 +116,7 @@ func statusAddress(teamID, started string) string {
 	return u.String()
 }
 
-func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string, p *message.Printer) error {
+func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) error {
 	syncs, err := h.Store.Syncs(ctx, teamID, syncsShown)
 	if err != nil {
 		return fmt.Errorf("syncs: %w", err)
@@ -134,7 +138,7 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string, p 
 		}
 	}
 	for i, s := range syncs {
-		view := syncViewOf(s, expected, p)
+		view := syncViewOf(s, expected, v.number)
 		v.Syncs = append(v.Syncs, view)
 		switch {
 		case i == 0 && s.State == directory.SyncRunning:
@@ -154,8 +158,7 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string, p 
 	return err
 }
 
-func syncViewOf(s directory.Sync, expected int, p *message.Printer) syncView {
-	n := func(i int) string { return p.Sprintf("%d", i) }
+func syncViewOf(s directory.Sync, expected int, n func(int) string) syncView {
 	v := syncView{
 		State: string(s.State), Error: s.Error, Started: s.Started, Ended: s.Ended,
 		Pages: n(s.Pages), Listed: n(s.Listed), Inserted: n(s.Inserted), Updated: n(s.Updated), Removed: n(s.Removed),
@@ -189,7 +192,7 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 	count(&kinds[len(directory.Groups)], "Deactivated", directory.Filter{Status: directory.Deactivated})
 	for i := range days {
 		from := today.AddDate(0, 0, i+1-chartDays)
-		days[i].Label = from.Format("2 Jan")
+		days[i].Label, days[i].Day = from.Format("2 Jan"), from.Format(time.DateOnly)
 		counting.Go(func() (err error) {
 			days[i].Value, err = h.Store.CountChanged(counts, teamID,
 				directory.Version(from.UnixMicro()), directory.Version(from.AddDate(0, 0, 1).UnixMicro()))

@@ -74,6 +74,17 @@ func TestStatus(t *testing.T) {
 			checkHeaders(t, w.Header())
 		})
 	}
+	f := people(t)
+	f.syncs = []directory.Sync{done(noon)}
+	r := httptest.NewRequest(http.MethodGet, "/status", nil)
+	r.Header.Set("Accept-Language", "de")
+	w := httptest.NewRecorder()
+	serving(t, f).ServeHTTP(w, r)
+	for _, want := range []string{"<td>2.494</td>", "<td>2.000</td>", ">2.000</text>"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no %s for a German", want)
+		}
+	}
 	if w := get(t, serving(t, &fake{}), "/status"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "Sync now") {
 		t.Errorf("nobody yet, and no way to sync: %d\n%s", w.Code, w.Body)
 	}

@@ -10,6 +10,8 @@ const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day",
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
 
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+
 function ago(seconds) {
   for (const [unit, size] of units) {
     if (Math.abs(seconds) >= size) return relative.format(-Math.round(seconds / size), unit);
@@ -23,6 +25,7 @@ function tellTimes(root) {
     time.textContent = ago((Date.now() - at) / 1000);
     time.title = exact.format(at);
   }
+  for (const label of root.querySelectorAll("[data-day]")) label.textContent = day.format(new Date(label.dataset.day));
   for (const clock of root.querySelectorAll("[data-clock]")) {
     try {
       clock.textContent = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit", timeZone: clock.dataset.clock }).format();
