@@ -240,6 +240,20 @@ func TestHostilePeople(t *testing.T) {
 	}
 }
 
+// TestExpiry: a status says when it ends, and once it has ended is none.
+func TestExpiry(t *testing.T) {
+	for expires, shown := range map[int64]bool{0: true, noon.Unix() + 60: true, noon.Unix(): false, noon.Unix() - 60: false} {
+		f := people(t)
+		f.users = []directory.User{user(t, fmt.Sprintf(`{"id":"U1","profile":{"status_text":"At lunch","status_emoji":":pizza:","status_expiration":%d}}`, expires))}
+		for _, path := range []string{"/", "/users/" + team + "/U1"} {
+			page := get(t, serving(t, f), path).Body.String()
+			if strings.Contains(page, "🍕") != shown || strings.Contains(page, fmt.Sprintf(`data-expires="%d"`, expires)) != (shown && expires > 0) {
+				t.Errorf("%s, which expires at %d:\n%s", path, expires, page)
+			}
+		}
+	}
+}
+
 // TestImages: an address that the Content-Security-Policy refuses is no image, so that no browser complains.
 func TestImages(t *testing.T) {
 	h := &handler{Options: Options{ImageSources: []string{"http://127.0.0.1:9"}}}

@@ -19,6 +19,7 @@ import (
 type chrome struct {
 	Title      string
 	Icon       string          // of the workspace, empty if it has none
+	Home       string          // the address of the list
 	Workspaces []workspaceLink // empty unless there are several
 	Status     string          // the address of the status page
 	SignedIn   string          // the viewer's address, empty without authentication
@@ -72,11 +73,12 @@ type emojiView struct{ Shortcode, Text, Image string }
 type avatar struct{ Image, Initials string }
 
 func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, current directory.Workspace) chrome {
-	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: signedIn(r.Context()), Status: "/status"}
+	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: signedIn(r.Context()), Home: "/", Status: "/status"}
 	if c.Title == "" {
 		c.Title = "Nobody yet"
 	}
 	if len(workspaces) > 1 {
+		c.Home += "?team=" + url.QueryEscape(current.ID)
 		c.Status += "?team=" + url.QueryEscape(current.ID)
 		for _, w := range workspaces {
 			c.Workspaces = append(c.Workspaces, workspaceLink{workspaceName(w), "/?team=" + url.QueryEscape(w.ID), w.ID == current.ID})
