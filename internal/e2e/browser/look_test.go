@@ -1,0 +1,131 @@
+package browser
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+)
+
+// furnish adds what an ordinary workspace does not have: another one whose sync
+// failed, somebody who left and somebody who was erased.
+func furnish(t *testing.T, s *site) {
+	t.Helper()
+	other := directory.Workspace{ID: "T0OTHER", Name: "Another workspace with " + strings.Repeat("a long name ", 10)}
+	failed := directory.Sync{ID: "1", TeamID: other.ID, State: directory.SyncFailed, Started: time.Now(), Error: strings.Repeat("x", 1000)}
+	if err := errors.Join(s.store.PutWorkspace(t.Context(), other), s.store.PutSync(t.Context(), failed)); err != nil {
+		t.Fatal(err)
+	}
+	s.put(t, `{"id":"ULEFT","name":"left","deleted":true,"profile":{"real_name":"Left"}}`)
+	s.put(t, `{"id":"UERASED","is_forgotten":true}`)
+}
+
+// pages are all kinds of pages of a site that is furnished.
+func pages(s *site, id string) map[string]string {
+	team := s.slack.Options().TeamID
+	return map[string]string{
+		"table": "/", "everybody": "/?show=all&sort=changed", "nobody": "/?q=zzzzzz", "person": "/users/" + team + "/" + id,
+		"status": "/status", "starting": fmt.Sprintf("/status?started=%d", time.Now().Add(time.Minute).Unix()),
+		"another workspace": "/?team=T0OTHER", "a failed sync": "/status?team=T0OTHER",
+		"deactivated": "/users/" + team + "/ULEFT", "erased": "/users/" + team + "/UERASED", "not found": "/users/" + team + "/U404", "invalid": "/?after=x",
+	}
+}
+
+func TestAccessible(t *testing.T) {
+	tb := open(t)
+	tb.expect("status of 40")
+	s := filled(t, fakeslack.Options{})
+	furnish(t, s)
+	empty := newSite(t, fakeslack.Options{})
+	for _, night := range []bool{false, true} {
+		tb.dark(night)
+		for name, path := range pages(s, s.people(t)[0].ID) {
+			tb.visit(s.URL + path)
+			tb.eventually("it is loaded", `document.readyState === "complete"`)
+			tb.accessible(fmt.Sprintf("%s (dark: %v)", name, night))
+		}
+		tb.visit(empty.URL)
+		tb.accessible("an empty directory")
+	}
+}
+
+// TestNarrow: nothing hangs over at 360 pixels.
+func TestNarrow(t *testing.T) {
+	tb := open(t)
+	tb.expect("status of 40")
+	s := filled(t, fakeslack.Options{})
+	furnish(t, s)
+	s.put(t, `{"id":"ULONG","name":"`+strings.Repeat("w", 300)+`","profile":{"real_name":"`+strings.Repeat("Aaaa", 80)+`","title":"`+strings.Repeat("W", 10_000)+`"}}`)
+	tb.run(chromedp.EmulateViewport(360, 740))
+	all := pages(s, "ULONG")
+	for name, path := range all {
+		tb.visit(s.URL + path)
+		tb.eventually("it is loaded", `document.readyState === "complete"`)
+		if over := eval[int](tb, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+			t.Errorf("%s hangs over by %d", name, over)
+		}
+		tb.accessible(name + " at 360 pixels")
+	}
+}
+
+// TestImagesThatFail: instead of an avatar there are initials, instead of an emoji there is its name.
+func TestImagesThatFail(t *testing.T) {
+	tb := open(t)
+	tb.expect("404")
+	s := newSite(t, fakeslack.Options{})
+	missing := s.slack.Options().BaseURL + "/missing.png"
+	if err := s.store.PutEmoji(t.Context(), s.slack.Options().TeamID, map[string]string{"party": missing}); err != nil {
+		t.Fatal(err)
+	}
+	s.put(t, fmt.Sprintf(`{"id":"U1","profile":{"real_name":"Ada Lovelace","image_72":%[1]q,"image_192":%[1]q,"status_emoji":":party:"}}`, missing))
+	for _, path := range []string{"/", "/users/" + s.slack.Options().TeamID + "/U1"} {
+		tb.visit(s.URL + path)
+		tb.eventually("initials and a name", `document.querySelector(".avatar").innerText === "AL" && document.querySelector("main").innerText.includes(":party:") && !document.querySelector("main img")`)
+	}
+}
+
+// TestLocale: dates and numbers are written as in the viewer's country.
+func TestLocale(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{People: 1200})
+	call(tb, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "de-DE"})
+	call(tb, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Chromium", AcceptLanguage: "de-DE"})
+	tb.visit(s.URL + "/?show=all")
+	tb.eventually("the count", `document.querySelector("span#count")?.textContent.startsWith("1.200 ")`)
+	tb.eventually("so long ago", `/^vor /.test(document.querySelector("#list time").textContent)`)
+	tb.visit(s.URL + "/status")
+	tb.eventually("numbers in a table", `document.querySelector("#latest").innerText.includes("1.200")`)
+	tb.eventually("days of a chart", fmt.Sprintf(`[...document.querySelectorAll("svg text")].some(l => l.textContent === new Date(%q).toLocaleDateString("de", {day: "numeric", month: "short", timeZone: "UTC"}))`,
+		time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)))
+	tb.visit(s.URL + "/users/" + s.slack.Options().TeamID + "/" + s.people(t)[0].ID)
+	tb.eventually("the exact time", `/ um \d/.test(document.querySelector("time").title)`)
+	tb.eventually("the time there", `/^(Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonntag)/.test(document.querySelector("[data-clock]").textContent)`)
+}
+
+// TestPrint: on paper the list is a table with exact times and nothing to click.
+func TestPrint(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.run(chromedp.EmulateViewport(718, 1000)) // A4 within its margins
+	tb.visit(s.URL)
+	tb.ready()
+	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	for what, expression := range map[string]string{
+		"it is a table":       `getComputedStyle(document.querySelector("#list tbody tr")).display === "table-row"`,
+		"nothing to click":    `["search", "header nav", "#list nav", "#list .bar a"].every(e => !document.querySelector(e).checkVisibility())`,
+		"nothing hangs over":  `document.documentElement.scrollWidth <= innerWidth`,
+		"the time is exact":   `getComputedStyle(document.querySelector("#list time"), "::after").content.includes(String(new Date().getFullYear()))`,
+		"the people are seen": `document.querySelector("#list tbody a").checkVisibility()`,
+	} {
+		if !eval[bool](tb, expression) {
+			t.Errorf("not so: %s", what)
+		}
+	}
+}
