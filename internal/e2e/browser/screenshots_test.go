@@ -1,8 +1,11 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"flag"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,7 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "write the README's screenshots anew")
 
-// TestScreenshots takes the README's screenshots, and with -update writes them.
+const (
+	// block is the side of the squares that screenshots are compared by, in pixels.
+	block = 20
+	// mayDiffer is the share of them that may: other fonts make a twentieth.
+	mayDiffer = 0.08
+)
+
+// TestScreenshots compares the README's screenshots with the pages, and with -update takes them anew.
 func TestScreenshots(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{})
@@ -44,13 +54,54 @@ func TestScreenshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(picture) < 20_000 {
-			t.Errorf("%s: a picture of %d bytes shows nothing", name, len(picture))
-		}
+		path := filepath.Join("..", "..", "ui", "screenshots", name+".png")
 		if *update {
-			if err := os.WriteFile(filepath.Join("..", "..", "ui", "screenshots", name+".png"), picture, 0o644); err != nil {
+			if err := os.WriteFile(path, picture, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
+		committed, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if share := differing(t, committed, picture); share > mayDiffer {
+			t.Errorf("the page no longer looks like %s: %.0f %% differ; -update takes it anew", path, 100*share)
+		}
 	}
+}
+
+// differing returns the share of blocks whose brightness is not the same in both pictures.
+func differing(t *testing.T, a, b []byte) float64 {
+	t.Helper()
+	p, q := brightness(t, a), brightness(t, b)
+	if len(p) != len(q) {
+		return 1
+	}
+	n := 0
+	for i := range p {
+		if max(p[i]-q[i], q[i]-p[i]) > 16 {
+			n++
+		}
+	}
+	return float64(n) / float64(len(p))
+}
+
+// brightness returns that of each block, from 0 to 255.
+func brightness(t *testing.T, encoded []byte) (all []int) {
+	t.Helper()
+	picture, err := png.Decode(bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bounds := picture.Bounds()
+	for y := bounds.Min.Y; y+block <= bounds.Max.Y; y += block {
+		for x := bounds.Min.X; x+block <= bounds.Max.X; x += block {
+			sum := 0
+			for i := range block * block {
+				sum += int(color.GrayModel.Convert(picture.At(x+i%block, y+i/block)).(color.Gray).Y)
+			}
+			all = append(all, sum/block/block)
+		}
+	}
+	return all
 }
