@@ -17,7 +17,8 @@ func TestSearchWords(t *testing.T) {
 	}{
 		{"all fields", User{RealName: "Ada King-Lovelace", DisplayName: "ada ♛", Name: "ada.l", Email: "ada@example.com", Title: "Analyst, R&D"},
 			[]string{"ada", "king", "lovelace", "♛", "l", "example", "com", "analyst", "r", "d"}},
-		{"accents and case", User{RealName: "Zoë ÅNGSTRÖM Łukasz"}, []string{"zoe", "angstrom", "łukasz"}},
+		{"accents and case", User{RealName: "Zoë ÅNGSTRÖM Łukasz"}, []string{"zoe", "angstrom", "lukasz"}},
+		{"letters with strokes", User{RealName: "Søren Đặng Kjær ÆØÅ Yıldız"}, []string{"soren", "dang", "kjaer", "aeoa", "yildiz"}},
 		{"scripts with spaces", User{RealName: "Борис Йосиф", DisplayName: "दीपिका"}, []string{"борис", "иосиф", "दीपिका"}},
 		{"scripts without", User{RealName: "王小明"}, []string{"王小明", "小明", "明"}},
 		{"lines and tabs part words", User{Title: "one\ntwo\tthree"}, []string{"one", "two", "three"}},

@@ -176,6 +176,10 @@ func sortName(u User) string {
 // scripts are marks as well, but part of the word.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F, Stride: 1}}}
 
+// plain are letters with a stroke and the like, which Unicode does not take
+// apart: people without them on their keyboard type the plain ones.
+var plain = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
+
 // Fold returns s without case, accents, control characters and outer spaces,
 // so that what people take for the same compares equal.
 func Fold(s string) string {
@@ -190,5 +194,5 @@ func Fold(s string) string {
 	if err != nil { // no transformer above refuses valid UTF-8
 		folded = strings.ToLower(s)
 	}
-	return strings.TrimSpace(folded)
+	return strings.TrimSpace(plain.Replace(folded))
 }

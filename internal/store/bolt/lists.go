@@ -21,7 +21,7 @@ var (
 	listsKey       = []byte("lists")
 	listsFormatKey = []byte("lists_format")
 	// listsFormat changes with what the lists hold: a file of another format has them made anew.
-	listsFormat = []byte("1")
+	listsFormat = []byte("2")
 )
 
 // facets are the lists that u is in, or that f asks for.
