@@ -20,6 +20,7 @@ type caches struct {
 	counts     *cache[counted]
 	charts     *cache[[]chart]
 	zones      *cache[map[string]int]
+	letters    *cache[int]
 }
 
 func newCaches() caches {
@@ -29,6 +30,7 @@ func newCaches() caches {
 		counts:     newCache[counted](time.Minute),
 		charts:     newCache[[]chart](time.Minute),
 		zones:      newCache[map[string]int](5 * time.Minute),
+		letters:    newCache[int](10 * time.Second),
 	}
 }
 
@@ -68,6 +70,18 @@ func (h *handler) workspaces(ctx context.Context) ([]directory.Workspace, error)
 		return nil, fmt.Errorf("workspaces: %w", err)
 	}
 	return all, nil
+}
+
+// waitingWithin bounds how long the status page waits for the number of dead letters.
+const waitingWithin = 3 * time.Second
+
+// waiting counts dead letters, once for all who look at a running sync every two seconds.
+func (h *handler) waiting(ctx context.Context) (int, error) {
+	return h.caches.letters.get("", func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, waitingWithin)
+		defer cancel()
+		return h.DeadLetters.Waiting(ctx)
+	})
 }
 
 // emoji shows a status's shortcode. Without the workspace's own it shows the others.

@@ -85,7 +85,7 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 	}
 	if h.DeadLetters != nil {
 		v.DeadLetters = "unknown: they could not be counted"
-		if n, err := h.DeadLetters.Waiting(ctx); err == nil {
+		if n, err := h.waiting(ctx); err == nil {
 			v.DeadLetters = v.number(n)
 		} else {
 			h.Log.WarnContext(ctx, "dead letters not counted", "error", err)

@@ -90,6 +90,34 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// asked notes how often, and whether with a deadline, dead letters are counted.
+type asked struct {
+	times    int
+	deadline bool
+}
+
+func (a *asked) Waiting(ctx context.Context) (int, error) {
+	a.times++
+	_, a.deadline = ctx.Deadline()
+	return 1234, nil
+}
+
+// TestDeadLettersAreCountedOnce: many who look do not use up Cloud Monitoring's quota, and a slow answer does not hold up the page.
+func TestDeadLettersAreCountedOnce(t *testing.T) {
+	var a asked
+	o := testOptions(t, people(t))
+	o.DeadLetters = &a
+	h := New(t.Context(), o)
+	for range 3 {
+		if page := get(t, h, "/status").Body.String(); !strings.Contains(page, `<dd id="dead">1,234</dd>`) {
+			t.Error(page)
+		}
+	}
+	if a.times != 1 || !a.deadline {
+		t.Errorf("asked %d times, with a deadline: %v", a.times, a.deadline)
+	}
+}
+
 func post(h http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
