@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -43,7 +44,8 @@ func run(ctx context.Context) error {
 		}
 		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
 	}
-	o := ui.Options{Store: store, Log: log, Authenticate: authenticate}
+	o := ui.Options{Store: store, Log: log, Authenticate: authenticate,
+		Audit: service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project)} // whatever else is too much to log
 	if c.SyncJob != "" {
 		job, err := googlecloud.OpenJob(ctx, c.SyncJob)
 		if err != nil {

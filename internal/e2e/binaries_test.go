@@ -84,7 +84,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 	project := "GOOGLE_CLOUD_PROJECT=" + s.Project
 	hook := run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+system.Secret)
 	work := run(t, filepath.Join(dir, "worker"), project)
-	page := run(t, filepath.Join(dir, "ui"), project, "AUTH=none")
+	page := run(t, filepath.Join(dir, "ui"), project, "AUTH=none", "LOG_LEVEL=ERROR")
 	s.Webhook, s.UI, s.Topology.PushEndpoint = hook.address, page.address, work.address+"/"
 
 	ctx := context.WithoutCancel(t.Context())
@@ -136,6 +136,9 @@ func TestTheProgramsThemselves(t *testing.T) {
 	})
 	work.stop(t)
 	page.stop(t)
+	if !strings.Contains(page.output.String(), `"audit":true`) {
+		t.Errorf("with LOG_LEVEL=ERROR nothing says who looked at whom:\n%s", page.output)
+	}
 	for _, p := range []*process{hook, work, page} {
 		if strings.Contains(p.output.String(), "esame") || strings.Contains(p.output.String(), system.Secret) {
 			t.Errorf("%s logs a profile or a system.Secret:\n%s", p.command.Path, p.output)

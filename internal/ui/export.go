@@ -50,7 +50,7 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 			h.fail(w, r, err)
 			return
 		}
-		h.Log.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
+		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
 		out := bufio.NewWriterSize(w, 64<<10)

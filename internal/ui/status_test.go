@@ -171,7 +171,7 @@ func TestStartSync(t *testing.T) {
 func TestAudit(t *testing.T) {
 	var log bytes.Buffer
 	o := testOptions(t, people(t))
-	o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	o.Audit = slog.New(slog.NewJSONHandler(&log, nil))
 	o.Authenticate = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), signedInKey{}, "grace@example.com")))

@@ -49,6 +49,7 @@ type Options struct {
 	Syncer      Syncer      // nil: full syncs cannot be started from here
 	DeadLetters DeadLetters // nil: nobody counts them
 	Log         *slog.Logger
+	Audit       *slog.Logger // told who looked at whom; nil for Log
 	// Authenticate stands before every page; nil lets everybody in.
 	Authenticate func(http.Handler) http.Handler
 	// ImageSources are origins, besides Slack's own, that images may come from.
@@ -66,6 +67,9 @@ type handler struct {
 func New(ctx context.Context, o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Audit == nil {
+		o.Audit = o.Log
 	}
 	h := &handler{Options: o, caches: newCaches()}
 	h.hub = newHub(ctx, o.Store, h.renderChange, o.Log)
