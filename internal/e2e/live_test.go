@@ -44,7 +44,7 @@ func TestLiveRow(t *testing.T) {
 			lines <- all.Text()
 		}
 	}()
-	soonest := time.Hour // of both, since the machine may be busy
+	soonest := time.Hour                      // of both, since the machine may be busy
 	for i, id := range []string{"U1", "U2"} { // somebody who is there, and somebody new
 		name := fmt.Sprintf("Grace %d", i)
 		event := map[string]string{"U1": "user_change", "U2": "team_join"}[id]

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"rollcall/internal/directory"
 )
 
 // axe-core 4.14.1 of the npm registry (MPL-2.0), its axe.min.js unchanged.
@@ -209,7 +212,9 @@ func (tb *tab) promptly(s *site, id string) {
 			tb.t.Fatal(err)
 		}
 		u.Version++
-		if err := s.store.PutUser(tb.t.Context(), u, revision); err != nil {
+		if err := s.store.PutUser(tb.t.Context(), u, revision); errors.Is(err, directory.ErrConflict) {
+			continue // the worker was quicker
+		} else if err != nil {
 			tb.t.Fatal(err)
 		}
 		written := time.Now()

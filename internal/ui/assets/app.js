@@ -40,12 +40,13 @@ function tellTimes(root) {
 }
 
 // An image that does not load leaves the initials to be seen.
-document.addEventListener("error", (e) => {
-  if (e.target instanceof HTMLImageElement) {
-    if (e.target.classList.contains("emoji")) e.target.replaceWith(e.target.alt);
-    else e.target.remove();
-  }
-}, true);
+function failed(image) {
+  if (image.classList.contains("emoji")) image.replaceWith(image.alt);
+  else image.remove();
+}
+
+document.addEventListener("error", (e) => { if (e.target instanceof HTMLImageElement) failed(e.target); }, true);
+[...document.images].filter((i) => i.complete && i.naturalWidth === 0).forEach(failed); // before this script came
 
 // Live rows.
 
