@@ -124,7 +124,7 @@ func (tb *tab) watch(event any) {
 	case *page.EventJavascriptDialogOpening:
 		fault = "a dialog: " + e.Message
 	}
-	if fault == "" {
+	if fault == "" || tb.t.Context().Err() != nil { // at the end of a test the server goes before the tab
 		return
 	}
 	tb.mu.Lock()
