@@ -7,6 +7,7 @@ package emulator
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -62,8 +63,8 @@ func Main(m *testing.M) int {
 	defer mu.Unlock()
 	for _, e := range running {
 		if e.process != nil {
-			signalGroup(e.process, kill)
-			e.process.Wait() //nolint:errcheck // it was killed
+			signalGroup(e.process, kill) //nolint:errcheck // it may have ended already
+			e.process.Wait()             //nolint:errcheck // it was killed
 		}
 	}
 	return code
@@ -135,22 +136,28 @@ func start(k kind, path string) (*Emulator, error) {
 		return nil, err
 	}
 	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
-	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...)
+	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...) //nolint:noctx // it serves all tests, and Main ends it
 	e.process.Stdout, e.process.Stderr = e.output, e.output
 	// The Firestore launcher runs $JAVA as a child: with exec it becomes Java itself, and ends when it is told to.
 	e.process.Env = append(os.Environ(), "JAVA=exec java")
 	ownGroup(e.process)
+	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Host, nil)
+	if err != nil {
+		return nil, err
+	}
 	if err := e.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the %s: %w", k.name, err)
 	}
-	for deadline := time.Now().Add(startWithin); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get("http://" + e.Host); err == nil {
+	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		if resp, err := http.DefaultClient.Do(r); err == nil {
 			resp.Body.Close()
 			return e, nil
 		}
 	}
-	signalGroup(e.process, kill)
-	e.process.Wait() //nolint:errcheck // it was killed
+	signalGroup(e.process, kill) //nolint:errcheck // it may have ended already
+	e.process.Wait()             //nolint:errcheck // it was killed
 	return nil, fmt.Errorf("the %s does not answer after %v; it wrote:\n%s", k.name, startWithin, e.output)
 }
 
@@ -159,8 +166,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // Pause stops the emulator from doing anything until [Emulator.Resume] or the
