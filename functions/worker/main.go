@@ -47,13 +47,13 @@ func run(ctx context.Context) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- funcframework.StartHostPort(service.Host(), strconv.Itoa(c.Port)) }()
-	log.Info("listening", "port", c.Port)
+	log.InfoContext(ctx, "listening", "port", c.Port)
 	select {
 	case err := <-failed:
 		return fmt.Errorf("listen: %w", err)
 	case <-ctx.Done():
 		// The framework does not drain: the process stays until the last answer is given.
-		log.Info("draining")
+		log.InfoContext(ctx, "draining")
 		return drain.Wait()
 	}
 }

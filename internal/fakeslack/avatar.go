@@ -34,11 +34,11 @@ func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "public, max-age=3600")
-	if _, err := fmt.Fprintf(rw, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 72 72">`+
+	if _, err := fmt.Fprintf(rw, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 72 72">`+ //nolint:gosec // the initials are escaped, the color is one of a list
 		`<circle cx="36" cy="36" r="36" fill="#%s"/>`+
 		`<text x="36" y="36" dy=".35em" text-anchor="middle" font-family="sans-serif" font-size="28" fill="#fff">%s</text></svg>`,
 		size, size, color, escaped.Bytes()); err != nil {
-		w.options.Log.Debug("an avatar's reader has gone", "error", err)
+		w.options.Log.DebugContext(r.Context(), "an avatar's reader has gone", "error", err)
 	}
 }
 

@@ -29,6 +29,6 @@ func (w *Workspace) emojiImage(rw http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "public, max-age=3600")
 	if _, err := fmt.Fprint(rw, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><path fill="#c98a1b" d="M8 40c6-20 22-26 34-22 4-8 14-6 14 2l6 3-7 3c-1 18-16 30-33 24l-12 8 4-13z"/>`+
 		`<circle cx="46" cy="19" r="3" fill="#222"/></svg>`); err != nil {
-		w.options.Log.Debug("an emoji's reader has gone", "error", err)
+		w.options.Log.DebugContext(r.Context(), "an emoji's reader has gone", "error", err)
 	}
 }

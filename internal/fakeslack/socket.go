@@ -78,19 +78,19 @@ func (w *Workspace) serveSocket(rw http.ResponseWriter, r *http.Request) {
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	conn, err := upgrader.Upgrade(rw, r, nil)
 	if err != nil {
-		w.options.Log.Warn("Socket Mode: upgrade", "error", err) // Upgrade has answered
+		w.options.Log.WarnContext(r.Context(), "Socket Mode: upgrade", "error", err) // Upgrade has answered
 		return
 	}
 	c := &socket{conn: conn}
-	defer conn.Close()
-	s.mu.Lock() // who has got the hello can be sent to, and nobody before
+	defer conn.Close() //nolint:errcheck // its other side has gone, or has been told
+	s.mu.Lock()        // who has got the hello can be sent to, and nobody before
 	err = c.write(w.hello())
 	if err == nil {
 		s.open = append(s.open, c)
 	}
 	s.mu.Unlock()
 	if err != nil {
-		w.options.Log.Debug("Socket Mode: hello", "error", err)
+		w.options.Log.DebugContext(r.Context(), "Socket Mode: hello", "error", err)
 		return
 	}
 	defer func() {
@@ -184,7 +184,7 @@ func (w *Workspace) SendSocket(ctx context.Context, e Event) error {
 			"type": "events_api", "envelope_id": id, "payload": e.Envelope,
 			"accepts_response_payload": false, "retry_attempt": attempt, "retry_reason": reason,
 		}); lastErr != nil {
-			w.options.Log.Debug("Socket Mode: send", "error", lastErr)
+			w.options.Log.DebugContext(ctx, "Socket Mode: send", "error", lastErr)
 		}
 		timer := time.NewTimer(w.options.AckTimeout)
 		select {

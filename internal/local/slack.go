@@ -56,10 +56,10 @@ func publish(ctx context.Context, publisher *pubsub.Publisher, body []byte, log 
 	r, err := slack.DecodeRequest(body)
 	switch {
 	case err != nil:
-		log.Warn("event refused", "error", err) // sent again it would be no better
+		log.WarnContext(ctx, "event refused", "error", err) // sent again it would be no better
 		return nil
 	case r.RateLimited:
-		log.Warn("app_rate_limited: Slack is dropping events", "team_id", r.TeamID)
+		log.WarnContext(ctx, "app_rate_limited: Slack is dropping events", "team_id", r.TeamID)
 	case r.Change != nil:
 		return publisher.Publish(ctx, *r.Change)
 	}

@@ -93,13 +93,13 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	log.Info("listening", "address", listener.Addr().String())
+	log.InfoContext(ctx, "listening", "address", listener.Addr().String())
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("draining")
+	log.InfoContext(ctx, "draining")
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {

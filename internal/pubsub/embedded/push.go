@@ -71,7 +71,7 @@ func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *
 	for {
 		messages, err := p.pull(ctx)
 		if err != nil && ctx.Err() == nil {
-			log.Error("pull", "error", err)
+			log.ErrorContext(ctx, "pull", "error", err)
 		}
 		for _, m := range messages {
 			p.held <- struct{}{}
@@ -137,7 +137,7 @@ func (p *pusher) deliver(ctx context.Context, m push.Message) {
 		case acked, ctx.Err() != nil:
 			return
 		case err != nil:
-			p.log.Warn("push failed", "message_id", m.ID, "delivery_attempt", m.DeliveryAttempt, "error", err)
+			p.log.WarnContext(ctx, "push failed", "message_id", m.ID, "delivery_attempt", m.DeliveryAttempt, "error", err)
 		}
 		if m.DeliveryAttempt >= int(p.topology.MaxDeliveryAttempts) {
 			p.park(ctx, m)
@@ -182,9 +182,9 @@ func (p *pusher) park(ctx context.Context, m push.Message) {
 	attributes["CloudPubSubDeadLetterSourceSubscriptionProject"] = p.client.Project()
 	attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = m.PublishTime.Format(time.RFC3339Nano)
 	if _, err := p.dead.Publish(ctx, &gcpubsub.Message{Data: m.Data, Attributes: attributes}).Get(ctx); err != nil {
-		p.log.Error("dead letter lost", "message_id", m.ID, "error", err)
+		p.log.ErrorContext(ctx, "dead letter lost", "message_id", m.ID, "error", err)
 		return
 	}
 	p.parked()
-	p.log.Warn("dead letter parked", "message_id", m.ID, "delivery_attempts", m.DeliveryAttempt)
+	p.log.WarnContext(ctx, "dead letter parked", "message_id", m.ID, "delivery_attempts", m.DeliveryAttempt)
 }

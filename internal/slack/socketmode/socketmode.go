@@ -37,11 +37,11 @@ func Receive(ctx context.Context, apiURL, appToken string, log *slog.Logger, han
 				continue
 			}
 			if err := handle(ctx, body); err != nil {
-				log.Error("event not published, Slack will send it again", "error", err)
+				log.ErrorContext(ctx, "event not published, Slack will send it again", "error", err)
 				continue
 			}
 			if err := client.AckCtx(ctx, id, nil); err != nil && ctx.Err() == nil {
-				log.Warn("event not acknowledged, Slack will send it again", "error", err)
+				log.WarnContext(ctx, "event not acknowledged, Slack will send it again", "error", err)
 			}
 		}
 	}
