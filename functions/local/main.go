@@ -41,7 +41,7 @@ func run(ctx context.Context) error {
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(os.Args[1:]); err != nil {
-		if err == flag.ErrHelp {
+		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
 		os.Exit(2) // the flag package has said why

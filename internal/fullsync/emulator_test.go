@@ -66,7 +66,7 @@ func TestCostOnTheEmulator(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer store.Close() //nolint:errcheck // the test ends
+				defer store.Close()
 				var filling errgroup.Group
 				filling.SetLimit(16)
 				for _, p := range stored {

@@ -26,7 +26,7 @@ type backends struct {
 	closePubSub func() error
 }
 
-func openBackends(ctx context.Context, o Options, t pubsub.Topology, log *slog.Logger) (*backends, error) {
+func openBackends(ctx context.Context, o Options, t pubsub.Topology) (*backends, error) {
 	if o.Config.PubSubHost != "" {
 		return openEmulated(ctx, o, t)
 	}

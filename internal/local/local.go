@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	topology.PushEndpoint = "http://" + push.Addr().String() + "/"
 	address := "http://" + page.Addr().String()
 
-	back, err := openBackends(ctx, o, topology, log)
+	back, err := openBackends(ctx, o, topology)
 	if err != nil {
 		return errors.Join(err, page.Close(), push.Close())
 	}

@@ -87,7 +87,7 @@ func DecodeRequest(body []byte) (Request, error) {
 func decodeEvent(e envelope, r Request) (Request, error) {
 	var inner innerEvent
 	if err := json.Unmarshal(e.Event, &inner); err != nil {
-		return r, nil // not an object with a type: no event that Rollcall knows
+		return r, nil //nolint:nilerr // not an object with a type: no event that Rollcall knows
 	}
 	r.Type = inner.Type
 	effect, ours := effects[inner.Type]

@@ -33,7 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	code := emulator.Main(m)
 	for _, s := range filled {
-		s.Close() //nolint:errcheck // nothing is kept
+		s.Close()
 	}
 	os.Exit(code)
 }
@@ -200,7 +200,7 @@ func onFirestore(tb testing.TB, n int) (http.Handler, *atomic.Int64) {
 		tb.Fatal(err)
 	}
 	s := firestore.New(client)
-	tb.Cleanup(func() { s.Close() }) //nolint:errcheck // nothing is kept
+	tb.Cleanup(func() { s.Close() })
 	fill(tb, s, n)
 	// Without the live part, whose reads are those of the changes.
 	return New(tb.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)}), &reads

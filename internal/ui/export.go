@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -117,11 +118,9 @@ func (e csvExporter) end() error {
 // apostrophe, so that ours can be told from a person's.
 func harmless(cell string) string {
 	cell = strings.ReplaceAll(cell, "\x00", "")
-	for _, first := range strings.TrimLeft(cell, " \u00a0\ufeff") {
-		if strings.ContainsRune("'=+-@\t\r\n＝＋－＠", first) {
-			return "'" + cell
-		}
-		break
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\ufeff"))
+	if strings.ContainsRune("'=+-@\t\r\n＝＋－＠", first) {
+		return "'" + cell
 	}
 	return cell
 }

@@ -40,7 +40,7 @@ func (f *fake) store(t testing.TB) Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() }) //nolint:errcheck // nothing is kept
+	t.Cleanup(func() { s.Close() })
 	for _, w := range f.workspaces {
 		err = errors.Join(err, s.PutWorkspace(t.Context(), w), s.PutEmoji(t.Context(), w.ID, f.emoji))
 	}

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,7 +83,7 @@ func TestReopen(t *testing.T) {
 	}
 	defer s.Close()
 	for id, want := range map[string]error{"U1": nil, "U2": nil, "U3": directory.ErrNotFound} {
-		if _, _, err := s.User(context.Background(), "T1", id); !errors.Is(err, want) {
+		if _, _, err := s.User(t.Context(), "T1", id); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", id, err, want)
 		}
 	}
