@@ -53,6 +53,9 @@ func TestCloudBuild(t *testing.T) {
 	if !regexp.MustCompile(`@sha256:[0-9a-f]{64}$`).MatchString(ko.Base) {
 		t.Errorf("the base image %s is not given by digest", ko.Base)
 	}
+	if !strings.Contains(scripts["test"], "\nVULNDB=https://vuln.go.dev .ci/run") {
+		t.Error("what is deployed need not have been checked for known vulnerabilities")
+	}
 	const update = "gcloud run services update-traffic rollcall-"
 	for _, tt := range []struct {
 		name, mode string
