@@ -21,7 +21,7 @@ const (
 	maxAnswer = 64 << 20
 	// attempts at one call that meets transient faults. Rate limits do not count.
 	attempts = 6
-	// attemptsAtPage are fewer: the next page asked for will be smaller.
+	// attemptsAtPage are fewer, at a page that Slack cannot put together: a smaller one is asked for instead.
 	attemptsAtPage = 2
 )
 
@@ -47,20 +47,19 @@ var transient = map[string]bool{
 // call posts one method's arguments as a form, waits out rate limits and tries
 // again after a transient fault.
 func (c *Client) call(ctx context.Context, method string, args url.Values, answer any) error {
-	tries := uint(attempts)
-	if method == "users.list" && args.Get("limit") != strconv.Itoa(fewestAPage) {
-		tries = attemptsAtPage
-	}
+	divisible := method == "users.list" && args.Get("limit") != strconv.Itoa(fewestAPage)
 	for {
+		tried := 0
 		_, err := backoff.Retry(ctx, func() (struct{}, error) {
 			err := c.callOnce(ctx, method, args, answer)
 			_, limited := errors.AsType[*slackgo.RateLimitedError](err)
 			refused, ok := errors.AsType[slackgo.SlackErrorResponse](err)
-			if limited || ok && !transient[refused.Err] {
+			tried++
+			if limited || ok && !transient[refused.Err] || divisible && tried == attemptsAtPage && isTooMuch(err) {
 				err = backoff.Permanent(err)
 			}
 			return struct{}{}, err
-		}, backoff.WithMaxTries(tries), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+		}, backoff.WithMaxTries(attempts), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 			c.log.WarnContext(ctx, "slack call failed, trying again", "method", method, "wait", wait, "error", err)
 		}))
 		limited, ok := errors.AsType[*slackgo.RateLimitedError](err)

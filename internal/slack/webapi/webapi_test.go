@@ -280,3 +280,25 @@ func TestEmoji(t *testing.T) {
 		t.Errorf("without the scope: %v, error %v", emoji, err)
 	}
 }
+
+// TestFaultsOfTheNetworkWhileListing are tried again as often, and no reason for smaller pages.
+func TestFaultsOfTheNetworkWhileListing(t *testing.T) {
+	var limits []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if limits = append(limits, r.FormValue("limit")); len(limits) < 4 {
+			panic(http.ErrAbortHandler)
+		}
+		w.Write([]byte(`{"ok":true,"members":[{"id":"U1"}]}`)) //nolint:errcheck // the test sees it
+	}))
+	defer server.Close()
+	c := New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler))
+	c.slackTime = time.Now()
+	for page, err := range c.Users(t.Context(), "T1", "") {
+		if err != nil || len(page.Users) != 1 {
+			t.Errorf("%d users, error %v", len(page.Users), err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1000", "1000", "1000", "1000"}, limits); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
