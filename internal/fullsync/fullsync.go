@@ -249,28 +249,30 @@ func (r *run) begin(ctx context.Context, workspace directory.Workspace) error {
 	return r.save(ctx)
 }
 
-// resume takes the pages of a sync that did not end, if they are fresh enough.
+// resume takes the pages of a sync that did not end, if they are fresh enough
+// and none is missing: who was on it would seem to be gone.
 func (r *run) resume(ctx context.Context, last directory.Sync) error {
 	pages, err := r.Store.SyncPages(ctx, last.TeamID, last.ID)
 	if err != nil {
 		return err
 	}
 	r.sync.Reads += len(pages)
-	if n := len(pages); n == 0 || time.Since(pages[n-1].Version.Time()) > resumeWithin {
-		if n > 0 {
-			r.bookkeeping += n
-			return r.Store.DeleteSyncPages(ctx, last.TeamID, last.ID)
-		}
+	n := len(pages)
+	if n == 0 {
 		return nil
+	}
+	if pages[n-1].Number != n || time.Since(pages[n-1].Version.Time()) > resumeWithin {
+		r.bookkeeping += n
+		return r.Store.DeleteSyncPages(ctx, last.TeamID, last.ID)
 	}
 	for _, p := range pages {
 		if err := r.listing.add(p); err != nil {
 			return err
 		}
 	}
-	r.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", len(pages), "listed", len(r.listing.users))
-	r.sync.ID, r.sync.Started, r.sync.Since, r.sync.Filling = last.ID, last.Started, last.Since, last.Filling
-	r.sync.Pages, r.sync.Listed = len(pages), len(r.listing.users)
+	r.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(r.listing.users))
+	r.sync.ID, r.sync.Started, r.sync.Filling = last.ID, last.Started, last.Filling
+	r.sync.Since, r.sync.Pages, r.sync.Listed = pages[0].Version, n, len(r.listing.users)
 	return nil
 }
 
@@ -283,14 +285,16 @@ func (r *run) finish(ctx context.Context, err error, interrupted bool) error {
 	case err != nil:
 		r.sync.State, r.sync.Error = directory.SyncFailed, err.Error()
 	}
-	if err == nil || errors.Is(err, ErrMassDelete) { // otherwise the next one goes on from the pages
+	over := err == nil || errors.Is(err, ErrMassDelete) // otherwise the next one goes on from the pages
+	if over {
 		r.sync.Ended = time.Now().UTC()
 		r.bookkeeping += r.sync.Pages
-		if err := r.Store.DeleteSyncPages(ctx, r.sync.TeamID, r.sync.ID); err != nil {
-			return err
-		}
 	}
-	return r.save(ctx)
+	// The record first: nobody goes on from the pages of a sync that is over, should some be left.
+	if err := r.save(ctx); err != nil || !over {
+		return err
+	}
+	return r.Store.DeleteSyncPages(ctx, r.sync.TeamID, r.sync.ID)
 }
 
 func (r *run) save(ctx context.Context) error {
