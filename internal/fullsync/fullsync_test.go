@@ -2,6 +2,8 @@ package fullsync
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -190,5 +192,30 @@ func TestAlongside(t *testing.T) {
 	again := w.sync(t)
 	if diff := gocmp.Diff(done.TimeZones, again.TimeZones); diff != "" || again.Writes >= done.Writes {
 		t.Errorf("%d writes, then %d (-want +got):\n%s", done.Writes, again.Writes, diff)
+	}
+}
+
+// TestWrittenBetweenTwoQueries: who was found as before and is listed as now is not gone.
+func TestWrittenBetweenTwoQueries(t *testing.T) {
+	r := &run{sync: directory.Sync{Since: 100, Started: time.Now()}}
+	r.listing.users = []listed{{id: "U1", fingerprint: 7}}
+	_, gone := r.plan(difference{stored: []directory.Stored{{ID: "U1", Fingerprint: 6, Version: 10}, {ID: "U2", Fingerprint: 9, Version: 10}}})
+	if len(gone) != 1 || gone[0].ID != "U2" {
+		t.Errorf("gone: %v", gone)
+	}
+}
+
+// TestPlanCannotBeTold: a dry run that nobody can read fails.
+func TestPlanCannotBeTold(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{})
+	w.sync(t)
+	if err := w.slack.Remove(w.active(t)[0]); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	reader, plan := io.Pipe()
+	reader.Close() //nolint:errcheck // never fails
+	if _, err := Run(t.Context(), w.options(func(o *Options) { o.DryRun, o.Plan = true, plan })); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("error %v", err)
 	}
 }

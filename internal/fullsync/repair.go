@@ -56,10 +56,8 @@ func (r *run) plan(d difference) (repairs map[string]repair, gone []directory.St
 	for i := range d.stored {
 		stored[d.stored[i].ID] = &d.stored[i]
 	}
-	changed := map[string]bool{}
 	for _, u := range d.listed {
 		s, known := stored[u.id]
-		changed[u.id] = true
 		switch {
 		case !known:
 			repairs[u.id] = repair{operation: directory.Insert}
@@ -67,9 +65,14 @@ func (r *run) plan(d difference) (repairs map[string]repair, gone []directory.St
 			repairs[u.id] = repair{operation: directory.Update, stored: s}
 		}
 	}
-	for _, s := range d.stored {
-		if !changed[s.ID] && r.untouched(s) {
-			gone = append(gone, s)
+	// Everybody listed, not only who differs: somebody written between two queries
+	// has been found as before by one, and is as listed by the other.
+	for _, u := range r.listing.users {
+		delete(stored, u.id)
+	}
+	for _, s := range stored {
+		if r.untouched(*s) {
+			gone = append(gone, *s)
 		}
 	}
 	return repairs, gone
@@ -248,7 +251,7 @@ func (r *run) remove(ctx context.Context, gone []directory.Stored, total int64) 
 			return err
 		}
 		if err := r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since)); err != nil {
-			break
+			return errors.Join(err, publishing.Wait())
 		}
 		r.sync.Removed++
 	}
