@@ -153,7 +153,7 @@ func TestFaults(t *testing.T) {
 		"500":                    {ErrorEvery: 3},
 		"500 above 200 a page":   {MostAPage: 200},
 		"short and empty pages":  {ShortPages: true},
-		"a cursor that expires":  {ExpireCursorEvery: 11, MostAPage: 500}, // in the second sync
+		"a cursor that expires":  {ExpireCursorEvery: 9, MostAPage: 500}, // in the second sync
 		"everybody keeps moving": {Churn: 40, ShortPages: true},
 	} {
 		t.Run(name, func(t *testing.T) {

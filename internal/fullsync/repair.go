@@ -127,21 +127,21 @@ func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]r
 func (r *run) publishRepairs(ctx context.Context, repairs map[string]repair) error {
 	publishing, ctx := errgroup.WithContext(ctx)
 	publishing.SetLimit(publishAtOnce)
-	done, missing := 0, 0
+	total := len(repairs)
 	publish := func(id string, p repair, user json.RawMessage, version directory.Version) error {
-		done++
-		r.Progress.repairing(r.sync, "repairs", done, len(repairs))
+		delete(repairs, id) // once, even of somebody who is listed twice
+		r.Progress.repairing(r.sync, "repairs", total-len(repairs), total)
 		return r.publish(ctx, publishing, id, p, user, version)
 	}
 	for id, p := range repairs {
-		if p.user == nil {
-			missing++
-		} else if err := publish(id, p, p.user, p.version); err != nil {
-			return errors.Join(err, publishing.Wait())
+		if p.user != nil {
+			if err := publish(id, p, p.user, p.version); err != nil {
+				return errors.Join(err, publishing.Wait())
+			}
 		}
 	}
 	var err error
-	if missing <= infosAPage*len(r.listing.versions) {
+	if len(repairs) <= infosAPage*len(r.listing.versions) {
 		err = r.askEach(ctx, repairs, publish)
 	} else {
 		err = r.walkAgain(ctx, repairs, publish)
@@ -153,9 +153,6 @@ type publishFunc func(id string, p repair, user json.RawMessage, version directo
 
 func (r *run) askEach(ctx context.Context, repairs map[string]repair, publish publishFunc) error {
 	for id, p := range repairs {
-		if p.user != nil {
-			continue
-		}
 		user, version, err := r.Slack.User(ctx, id)
 		if errors.Is(err, directory.ErrNotFound) {
 			continue // gone since it was listed
@@ -170,13 +167,23 @@ func (r *run) askEach(ctx context.Context, repairs map[string]repair, publish pu
 }
 
 func (r *run) walkAgain(ctx context.Context, repairs map[string]repair, publish publishFunc) error {
+	for walk := 1; ; walk++ {
+		err := r.walkForRepairs(ctx, repairs, publish)
+		if !errors.Is(err, directory.ErrCursorExpired) || walk == walksAtMost {
+			return err
+		}
+		r.Log.WarnContext(ctx, "listing for repairs begins anew", "team_id", r.sync.TeamID, "sync_id", r.sync.ID, "error", err)
+	}
+}
+
+func (r *run) walkForRepairs(ctx context.Context, repairs map[string]repair, publish publishFunc) error {
 	for page, err := range r.Slack.Users(ctx, r.sync.TeamID, "") {
 		if err != nil {
 			return err
 		}
 		for _, user := range page.Users {
 			u, err := directory.FromListing(r.sync.TeamID, user)
-			if p, wanted := repairs[u.ID]; err == nil && wanted && p.user == nil {
+			if p, wanted := repairs[u.ID]; err == nil && wanted {
 				if err := publish(u.ID, p, user, page.Version); err != nil {
 					return err
 				}

@@ -224,3 +224,30 @@ func TestWrongToken(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestCursorExpires: the walk begins anew, some times, and so does the one for repairs; each is repaired once.
+func TestCursorExpires(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{People: 1200})
+	w.sync(t)
+	for _, id := range w.active(t)[:50] { // more than are asked for one by one
+		if _, err := w.slack.Rename(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	w.published = nil
+
+	w.slack.SetFaults(fakeslack.Faults{ExpireCursorEvery: 2}) // always
+	if s, err := Run(t.Context(), w.options()); !errors.Is(err, directory.ErrCursorExpired) || len(w.published) > 0 || s.Calls != 2+2*walksAtMost {
+		t.Errorf("%v, %d messages, %+v", err, len(w.published), s)
+	}
+	w.slack.SetFaults(fakeslack.Faults{ExpireCursorEvery: 6}) // in the walk for repairs
+	s := w.sync(t, func(o *Options) {
+		once := directory.ErrCursorExpired
+		o.Slack = interrupted{w.client, 1, func() error { err := once; once = nil; return err }}
+	})
+	if s.Listed != 1200 || s.Updated != 50 || len(w.published) != 50 {
+		t.Errorf("%d messages, %+v", len(w.published), s)
+	}
+	w.check(t)
+}
