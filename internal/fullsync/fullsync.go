@@ -176,11 +176,13 @@ func (r *run) renew(ctx context.Context, stop context.CancelCauseFunc) {
 		}
 		r.leases.Add(1)
 		until := time.Now().Add(r.Lease)
-		err := r.Store.Lease(ctx, r.sync.TeamID, r.holder, until)
+		renewing, cancel := context.WithTimeout(ctx, r.Lease/3) // a store that does not answer must not hide the end
+		err := r.Store.Lease(renewing, r.sync.TeamID, r.holder, until)
+		cancel()
 		switch {
 		case err == nil:
 			expires = until
-		case errors.Is(err, directory.ErrLeased), time.Now().After(expires):
+		case errors.Is(err, directory.ErrLeased), !time.Now().Before(expires):
 			stop(fmt.Errorf("lease lost: %w", err))
 			return
 		case ctx.Err() == nil:

@@ -165,29 +165,35 @@ func TestOneAtATime(t *testing.T) {
 	}
 	w.sync(t)
 
-	// One that lost its lease stops.
-	_, err := Run(t.Context(), w.options(func(o *Options) {
-		o.Store = robbed{w.store, new(atomic.Int32)}
-		o.Slack = interrupted{w.client, 1, func() error { time.Sleep(400 * time.Millisecond); return nil }}
-	}))
-	if !errors.Is(err, directory.ErrLeased) {
-		t.Errorf("without its lease: %v", err)
+	// One that lost its lease stops, as does one that can no longer know.
+	for _, lost := range []error{directory.ErrLeased, context.DeadlineExceeded} {
+		_, err := Run(t.Context(), w.options(func(o *Options) {
+			o.Store = robbed{w.store, new(atomic.Int32), lost}
+			o.Slack = interrupted{w.client, 1, func() error { time.Sleep(600 * time.Millisecond); return nil }}
+		}))
+		if !errors.Is(err, lost) {
+			t.Errorf("without its lease: %v", err)
+		}
 	}
 }
 
 func (w *world) url() string { return w.slack.Options().BaseURL + "/api/" }
 
-// robbed gives a lease and then to somebody else.
+// robbed gives a lease and then to somebody else, or no longer answers.
 type robbed struct {
 	Store
 	leases *atomic.Int32
+	lost   error
 }
 
 func (s robbed) Lease(ctx context.Context, teamID, holder string, until time.Time) error {
-	if s.leases.Add(1) > 1 {
-		return directory.ErrLeased
+	if s.leases.Add(1) == 1 {
+		return s.Store.Lease(ctx, teamID, holder, until)
 	}
-	return s.Store.Lease(ctx, teamID, holder, until)
+	if s.lost != directory.ErrLeased {
+		<-ctx.Done()
+	}
+	return s.lost
 }
 
 // TestPublishRefused: a sync that cannot publish fails, and the next one makes good.
