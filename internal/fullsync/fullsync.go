@@ -201,11 +201,12 @@ func (r *run) work(ctx context.Context, workspace directory.Workspace) error {
 	}
 	r.sync.TimeZones = r.listing.zones
 	r.copyEmoji(ctx)
+	r.listing.sort()
+	r.sync.Listed = len(r.listing.users)
 	if r.sync.Filling {
 		r.sync.Inserted = r.sync.Listed
 		return nil
 	}
-	r.listing.sort()
 	c := &comparison{sums: r.Store, teamID: r.sync.TeamID, listing: &r.listing}
 	if err := c.run(ctx); err != nil {
 		return fmt.Errorf("compare: %w", err)
@@ -275,6 +276,12 @@ func (r *run) resume(ctx context.Context, last directory.Sync) error {
 	r.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(r.listing.users))
 	r.sync.ID, r.sync.Started, r.sync.Filling = last.ID, last.Started, last.Filling
 	r.sync.Since, r.sync.Pages, r.sync.Listed = pages[0].Version, n, len(r.listing.users)
+	// What it took counts from its beginning.
+	r.before.Calls -= last.Calls
+	r.before.Waits -= last.Waits
+	r.before.Waited -= last.Waited
+	r.sync.Reads += last.Reads
+	r.bookkeeping += last.Writes
 	return nil
 }
 

@@ -53,6 +53,7 @@ func TestGoesOn(t *testing.T) {
 				}
 				time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
 			}
+			before := w.client.Usage().Calls
 			first, err := Run(t.Context(), w.options(func(o *Options) {
 				o.Slack = interrupted{w.client, 4, func() error { return errors.New("network down") }}
 			}))
@@ -77,7 +78,7 @@ func TestGoesOn(t *testing.T) {
 			if third.ID != first.ID || third.Pages != 6 || third.Listed != 5500 || empty && listCalls != 1 || !empty && listCalls > 1+50 {
 				t.Errorf("%d calls, %+v", listCalls, third)
 			}
-			if !empty && third.Updated != 50 {
+			if !empty && third.Updated != 50 || third.Calls != w.client.Usage().Calls-before || third.Reads <= first.Reads || third.Writes <= second.Writes {
 				t.Errorf("%+v", third)
 			}
 		})
