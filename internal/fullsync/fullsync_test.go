@@ -1,11 +1,16 @@
 package fullsync
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,5 +222,54 @@ func TestPlanCannotBeTold(t *testing.T) {
 	reader.Close() //nolint:errcheck // never fails
 	if _, err := Run(t.Context(), w.options(func(o *Options) { o.DryRun, o.Plan = true, plan })); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestEveryExternalInTurn: where they are too many for one sync, all have their turn, however far apart syncs are.
+func TestEveryExternalInTurn(t *testing.T) {
+	var stored []directory.Stored
+	for i := range 3 * externalsAtMost {
+		stored = append(stored, directory.Stored{ID: fmt.Sprintf("U%d", i), Fingerprint: -1 - rand.Int64N(directory.FingerprintLimit-1)})
+	}
+	m, gone := newModel(stored), map[string]bool{}
+	for i := range 100 {
+		r := &run{Options: Options{Slack: &roster{}}}
+		r.sync.Since, r.sync.Started = 1, time.Unix(0, 0).Add(time.Duration(i)*6*time.Hour)
+		found, err := r.externals(t.Context(), &comparison{sums: m, listing: &listing{}}, map[string]repair{})
+		if err != nil || len(found) > externalsAtMost*3/2 {
+			t.Fatalf("%d at once, error %v", len(found), err)
+		}
+		for _, s := range found {
+			gone[s.ID] = true
+		}
+	}
+	if len(gone) != len(stored) {
+		t.Errorf("%d of %d were asked after", len(gone), len(stored))
+	}
+}
+
+// gauge counts the messages that wait for being accepted.
+type gauge struct{ waiting, most atomic.Int32 }
+
+func (g *gauge) Publish(context.Context, directory.Change) error {
+	n := g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	for most := g.most.Load(); n > most && !g.most.CompareAndSwap(most, n); most = g.most.Load() {
+	}
+	time.Sleep(time.Millisecond)
+	return nil
+}
+
+// TestOutstandingMessages are bounded, be it a first load or repairs.
+func TestOutstandingMessages(t *testing.T) {
+	r, stored := differ(t, 2000, 1000)
+	for name, store := range map[string]Store{"first load": newWorld(t, fakeslack.Options{}).store, "repairs": modelOf(t, r, stored)} {
+		g := &gauge{}
+		if _, err := Run(t.Context(), Options{Slack: r, Store: store, Publisher: g, Log: slog.New(slog.DiscardHandler), AllowMassDelete: true}); err != nil {
+			t.Fatal(err)
+		}
+		if most := g.most.Load(); most < 2 || most > publishAtOnce {
+			t.Errorf("%s: %d messages at once", name, most)
+		}
 	}
 }

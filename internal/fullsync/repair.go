@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +36,6 @@ type repair struct {
 
 // repair publishes what differs.
 func (r *run) repair(ctx context.Context, c *comparison) error {
-	r.sync.Listed = len(r.listing.users)
 	r.sync.Unchanged = r.sync.Listed
 	repairs, gone := r.plan(c.found)
 	externals, err := r.externals(ctx, &comparison{sums: c.sums, teamID: c.teamID, listing: c.listing}, repairs)
@@ -84,7 +84,8 @@ func (r *run) untouched(s directory.Stored) bool {
 }
 
 // externals asks after people of other workspaces, whom no listing has: all of
-// them, or in a large workspace another part of them every hour.
+// them, or in a large workspace a part of them. Chance says which: by the clock,
+// syncs that are some hours apart might never come to the others.
 func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]repair) (gone []directory.Stored, err error) {
 	s, err := c.query(ctx, directory.Externals)
 	if err != nil {
@@ -92,7 +93,7 @@ func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]r
 	}
 	parts := max(1, (s.count+externalsAtMost-1)/externalsAtMost)
 	width := directory.FingerprintLimit / parts
-	from := directory.Externals.From + width*(r.sync.Started.Unix()/3600%parts)
+	from := directory.Externals.From + width*rand.Int64N(parts)
 	part := directory.FingerprintRange{From: from, To: min(from+width+parts, directory.Externals.To)}
 	if s.count > 0 || len(r.listing.within(part)) > 0 {
 		// A listing that has such people after all counts for them as for others.
