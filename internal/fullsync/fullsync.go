@@ -276,6 +276,7 @@ func (r *run) resume(ctx context.Context, last directory.Sync) error {
 	r.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(r.listing.users))
 	r.sync.ID, r.sync.Started, r.sync.Filling = last.ID, last.Started, last.Filling
 	r.sync.Since, r.sync.Pages, r.sync.Listed = pages[0].Version, n, len(r.listing.users)
+	r.Progress.goesOn(r.sync.Listed)
 	// What it took counts from its beginning.
 	r.before.Calls -= last.Calls
 	r.before.Waits -= last.Waits

@@ -25,6 +25,7 @@ type Progress struct {
 	mu        sync.Mutex
 	workspace string
 	started   time.Time
+	from      int // listed before that, by a run that was interrupted
 	told      time.Time
 }
 
@@ -38,9 +39,16 @@ func (p *Progress) start(w directory.Workspace) {
 	if p == nil {
 		return
 	}
-	p.workspace, p.started, p.told = w.Name, time.Now(), time.Now()
+	p.workspace, p.started, p.from, p.told = w.Name, time.Now(), 0, time.Now()
 	if p.out == nil {
 		p.log.Info("full sync started", "team_id", w.ID)
+	}
+}
+
+// goesOn says how many an interrupted run has listed already.
+func (p *Progress) goesOn(listed int) {
+	if p != nil {
+		p.from = listed
 	}
 }
 
@@ -50,9 +58,12 @@ func (p *Progress) walked(s directory.Sync, previous *directory.Sync) {
 		return
 	}
 	total, remaining := 0, time.Duration(0)
-	if previous != nil && s.Listed > 0 {
+	if s.Listed < p.from {
+		p.from = 0 // the walk has begun anew
+	}
+	if previous != nil && s.Listed > p.from {
 		total = max(previous.Listed, s.Listed)
-		remaining = time.Duration(float64(time.Since(p.started)) * float64(total-s.Listed) / float64(s.Listed)).Round(time.Second)
+		remaining = time.Duration(float64(time.Since(p.started)) * float64(total-s.Listed) / float64(s.Listed-p.from)).Round(time.Second)
 	}
 	p.tell(s, "listing", s.Listed, total, remaining)
 }

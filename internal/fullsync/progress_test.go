@@ -67,7 +67,26 @@ level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updat
 	}
 	var none *Progress // silent
 	none.start(directory.Workspace{})
+	none.goesOn(1)
 	none.walked(directory.Sync{}, nil)
 	none.repairing(directory.Sync{}, "", 0, 0)
 	none.end(directory.Sync{}, nil)
+}
+
+// TestRemaining: what an interrupted run has listed took none of this one's time.
+func TestRemaining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p, previous := NewProgress(&b, true, slog.New(slog.DiscardHandler)), &directory.Sync{Listed: 200}
+		p.start(directory.Workspace{Name: "Acme"})
+		p.goesOn(100)
+		time.Sleep(10 * time.Second)
+		p.walked(directory.Sync{Listed: 150, Pages: 3}, previous)
+		p.walked(directory.Sync{Listed: 50, Pages: 1}, previous) // anew
+		const want = clearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
+			clearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
+		if diff := gocmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
