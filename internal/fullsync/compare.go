@@ -200,7 +200,8 @@ func (s span) halves() (left, right directory.FingerprintRange) {
 }
 
 // The cost model, in billed reads: an aggregation costs one read per thousand
-// entries and at least one, a fetch one for each document and at least one.
+// entries and at least one, a fetch one for each document and at least one. The
+// write of a repair costs three, but the same however its need was found.
 
 func aggregationReads(entries float64) float64 { return max(1, math.Ceil(entries/perRead)) }
 
