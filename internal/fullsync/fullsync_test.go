@@ -219,7 +219,7 @@ func TestPlanCannotBeTold(t *testing.T) {
 	}
 	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
 	reader, plan := io.Pipe()
-	reader.Close() //nolint:errcheck // never fails
+	reader.Close()
 	if _, err := Run(t.Context(), w.options(func(o *Options) { o.DryRun, o.Plan = true, plan })); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v", err)
 	}

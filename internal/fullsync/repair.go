@@ -93,7 +93,7 @@ func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]r
 	}
 	parts := max(1, (s.count+externalsAtMost-1)/externalsAtMost)
 	width := directory.FingerprintLimit / parts
-	from := directory.Externals.From + width*rand.Int64N(parts)
+	from := directory.Externals.From + width*rand.Int64N(parts) //nolint:gosec // there is nothing to guess
 	part := directory.FingerprintRange{From: from, To: min(from+width+parts, directory.Externals.To)}
 	if s.count > 0 || len(r.listing.within(part)) > 0 {
 		// A listing that has such people after all counts for them as for others.

@@ -191,7 +191,7 @@ func (s robbed) Lease(ctx context.Context, teamID, holder string, until time.Tim
 	if s.leases.Add(1) == 1 {
 		return s.Store.Lease(ctx, teamID, holder, until)
 	}
-	if s.lost != directory.ErrLeased {
+	if !errors.Is(s.lost, directory.ErrLeased) {
 		<-ctx.Done()
 	}
 	return s.lost

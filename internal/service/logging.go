@@ -40,7 +40,7 @@ func followLevel(ctx context.Context, file string, level *slog.LevelVar, log *sl
 	for {
 		err := readLevel(file, level, log)
 		if err != nil && err.Error() != fault {
-			log.Warn("log level not read: it stays as it is", "error", err)
+			log.WarnContext(ctx, "log level not read: it stays as it is", "error", err)
 		}
 		fault = ""
 		if err != nil {

@@ -70,12 +70,12 @@ func StartTracing(ctx context.Context, name string, c config.Common, log *slog.L
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	otel.SetTracerProvider(provider)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("spans not exported", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.WarnContext(ctx, "spans not exported", "error", err) }))
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportWithin)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
-			log.Warn("last spans not exported", "error", err)
+			log.WarnContext(ctx, "last spans not exported", "error", err)
 		}
 	}, nil
 }

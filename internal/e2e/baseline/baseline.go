@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"time"
 )
 
 // Project is where the clients are opened.
@@ -18,5 +19,6 @@ func Serve(opened ...error) {
 		log.Fatal(err)
 	}
 	http.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+	server := http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), ReadHeaderTimeout: time.Second}
+	log.Fatal(server.ListenAndServe())
 }
