@@ -3,21 +3,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"strconv"
-
-	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
-	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"rollcall/internal/config"
 	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
+	"rollcall/internal/service/function"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/worker"
 )
-
-const function = "worker"
 
 func main() { service.Main(run) }
 
@@ -38,22 +32,9 @@ func run(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 
-	// As an HTTP function, because the framework's CloudEvent of a push drops the delivery attempt.
-	drain := service.NewDrain(ctx)
-	h := service.Handler(worker.New(store, push.WorkWithin(push.AckDeadline), log), drain)
-	functions.HTTP(function, h.ServeHTTP)
-	if err := os.Setenv("FUNCTION_TARGET", function); err != nil { // serve it at the root
+	h, err := function.Handler(ctx, "worker", worker.New(store, push.WorkWithin(push.AckDeadline), log))
+	if err != nil {
 		return err
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- funcframework.StartHostPort(service.Host(), strconv.Itoa(c.Port)) }()
-	log.InfoContext(ctx, "listening", "port", c.Port)
-	select {
-	case err := <-failed:
-		return fmt.Errorf("listen: %w", err)
-	case <-ctx.Done():
-		// The framework does not drain: the process stays until the last answer is given.
-		log.InfoContext(ctx, "draining")
-		return drain.Wait()
-	}
+	return service.Serve(ctx, service.Host(), c.Port, h, log)
 }

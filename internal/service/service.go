@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -18,9 +17,6 @@ import (
 // drainWithin leaves two of the ten seconds that Cloud Run grants between
 // SIGTERM and SIGKILL (Google's page "Container runtime contract").
 const drainWithin = 8 * time.Second
-
-// flushWithin lets the server write an answer that its handler has just returned from.
-const flushWithin = 100 * time.Millisecond
 
 // Main runs a command until it is done or told to stop by SIGINT or SIGTERM,
 // and exits with 1 after an error.
@@ -50,14 +46,21 @@ func Host() string {
 }
 
 // Handler adds to h what every service answers and knows: GET /health and traces.
-// While d is draining, health and all else is 503.
-func Handler(h http.Handler, d *Drain) http.Handler {
+// Once stopping is done, health and all else is 503.
+func Handler(stopping context.Context, h http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", traced(h))
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ok")
 	})
-	return d.wrap(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if stopping.Err() != nil {
+			w.Header().Set("Connection", "close")
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // Serve listens on host and port and answers with h until ctx is done, then
@@ -81,9 +84,8 @@ func Listen(host string, port int) (net.Listener, error) {
 
 // ServeListener is [Serve] on an open listener.
 func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, log *slog.Logger) error {
-	drain := NewDrain(ctx)
 	server := &http.Server{
-		Handler:           Handler(h, drain),
+		Handler:           Handler(ctx, h),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -106,55 +108,4 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 		return errors.Join(fmt.Errorf("drain: %w", err), server.Close())
 	}
 	return nil
-}
-
-// Drain counts the requests under way, for a server that cannot be shut down
-// gracefully itself, as that of the Functions Framework.
-type Drain struct {
-	stopping  context.Context
-	mu        sync.Mutex
-	underWay  int
-	idle      chan struct{} // closed when stopping and nothing is under way
-	closeIdle sync.Once
-}
-
-// NewDrain refuses new requests once stopping is done.
-func NewDrain(stopping context.Context) *Drain {
-	d := &Drain{stopping: stopping, idle: make(chan struct{})}
-	context.AfterFunc(stopping, func() { d.add(0) })
-	return d
-}
-
-func (d *Drain) wrap(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.add(1)
-		defer d.add(-1)
-		if d.stopping.Err() != nil {
-			w.Header().Set("Connection", "close")
-			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-func (d *Drain) add(n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.underWay += n
-	if d.underWay == 0 && d.stopping.Err() != nil {
-		d.closeIdle.Do(func() { close(d.idle) })
-	}
-}
-
-// Wait returns when the requests that were under way at the stop have been
-// answered, or with an error when they take longer than Cloud Run would wait.
-func (d *Drain) Wait() error {
-	select {
-	case <-d.idle:
-		time.Sleep(flushWithin)
-		return nil
-	case <-time.After(drainWithin):
-		return errors.New("drain: requests still under way")
-	}
 }

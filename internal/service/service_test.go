@@ -69,42 +69,18 @@ func get(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-// TestDrain: the same for a server that cannot be shut down.
-func TestDrain(t *testing.T) {
+// TestStopping: what comes by a connection that is open already is refused.
+func TestStopping(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	drain := NewDrain(ctx)
-	entered, leave := make(chan struct{}), make(chan struct{})
-	h := Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		close(entered)
-		<-leave
-	}), drain)
-	listener, err := Listen("127.0.0.1", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go http.Serve(listener, h) //nolint:errcheck // ends with the test
-	defer listener.Close()
-	address := "http://" + listener.Addr().String()
-	answered := make(chan int, 1)
-	go func() { answered <- get(t, address+"/") }()
-	<-entered
-	stop()
-	waited := make(chan error, 1)
-	go func() { waited <- drain.Wait() }()
-	for get(t, address+"/health") != http.StatusServiceUnavailable {
-		time.Sleep(time.Millisecond) // until the stop has reached the drain
-	}
-	select {
-	case err := <-waited:
-		t.Fatalf("drained with a request under way: %v", err)
-	default:
-	}
-	close(leave)
-	if status := <-answered; status != http.StatusOK {
-		t.Errorf("the request under way: %d", status)
-	}
-	if err := <-waited; err != nil {
-		t.Error(err)
+	defer stop()
+	h := Handler(ctx, http.NotFoundHandler())
+	for _, want := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/health", nil))
+		if w.Code != want {
+			t.Errorf("status %d, want %d", w.Code, want)
+		}
+		stop()
 	}
 }
 

@@ -96,7 +96,7 @@ func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	}
 	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
 	serve := func(h http.Handler) string {
-		server := httptest.NewServer(service.Handler(h, service.NewDrain(ctx)))
+		server := httptest.NewServer(service.Handler(ctx, h))
 		t.Cleanup(server.Close)
 		return server.URL
 	}
