@@ -25,6 +25,9 @@ const (
 	FromSync  Source = "sync"  // a listing by users.list
 )
 
+// longestEventID is well above Slack's, and below what Pub/Sub takes as an attribute (1,024 bytes).
+const longestEventID = 200
+
 // Change is one message about one user, as it travels through Pub/Sub.
 type Change struct {
 	Operation Operation `json:"operation"`
@@ -58,8 +61,7 @@ func (c Change) Encode() ([]byte, error) {
 // [ErrInvalid] and tells nothing of the person.
 func DecodeChange(data []byte) (Change, error) {
 	var c Change
-	if err := json.Unmarshal(data, &c); err != nil {
-		// encoding/json's own text can quote the input.
+	if err := ReadJSON(data, &c); err != nil {
 		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
 	}
 	return c, c.Validate()
@@ -97,6 +99,9 @@ func (c Change) user() (object, string, error) {
 	}
 	if err := ValidateID("team_id", c.TeamID); err != nil {
 		return nil, "", err
+	}
+	if len(c.EventID) > longestEventID {
+		return nil, "", fmt.Errorf("%w: event_id too long", ErrInvalid)
 	}
 	if len(c.User) == 0 {
 		return nil, "", fmt.Errorf("%w: no user", ErrInvalid)

@@ -4,18 +4,29 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // object is a decoded JSON object. Its numbers are [json.Number], so that nothing is rounded.
 type object map[string]any
 
-// decodeObject decodes exactly one JSON object.
+// Bounds of a user object. Slack's nest five deep and take some KiB: what is beyond
+// them no document could hold, or could be read from one again.
+const (
+	deepest = 64
+	largest = 256 << 10
+)
+
+// decodeObject decodes exactly one JSON object, as [ReadJSON] does.
 func decodeObject(raw []byte) (object, error) {
-	if !utf8.Valid(raw) {
-		return nil, fmt.Errorf("%w: not UTF-8", ErrInvalid)
+	if len(raw) > largest {
+		return nil, fmt.Errorf("%w: too large", ErrInvalid)
+	}
+	if !utf8.Valid(raw) || !jsontext.Value(raw).IsValid(halves) {
+		return nil, fmt.Errorf("%w: not JSON", ErrInvalid)
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -26,10 +37,29 @@ func decodeObject(raw []byte) (object, error) {
 	if o == nil {
 		return nil, fmt.Errorf("%w: null where an object was expected", ErrInvalid)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%w: more than one JSON value", ErrInvalid)
+	if deeper(map[string]any(o), deepest) {
+		return nil, fmt.Errorf("%w: nested too deep", ErrInvalid)
 	}
 	return o, nil
+}
+
+// deeper says whether v nests deeper than that many levels.
+func deeper(v any, levels int) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, inner := range v {
+			if levels == 0 || deeper(inner, levels-1) {
+				return true
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if levels == 0 || deeper(inner, levels-1) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (o object) canonical() json.RawMessage { return canonical(o) }

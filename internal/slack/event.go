@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"rollcall/internal/directory"
 )
@@ -43,18 +42,28 @@ var effects = map[string]struct {
 }
 
 type envelope struct {
-	Type      string          `json:"type"`
-	Challenge string          `json:"challenge"`
-	TeamID    string          `json:"team_id"`
-	EventID   string          `json:"event_id"`
+	Type      text            `json:"type"`
+	Challenge text            `json:"challenge"`
+	TeamID    text            `json:"team_id"`
+	EventID   text            `json:"event_id"`
 	EventTime timestamp       `json:"event_time"`
 	Event     json.RawMessage `json:"event"`
 }
 
 type innerEvent struct {
-	Type    string          `json:"type"`
+	Type    text            `json:"type"`
 	EventTS timestamp       `json:"event_ts"`
 	User    json.RawMessage `json:"user"`
+}
+
+// text is a string that stays empty where Slack sends something else: what needs it will miss it.
+type text string
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return directory.ReadJSON(b, (*string)(t))
+	}
+	return nil
 }
 
 // DecodeRequest reads a request's body. It is lenient where Slack may add to
@@ -65,32 +74,29 @@ type innerEvent struct {
 // slack-go's parser is passed over because it fails on event types that it does
 // not know, and drops the fields of a user that it does not know.
 func DecodeRequest(body []byte) (Request, error) {
-	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil || !utf8.Valid(body) {
-		// A field of an unexpected type stays empty: what needs it will miss it.
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok || wrong.Field == "" {
-			return Request{}, ErrNotJSON
-		}
+	var e *envelope
+	if err := directory.ReadJSON(body, &e); err != nil || e == nil {
+		return Request{}, ErrNotJSON
 	}
-	r := Request{Type: e.Type, TeamID: e.TeamID, EventID: e.EventID}
+	r := Request{Type: string(e.Type), TeamID: string(e.TeamID), EventID: string(e.EventID)}
 	switch e.Type {
 	case "url_verification":
-		r.Challenge = e.Challenge
+		r.Challenge = string(e.Challenge)
 	case "app_rate_limited":
 		r.RateLimited = true
 	case "event_callback":
-		return decodeEvent(e, r)
+		return decodeEvent(*e, r)
 	}
 	return r, nil
 }
 
 func decodeEvent(e envelope, r Request) (Request, error) {
 	var inner innerEvent
-	if err := json.Unmarshal(e.Event, &inner); err != nil {
-		return r, nil //nolint:nilerr // not an object with a type: no event that Rollcall knows
+	if err := directory.ReadJSON(e.Event, &inner); err != nil {
+		return r, nil //nolint:nilerr // not an object: no event that Rollcall knows
 	}
-	r.Type = inner.Type
-	effect, ours := effects[inner.Type]
+	r.Type = string(inner.Type)
+	effect, ours := effects[r.Type]
 	if !ours {
 		return r, nil
 	}
@@ -100,13 +106,13 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 	}
 	c := directory.Change{
 		Operation: effect.operation,
-		TeamID:    e.TeamID,
+		TeamID:    r.TeamID,
 		User:      inner.User,
 		Version:   version,
 		Source:    directory.FromEvent,
-		EventID:   e.EventID,
+		EventID:   r.EventID,
 		Partial:   effect.partial,
-		EventType: inner.Type,
+		EventType: r.Type,
 	}
 	if err := c.Validate(); err != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -128,14 +134,12 @@ func eventVersion(ts timestamp, eventTime timestamp) (directory.Version, error) 
 type timestamp string
 
 func (t *timestamp) UnmarshalJSON(b []byte) error {
-	s := string(b)
-	if s == "null" {
-		return nil
+	if b[0] == '"' {
+		return directory.ReadJSON(b, (*string)(t))
 	}
-	if strings.HasPrefix(s, `"`) {
-		return json.Unmarshal(b, (*string)(t))
+	if s := string(b); s != "null" {
+		*t = timestamp(s)
 	}
-	*t = timestamp(s)
 	return nil
 }
 

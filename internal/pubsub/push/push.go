@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
+
+	"rollcall/internal/directory"
 )
 
 // ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
@@ -21,6 +23,9 @@ const AckDeadline = 30 * time.Second
 // WorkWithin is how long an endpoint may try one message, so that it answers
 // before Pub/Sub gives up on it.
 func WorkWithin(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
+
+// longestID is well above Pub/Sub's message ids, which end up in every log line.
+const longestID = 200
 
 // Message is a delivered message.
 type Message struct {
@@ -51,7 +56,7 @@ type message struct {
 // Decode reads an envelope.
 func Decode(body []byte) (Message, error) {
 	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil || e.Message == nil {
+	if err := directory.ReadJSON(body, &e); err != nil || e.Message == nil {
 		return Message{}, ErrEnvelope
 	}
 	m := Message{
@@ -68,7 +73,7 @@ func Decode(body []byte) (Message, error) {
 	if m.PublishTime.IsZero() {
 		m.PublishTime = e.Message.TimeOld
 	}
-	if m.ID == "" {
+	if m.ID == "" || len(m.ID) > longestID {
 		return Message{}, ErrEnvelope
 	}
 	return m, nil
