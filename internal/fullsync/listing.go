@@ -24,6 +24,7 @@ type listing struct {
 	versions []directory.Version // of each page
 	zones    map[string]int      // active people by time zone, bots left out
 	cursor   string              // of the page after the last one; empty at the end
+	leftOut  map[string]bool     // ids of those whose object cannot be stored: they are not gone
 }
 
 // pageUsers is the checkpoint of one page's users.
@@ -31,16 +32,18 @@ type pageUsers struct {
 	IDs          []string       `json:"ids"`
 	Fingerprints []int64        `json:"fingerprints"`
 	TimeZones    map[string]int `json:"time_zones"`
+	LeftOut      []string       `json:"left_out,omitempty"`
 }
 
 // digest turns a page into its checkpoint. It returns how many users it had to
-// leave out because they have no usable id.
+// leave out because they have no usable id, or an object that no document could hold.
 func digest(teamID string, number int, page directory.ListingPage) (p directory.SyncPage, leftOut int, err error) {
 	all := pageUsers{TimeZones: map[string]int{}}
 	for _, user := range page.Users {
 		u, err := directory.FromListing(teamID, user)
 		if err != nil {
 			leftOut++
+			all.LeftOut = append(all.LeftOut, idOf(user)...)
 			continue
 		}
 		all.IDs, all.Fingerprints = append(all.IDs, u.ID), append(all.Fingerprints, u.Fingerprint)
@@ -53,6 +56,17 @@ func digest(teamID string, number int, page directory.ListingPage) (p directory.
 	return p, leftOut, err
 }
 
+// idOf returns the id of a user whose object is not valid, if that much of it can be read.
+func idOf(user json.RawMessage) []string {
+	var u struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(user, &u) != nil || directory.ValidateID("user.id", u.ID) != nil {
+		return nil
+	}
+	return []string{u.ID}
+}
+
 // add appends a page. The ids are copied out of it, so that nothing else of it stays in memory.
 func (l *listing) add(p directory.SyncPage) error {
 	var u pageUsers
@@ -63,7 +77,10 @@ func (l *listing) add(p directory.SyncPage) error {
 		l.users = append(l.users, listed{id, u.Fingerprints[i], int32(len(l.versions))})
 	}
 	if l.zones == nil {
-		l.zones = map[string]int{}
+		l.zones, l.leftOut = map[string]int{}, map[string]bool{}
+	}
+	for _, id := range u.LeftOut {
+		l.leftOut[id] = true
 	}
 	for zone, n := range u.TimeZones {
 		l.zones[zone] += n

@@ -71,7 +71,7 @@ func (r *run) plan(d difference) (repairs map[string]repair, gone []directory.St
 		delete(stored, u.id)
 	}
 	for _, s := range stored {
-		if r.untouched(*s) {
+		if !r.listing.leftOut[s.ID] && r.untouched(*s) {
 			gone = append(gone, *s)
 		}
 	}
@@ -114,7 +114,7 @@ func (r *run) externals(ctx context.Context, c *comparison, repairs map[string]r
 			return nil, err
 		}
 		if u, err := directory.FromListing(r.sync.TeamID, user); err != nil {
-			return nil, fmt.Errorf("users.info of %s: %w", s.ID, err)
+			r.Log.WarnContext(ctx, "a user who cannot be stored is left out", "team_id", r.sync.TeamID, "user_id", s.ID, "error", err)
 		} else if u.Fingerprint != s.Fingerprint {
 			repairs[s.ID] = repair{directory.Update, &unlisted[i], user, version}
 		}

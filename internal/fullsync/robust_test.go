@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,48 @@ func TestIncompleteListingRemovesNobody(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	w.check(t)
+}
+
+// spoiled lists one person's object so deep that it cannot be stored.
+type spoiled struct {
+	Slack
+	id string
+}
+
+func (s spoiled) Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error] {
+	return func(yield func(directory.ListingPage, error) bool) {
+		for page, err := range s.Slack.Users(ctx, teamID, cursor) {
+			for i, user := range page.Users {
+				if slices.Equal(idOf(user), []string{s.id}) {
+					page.Users[i] = []byte(`{"id":"` + s.id + `","x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`)
+				}
+			}
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestLeftOutIsNotGone: whom Slack lists stays, even if the object cannot be stored.
+func TestLeftOutIsNotGone(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{People: 100})
+	w.sync(t)
+	people := w.active(t)
+	left, gone := people[0], people[1]
+	if err := w.slack.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	s := w.sync(t, func(o *Options) { o.Slack = spoiled{w.client, left} })
+	if s.Removed != 1 || s.Updated != 0 || s.Inserted != 0 {
+		t.Errorf("%+v", s)
+	}
+	for id, want := range map[string]bool{left: false, gone: true} {
+		if u, _, err := w.store.User(t.Context(), team, id); err != nil || u.Removed != want {
+			t.Errorf("%s: removed %v, want %v, error %v", id, u.Removed, want, err)
+		}
+	}
 }
 
 // TestEventDuringTheSync: what happens after a page was listed is not undone by it.

@@ -71,7 +71,7 @@ func (r *run) take(ctx context.Context, page directory.ListingPage) error {
 		return err
 	}
 	if leftOut > 0 {
-		r.Log.WarnContext(ctx, "listed users without a usable id are left out", "team_id", r.sync.TeamID, "users", leftOut)
+		r.Log.WarnContext(ctx, "listed users who cannot be stored are left out", "team_id", r.sync.TeamID, "users", leftOut)
 	}
 	if r.sync.Since == 0 {
 		r.sync.Since = page.Version
