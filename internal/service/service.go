@@ -48,18 +48,17 @@ func Host() string {
 // Handler adds to h what every service answers and knows: GET /health and traces.
 // Once stopping is done, health and all else is 503.
 func Handler(stopping context.Context, h http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", traced(h))
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "ok")
-	})
+	answer := traced(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if stopping.Err() != nil {
+		switch {
+		case stopping.Err() != nil:
 			w.Header().Set("Connection", "close")
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-			return
+		case r.URL.Path == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			fmt.Fprintln(w, "ok")
+		default:
+			answer.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -91,7 +90,9 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// "OPTIONS *" is refused like all else that h does not know.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -49,6 +49,11 @@ func (v Verifier) Verify(header http.Header, body []byte) error {
 }
 
 func (v Verifier) verifier(header http.Header) (slackgo.SecretsVerifier, error) {
+	for _, name := range []string{"X-Slack-Signature", "X-Slack-Request-Timestamp"} {
+		if len(header.Values(name)) > 1 { // what stands before us may have looked at another one
+			return slackgo.SecretsVerifier{}, &signatureError{"headers come twice"}
+		}
+	}
 	sv, err := slackgo.NewSecretsVerifier(header, v.secret)
 	switch {
 	case err == nil:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service"
 	"rollcall/internal/slack"
 )
 
@@ -18,6 +19,10 @@ const (
 	maxBody = 1 << 20
 	// publishWithin leaves time to answer within 2.5 s: Slack gives up after 3 s and sends the event again.
 	publishWithin = 2200 * time.Millisecond
+	// longestLogged bounds what of a request's own words goes into the log line.
+	longestLogged = 100
+	// readWithin is for the body: what comes later could not be answered in time.
+	readWithin = 2 * time.Second
 )
 
 // Publisher hands a change on. It returns nil only once the change is in safe hands.
@@ -59,8 +64,9 @@ var refusals = []struct {
 	refusal
 }{
 	{slack.ErrSignature, refusal{http.StatusUnauthorized, "signature"}},
-	{errTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
-	{errBody, refusal{http.StatusBadRequest, "body"}},
+	{service.ErrTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
+	{service.ErrSlow, refusal{http.StatusRequestTimeout, "slow"}},
+	{service.ErrBody, refusal{http.StatusBadRequest, "body"}},
 	{slack.ErrNotJSON, refusal{http.StatusBadRequest, "not_json"}},
 	{slack.ErrMalformed, refusal{http.StatusBadRequest, "malformed"}},
 }
@@ -74,11 +80,6 @@ func refusalOf(err error) refusal {
 	}
 	return refusal{http.StatusServiceUnavailable, "pubsub"}
 }
-
-var (
-	errTooLarge = errors.New("body is too large")
-	errBody     = errors.New("body could not be read")
-)
 
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
@@ -102,11 +103,9 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Tim
 	if err := h.verifier.CheckHeader(r.Header); err != nil {
 		return slack.Request{}, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return slack.Request{}, errTooLarge
-	} else if err != nil {
-		return slack.Request{}, errBody
+	body, err := service.ReadBody(w, r, maxBody, readWithin)
+	if err != nil {
+		return slack.Request{}, err
 	}
 	if err := h.verifier.Verify(r.Header, body); err != nil {
 		return slack.Request{}, err
@@ -158,7 +157,7 @@ func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal,
 	attrs = append(attrs, slog.String("result", result), slog.Int("status", answer.status), slog.Duration("took", took))
 	add := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, value))
+			attrs = append(attrs, slog.String(key, value[:min(len(value), longestLogged)]))
 		}
 	}
 	add("reason", answer.reason)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,10 +19,15 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/push"
+	"rollcall/internal/service"
 )
 
-// maxBody is above what Pub/Sub delivers at most: 10 MB of data in base64.
-const maxBody = 16 << 20
+const (
+	// maxBody is above what Pub/Sub delivers at most: 10 MB of data in base64.
+	maxBody = 16 << 20
+	// readWithin is for the body.
+	readWithin = 10 * time.Second
+)
 
 // Store is where users are kept.
 type Store interface {
@@ -64,7 +68,9 @@ var failures = []struct {
 	failure
 }{
 	{push.ErrEnvelope, failure{http.StatusBadRequest, "malformed"}},
-	{errTooLarge, failure{http.StatusRequestEntityTooLarge, "too_large"}},
+	{service.ErrTooLarge, failure{http.StatusRequestEntityTooLarge, "too_large"}},
+	{service.ErrSlow, failure{http.StatusRequestTimeout, "slow"}},
+	{service.ErrBody, failure{http.StatusBadRequest, "body"}},
 	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
 	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
 }
@@ -78,8 +84,6 @@ func failureOf(err error) failure {
 	}
 	return failure{http.StatusServiceUnavailable, "store"}
 }
-
-var errTooLarge = errors.New("body is too large")
 
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
@@ -117,11 +121,9 @@ func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return push.Message{}, errTooLarge
-	} else if err != nil {
-		return push.Message{}, fmt.Errorf("%w: body could not be read", push.ErrEnvelope)
+	body, err := service.ReadBody(w, r, maxBody, readWithin)
+	if err != nil {
+		return push.Message{}, err
 	}
 	return push.Decode(body)
 }
