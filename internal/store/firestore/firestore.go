@@ -83,6 +83,8 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		codes.NotFound,           // its time to live ended
 		codes.Aborted:            // somebody is writing it at this moment
 		return fmt.Errorf("firestore: %w: %w", directory.ErrConflict, err)
+	case codes.InvalidArgument: // larger than a document may be
+		return fmt.Errorf("firestore: %w: %w", directory.ErrInvalid, err)
 	}
 	return fmt.Errorf("firestore: %w", err)
 }

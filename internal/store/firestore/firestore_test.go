@@ -2,8 +2,10 @@ package firestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/emulator"
 	"rollcall/internal/store/storetest"
 )
@@ -55,4 +58,25 @@ func TestContract(t *testing.T) {
 	r := &recorder{seen: map[string]query{}}
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, r) })
 	r.check(t)
+}
+
+// TestTooLarge: a user whom no document can hold is refused for good, when new and when stored already.
+func TestTooLarge(t *testing.T) {
+	s := open(t, &recorder{seen: map[string]query{}})
+	small := directory.User{ID: "U1", TeamID: "T1", Version: 1, Slack: []byte(`{}`)}
+	large := small
+	large.Slack = []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
+	if err := s.PutUser(t.Context(), large, 0); !errors.Is(err, directory.ErrInvalid) {
+		t.Errorf("new: %v", err)
+	}
+	if err := s.PutUser(t.Context(), small, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, revision, err := s.User(t.Context(), "T1", "U1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutUser(t.Context(), large, revision); !errors.Is(err, directory.ErrInvalid) {
+		t.Errorf("stored: %v", err)
+	}
 }
