@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // Order is what a list is ordered by.
@@ -50,7 +51,8 @@ func (c Cursor) String() string {
 func ParseCursor(text string) (c Cursor, err error) {
 	parts := []any{&c.SortName, &c.Version, &c.ID}
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) != 3 || c.ID == "" {
+	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) != 3 ||
+		ValidateID("id", c.ID) != nil || len(c.SortName) > sortNameLimit+utf8.UTFMax {
 		return Cursor{}, fmt.Errorf("%w: not a cursor", ErrInvalid)
 	}
 	return c, nil

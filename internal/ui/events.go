@@ -40,7 +40,7 @@ func (h *handler) renderChange(ctx context.Context, u directory.User) (string, e
 // Standard, "Server-sent events"): "row" for one person, "stale" when the list
 // has to be read again. A browser that comes back says where it was.
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
-	l, err := parseListing(r.URL.Query())
+	l, err := listingOf(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -54,14 +54,17 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, directory.ErrNotFound)
 		return
 	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
+		return
+	}
 	position := r.Header.Get("Last-Event-ID")
 	if position == "" {
 		position = r.URL.Query().Get("since")
 	}
 	f := h.hub.feed(current.ID)
 	defer f.leave()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
 	to := stream{w, http.NewResponseController(w)}
 	beat := time.NewTicker(heartbeatEvery)
 	defer beat.Stop()

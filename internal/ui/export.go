@@ -31,7 +31,7 @@ type exporter interface {
 // a part for the whole.
 func (h *handler) export(contentType string, open func(io.Writer) exporter) http.Handler {
 	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l, err := parseListing(r.URL.Query())
+		l, err := listingOf(r)
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -51,9 +51,12 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 			h.fail(w, r, err)
 			return
 		}
-		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
+		if r.Method == http.MethodHead { // nothing would be sent of what is read
+			return
+		}
+		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
 		out := bufio.NewWriterSize(w, 64<<10)
 		to := open(out)
 		deadline := http.NewResponseController(w)

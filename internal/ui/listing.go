@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 	"golang.org/x/text/language"
@@ -18,6 +20,8 @@ const (
 	pageSize = 50
 	// longestQuery bounds what somebody may search for, in bytes.
 	longestQuery = 500
+	// longestZone is well above IANA's names.
+	longestZone = 100
 	// findForm is the id of the form that searches and filters.
 	findForm = "find"
 	// everybody is the value of "show" that leaves nobody out.
@@ -39,12 +43,39 @@ type listing struct {
 	req    directory.PageRequest
 }
 
+// query returns the parameters of an address. What is not encoded as it should be
+// is refused: [url.URL.Query] would leave it out, and the list would have more than was asked for.
+func query(r *http.Request) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("%w: parameters cannot be decoded", directory.ErrInvalid)
+	}
+	for _, all := range values {
+		if slices.ContainsFunc(all, func(v string) bool { return !utf8.ValidString(v) }) { // no store would take it
+			return nil, fmt.Errorf("%w: parameters are not UTF-8", directory.ErrInvalid)
+		}
+	}
+	return values, nil
+}
+
+// listingOf is the list that an address asks for.
+func listingOf(r *http.Request) (listing, error) {
+	values, err := query(r)
+	if err != nil {
+		return listing{}, err
+	}
+	return parseListing(values)
+}
+
 // parseListing reads the parameters q, show, kind, tz, sort, after and before.
 // Without show those who are deactivated are left out.
 func parseListing(values url.Values) (listing, error) {
 	l := listing{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
 	if len(l.query) > longestQuery {
 		return l, fmt.Errorf("%w: query of %d bytes", directory.ErrInvalid, len(l.query))
+	}
+	if len(values.Get("tz")) > longestZone {
+		return l, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(values.Get("tz")))
 	}
 	f := &l.req.Filter
 	*f = directory.Filter{Words: directory.ParseQuery(l.query), Status: directory.Status(values.Get("show")),
@@ -118,7 +149,7 @@ func (l listing) pageAddress(direction string, c *directory.Cursor) string {
 
 func (h *handler) table(r *http.Request) (templ.Component, error) {
 	ctx := r.Context()
-	l, err := parseListing(r.URL.Query())
+	l, err := listingOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +191,7 @@ type counted struct {
 // count is the fragment that says how many there are, which the page asks for
 // once it is shown.
 func (h *handler) count(r *http.Request) (templ.Component, error) {
-	l, err := parseListing(r.URL.Query())
+	l, err := listingOf(r)
 	if err != nil {
 		return nil, err
 	}

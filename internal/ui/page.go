@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service"
 )
 
 // statuses is the one table from errors to answers. What is not in it is the store's trouble: 503.
@@ -22,8 +23,13 @@ var statuses = []struct {
 }{
 	{directory.ErrInvalid, http.StatusBadRequest, problem{"This address is not complete", "Part of it was lost or changed. Start again from the list."}},
 	{directory.ErrNotFound, http.StatusNotFound, problem{"Nothing here", "There is no such page, workspace or person. Start again from the list."}},
+	{service.ErrTooLarge, http.StatusRequestEntityTooLarge, unreadable},
+	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
+	{service.ErrBody, http.StatusBadRequest, unreadable},
 	{directory.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
 }
+
+var unreadable = problem{"This form could not be read", "Go back and try again."}
 
 var unavailable = problem{"The directory does not answer", "This should pass. Reload the page in a moment."}
 

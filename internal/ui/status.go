@@ -17,6 +17,7 @@ import (
 	"golang.org/x/text/message"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service"
 )
 
 // Records are what full syncs leave, newest first, and the custom emoji they copy.
@@ -33,6 +34,8 @@ const (
 	zonesShown = 12
 	// startsWithin is how long a sync that was asked for may take to begin: a Cloud Run job starts a container.
 	startsWithin = 3 * time.Minute
+	// largestForm and formWithin bound what somebody may send with the button.
+	largestForm, formWithin = 4 << 10, 5 * time.Second
 	// pollRunning and pollIdle are how often the page looks again.
 	pollRunning, pollIdle = "every 2s", "every 30s"
 )
@@ -68,7 +71,11 @@ type syncView struct {
 
 func (h *handler) status(r *http.Request) (templ.Component, error) {
 	ctx := r.Context()
-	workspaces, current, err := h.current(ctx, r.FormValue("team"))
+	values, err := query(r)
+	if err != nil {
+		return nil, err
+	}
+	workspaces, current, err := h.current(ctx, values.Get("team"))
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +98,9 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 			h.Log.WarnContext(ctx, "dead letters not counted", "error", err)
 		}
 	}
-	started, _ := strconv.ParseInt(r.FormValue("started"), 10, 64)
+	started, _ := strconv.ParseInt(values.Get("started"), 10, 64)
 	asked := time.Unix(started, 0)
-	v.Starting = v.Running == nil && h.Now().Sub(asked) < startsWithin && (len(v.Syncs) == 0 || v.Syncs[0].Started.Before(asked))
+	v.Starting = v.Running == nil && h.Now().Sub(asked).Abs() < startsWithin && (len(v.Syncs) == 0 || v.Syncs[0].Started.Before(asked))
 	if v.Running != nil || v.Starting {
 		v.Poll = pollRunning
 	}
@@ -253,9 +260,9 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, directory.ErrNotFound)
 		return
 	}
-	teamID := r.PostFormValue("team")
-	if teamID != "" && directory.ValidateID("team", teamID) != nil {
-		h.fail(w, r, directory.ErrInvalid)
+	teamID, err := formTeam(w, r)
+	if err != nil {
+		h.fail(w, r, err)
 		return
 	}
 	if err := h.Syncer.StartSync(r.Context()); err != nil {
@@ -264,4 +271,21 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Audit.InfoContext(r.Context(), "full sync started", "audit", true, "viewer", signedIn(r.Context()))
 	http.Redirect(w, r, statusAddress(teamID, strconv.FormatInt(h.Now().Unix(), 10)), http.StatusSeeOther)
+}
+
+// formTeam returns the workspace that a form names, empty if it names none.
+func formTeam(w http.ResponseWriter, r *http.Request) (string, error) {
+	body, err := service.ReadBody(w, r, largestForm, formWithin)
+	if err != nil {
+		return "", err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return "", fmt.Errorf("%w: form cannot be decoded", directory.ErrInvalid)
+	}
+	teamID := form.Get("team")
+	if teamID == "" {
+		return "", nil
+	}
+	return teamID, directory.ValidateID("team", teamID)
 }
