@@ -1,0 +1,214 @@
+// Package hostile sends what strangers might, to the services as they are
+// deployed, and holds them to the exact answer.
+package hostile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"rollcall/internal/service"
+)
+
+// hostile is one request and the answer that it must get.
+type hostile struct {
+	name   string
+	send   *message
+	status int
+	body   string            // the answer's, whole; empty for the usual one of that status
+	holds  string            // instead: what it must hold
+	header map[string]string // what its header must say
+	server bool              // net/http answers by itself, before any handler
+	none   bool              // the answer has no body
+	effect int64             // how many messages were published, users written, or syncs started
+	more   []int             // the statuses of further answers on the connection
+	stream bool              // the answer has no end
+}
+
+// atLeast is what a catalogue worth the name has.
+const atLeast = 250
+
+// TestCatalogue sends each request on a connection of its own. Afterwards each
+// service must still do its work, and the log must hold nothing that it should not.
+func TestCatalogue(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, func() net.Listener {
+		listener, err := service.Listen("127.0.0.1", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return listener
+	})
+	catalogue := map[string][]hostile{
+		"webhook": slices.Concat(webhookHeaders(), webhookFraming(), webhookEncodings(), webhookBodies(), webhookIDs(), routes("/slack/events", 404, 404)),
+		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), routes("/projects/p/topics/t", 405, 400)),
+		"ui":      slices.Concat(uiTokens(t, w), uiParameters(t, w), uiRequests(t, w)),
+	}
+	n := 0
+	for _, name := range services {
+		seen := map[string]bool{}
+		for _, h := range catalogue[name] {
+			if seen[h.name] {
+				t.Errorf("%s: two are called %q", name, h.name)
+			}
+			seen[h.name] = true
+			t.Run(name+"/"+h.name, func(t *testing.T) { w.try(t, name, w.dial(t, name), h) })
+			n++
+		}
+		w.atWork(t, name, func() net.Conn { return w.dial(t, name) })
+	}
+	t.Logf("%d hostile requests", n)
+	if n < atLeast {
+		t.Errorf("%d hostile requests, want %d", n, atLeast)
+	}
+	if logged := strings.Count(w.log.String(), "\n"); logged < n/2 {
+		t.Errorf("only %d lines were logged", logged)
+	}
+	w.checkLog(t)
+}
+
+func (w *world) try(t *testing.T, name string, conn net.Conn, h hostile) {
+	t.Helper()
+	before := w.count(name)
+	answers := exchange(t, conn, h.send, h.stream)
+	if len(answers) == 0 {
+		t.Fatal("no answer")
+	}
+	a := answers[0]
+	if a.status != h.status {
+		t.Errorf("status %d, want %d; body %.200q", a.status, h.status, a.body)
+	}
+	want := h.body
+	switch {
+	case h.none, h.send.method == http.MethodHead:
+		want = ""
+	case want == "" && h.server:
+		want = fmt.Sprintf("%d %s", h.status, http.StatusText(h.status))
+	case want == "" && h.holds == "":
+		want = usual(name, h.status)
+	}
+	if h.holds == "" && a.body != want && !(name == "ui" && strings.HasPrefix(want, "<") && strings.Contains(a.body, want)) {
+		t.Errorf("body %.300q, want %.300q", a.body, want)
+	}
+	if !strings.Contains(a.body, h.holds) {
+		t.Errorf("body %.2000q does not hold %q", a.body, h.holds)
+	}
+	for key, value := range h.header {
+		if got := a.header.Get(key); got != value {
+			t.Errorf("%s: %q, want %q", key, got, value)
+		}
+	}
+	var more []int
+	for _, a := range answers[1:] {
+		more = append(more, a.status)
+	}
+	if !slices.Equal(more, h.more) {
+		t.Errorf("further answers %v, want %v", more, h.more)
+	}
+	if got := w.count(name) - before; got != h.effect {
+		t.Errorf("had %d effects, want %d", got, h.effect)
+	}
+	for _, a := range answers {
+		w.checkAnswer(t, name, h, a)
+	}
+}
+
+// usual is the body of an answer that says nothing but its status; of a page, its heading.
+func usual(name string, status int) string {
+	if name == "ui" {
+		switch status {
+		case 400:
+			return "<h1>This address is not complete</h1>"
+		case 404:
+			return "<h1>Nothing here</h1>"
+		case 408, 413:
+			return "<h1>This form could not be read</h1>"
+		}
+	}
+	switch status {
+	case 200, 303, 304, 307:
+		return ""
+	case 404:
+		return "404 page not found\n"
+	}
+	return http.StatusText(status) + "\n"
+}
+
+// given are answers that give the inside away.
+var given = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|/root/|/home/|/tmp/|/internal/`)
+
+// uiHeaders are set by the ui on every answer of its own.
+var uiHeaders = []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Cache-Control"}
+
+func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
+	t.Helper()
+	// RFC 9112 asks for 501 and 505 where the protocol itself is not understood. All else is the client's fault.
+	if a.status >= 500 && !(h.server && (a.status == 501 || a.status == 505)) {
+		t.Errorf("status %d for a client's fault", a.status)
+	}
+	whole := fmt.Sprint(slices.Sorted(maps.Keys(a.header)), a.header, a.body)
+	if inside := given.FindString(whole); inside != "" {
+		t.Errorf("the answer gives away %q: %.500s", inside, whole)
+	}
+	words := []string{secret}
+	if name != "ui" || a.status == http.StatusUnauthorized {
+		words = append(words, profileWords...)
+	}
+	for _, word := range words {
+		if strings.Contains(whole, word) {
+			t.Errorf("the answer holds %q", word)
+		}
+	}
+	if h.server {
+		return
+	}
+	if a.body != "" && a.header.Get("Content-Type") == "" {
+		t.Error("no content type")
+	}
+	if name == "ui" && a.body != "ok\n" { // health is the server's
+		for _, key := range uiHeaders {
+			if a.header.Get(key) == "" {
+				t.Errorf("no %s", key)
+			}
+		}
+	} else if a.body != "" && a.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Error("a browser may guess the content's type")
+	}
+}
+
+// atWork sends what the service is there for.
+func (w *world) atWork(t *testing.T, name string, dial func() net.Conn) {
+	t.Helper()
+	health := exchange(t, dial(), newMessage("GET", "/health", ""), false)
+	if len(health) != 1 || health[0].status != 200 || health[0].body != "ok\n" {
+		t.Errorf("%s: health is %+v", name, health)
+	}
+	h := map[string]hostile{
+		"webhook": {send: post(joined), status: 200, effect: 1},
+		"worker":  {send: deliver(insert(profile)), status: 200, effect: 1},
+		"ui":      {send: w.get(t, "/"), status: 200, holds: "Wilhelmina Drucker"},
+	}[name]
+	w.try(t, name, dial(), h)
+}
+
+// checkLog looks for what must be in no line, however a request went.
+func (w *world) checkLog(t *testing.T) {
+	t.Helper()
+	log := w.log.String()
+	for _, word := range append([]string{secret, "v0=", "eyJ", "goroutine ", "panic", "superfluous"}, profileWords...) {
+		if i := strings.Index(log, word); i >= 0 {
+			t.Errorf("the log holds %q: %s", word, log[max(0, i-200):min(len(log), i+200)])
+		}
+	}
+	for line := range strings.Lines(log) {
+		if len(line) > 2000 || !json.Valid([]byte(line)) {
+			t.Errorf("a line of %d bytes: %.500s", len(line), line)
+		}
+	}
+}

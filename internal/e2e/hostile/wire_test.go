@@ -1,0 +1,172 @@
+package hostile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// message is a request as it is put on the wire, well-formed until it is edited.
+type message struct {
+	method, target, proto string
+	lines                 []string // of the header
+	body                  string
+	half                  bool // the client's side is closed at the end, which is before the body's
+}
+
+type edit func(*message)
+
+// newMessage has a Content-Length and asks for the connection's end, so that all answers can be read.
+func newMessage(method, target, body string, lines ...string) *message {
+	m := &message{method: method, target: target, proto: "HTTP/1.1", body: body}
+	m.lines = append([]string{"Host: rollcall.example", "Connection: close"}, lines...)
+	if body != "" || method == http.MethodPost {
+		m.lines = append(m.lines, fmt.Sprintf("Content-Length: %d", len(body)))
+	}
+	return m
+}
+
+func (m *message) edited(edits []edit) *message {
+	for _, e := range edits {
+		e(m)
+	}
+	return m
+}
+
+func (m *message) wire() string {
+	if m.method == "" {
+		return m.body // raw
+	}
+	return m.method + " " + m.target + " " + m.proto + "\r\n" + strings.Join(append(m.lines, ""), "\r\n") + "\r\n" + m.body
+}
+
+// raw is a message that nothing is added to.
+func raw(format string, args ...any) *message { return &message{body: fmt.Sprintf(format, args...)} }
+
+func with(lines ...string) edit { return func(m *message) { m.lines = append(m.lines, lines...) } }
+
+func has(name string) func(string) bool {
+	return func(line string) bool { return strings.HasPrefix(line, name+":") }
+}
+
+func without(name string) edit {
+	return func(m *message) { m.lines = slices.DeleteFunc(m.lines, has(name)) }
+}
+
+// set gives a header another value.
+func set(name, value string) edit {
+	return func(m *message) { without(name)(m); with(name + ": " + value)(m) }
+}
+
+// change gives a header the value that f makes of it.
+func change(name string, f func(string) string) edit {
+	return func(m *message) {
+		for i, line := range m.lines {
+			if has(name)(line) {
+				m.lines[i] = name + ": " + f(strings.TrimSpace(line[len(name)+1:]))
+			}
+		}
+	}
+}
+
+// rename changes the spelling of a header's name.
+func rename(name, to string) edit {
+	return func(m *message) {
+		for i, line := range m.lines {
+			if has(name)(line) {
+				m.lines[i] = to + line[len(name):]
+			}
+		}
+	}
+}
+
+func method(s string) edit { return func(m *message) { m.method = s } }
+func target(s string) edit { return func(m *message) { m.target = s } }
+func proto(s string) edit  { return func(m *message) { m.proto = s } }
+func body(s string) edit   { return func(m *message) { m.body = s } }
+func half(m *message)      { m.half = true }
+
+// chunked sends the body in pieces of that size, ended by trailer.
+func chunked(size int, trailer string) edit {
+	return func(m *message) {
+		set("Transfer-Encoding", "chunked")(m)
+		without("Content-Length")(m)
+		var b strings.Builder
+		for piece := range slices.Chunk([]byte(m.body), size) {
+			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(piece), piece)
+		}
+		m.body = b.String() + "0\r\n" + trailer + "\r\n"
+	}
+}
+
+// chunks sends the body as it is given, said to be chunked.
+func chunks(s string) edit {
+	return func(m *message) { chunked(1, "")(m); m.body = s }
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+const patience = 10 * time.Second
+
+// exchange sends m and returns all answers until the server ends the connection.
+// Of a stream it returns the beginning.
+func exchange(t *testing.T, conn net.Conn, m *message, stream bool) (all []answer) {
+	t.Helper()
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // the server may answer, and end the connection, before it has read all
+		io.WriteString(conn, m.wire()) //nolint:errcheck // see above
+		if tcp, ok := conn.(*net.TCPConn); ok && m.half {
+			tcp.CloseWrite() //nolint:errcheck // see above
+		}
+	}()
+	reader := bufio.NewReader(conn)
+	asked := &http.Request{Method: m.method}
+	for {
+		_, err := reader.Peek(1)
+		// A reset is what is left to a server that has answered before the client had sent all.
+		if errors.Is(err, io.EOF) || len(all) > 0 && errors.Is(err, syscall.ECONNRESET) {
+			return all
+		} else if err != nil {
+			t.Fatalf("answer %d: %v", len(all)+1, err)
+		}
+		response, err := http.ReadResponse(reader, asked)
+		if err != nil {
+			t.Fatalf("answer %d: %v", len(all)+1, err)
+		}
+		if response.StatusCode == http.StatusContinue {
+			continue
+		}
+		a := answer{status: response.StatusCode, header: response.Header}
+		if stream {
+			b := make([]byte, 4096)
+			n, err := response.Body.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.body = string(b[:n])
+			return append(all, a)
+		}
+		b, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatalf("body of answer %d: %v", len(all)+1, err)
+		}
+		a.body = string(b)
+		all, asked = append(all, a), nil
+	}
+}

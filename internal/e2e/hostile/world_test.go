@@ -1,0 +1,193 @@
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/embedded"
+	"rollcall/internal/pubsub/push"
+	"rollcall/internal/service"
+	"rollcall/internal/slack"
+	"rollcall/internal/store/bolt"
+	"rollcall/internal/ui"
+	"rollcall/internal/ui/iaptest"
+	"rollcall/internal/webhook"
+	"rollcall/internal/worker"
+)
+
+const (
+	team     = "T0HOSTILE"
+	secret   = "5ec2e7-0f-the-hostile-catalogue"
+	audience = "/projects/1/locations/europe-west1/services/ui"
+	viewer   = "admin@operator.example"
+	// profile is a whole person, by words that are nowhere else.
+	profile = `{"id":"U0WILHELMINA","team_id":"T0HOSTILE","name":"wilhelmina","tz":"Europe/Amsterdam","profile":{"real_name":"Wilhelmina Drucker",` +
+		`"email":"wilhelmina@profile.example","phone":"+31 20 555 0100","status_text":"On sabbatical"}}`
+)
+
+// profileWords must be in no log, and in no answer but the ui's.
+var profileWords = []string{"wilhelmina@", "Drucker", "555 0100", "sabbatical"}
+
+// world is the three services, each on a port of its own as in production, on
+// Pub/Sub and a store within the process.
+type world struct {
+	addresses map[string]string
+	log       *lines
+	proxy     *iaptest.Proxy
+	// published, applied and synced count what requests led to.
+	published, applied, synced atomic.Int64
+	handlers                   map[string]http.Handler
+}
+
+// services are what there is.
+var services = []string{"webhook", "worker", "ui"}
+
+// count returns how many of the service's requests had an effect.
+func (w *world) count(name string) int64 {
+	switch name {
+	case "webhook":
+		return w.published.Load()
+	case "worker":
+		return w.applied.Load()
+	}
+	return w.synced.Load()
+}
+
+// newWorld makes the handlers on real backends.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), "hostile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topology := pubsub.Production()
+	if err := topology.Ensure(t.Context(), server.Client); err != nil {
+		t.Fatal(err)
+	}
+	publisher := pubsub.NewPublisher(server.Client, topology.Topic)
+	t.Cleanup(func() {
+		publisher.Stop()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return newWorldWith(t, publisher)
+}
+
+// newWorldWith makes the handlers; worker and ui have a store each, and the ui's holds one person.
+func newWorldWith(t *testing.T, publisher webhook.Publisher) *world {
+	t.Helper()
+	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}
+	users, shown := open(t), open(t)
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(profile), Version: 10, Source: directory.FromEvent})
+	err = errors.Join(err, shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := service.NewLogger(w.log, slog.LevelDebug, "hostile")
+	w.handlers = map[string]http.Handler{
+		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, log),
+		"worker":  worker.New(countingStore{users, &w.applied}, push.WorkWithin(push.AckDeadline), log),
+		"ui": ui.New(t.Context(), ui.Options{Store: shown, Syncer: syncer{&w.synced}, Log: log,
+			Authenticate: ui.RequireIAP(w.proxy.Validator(t), audience, log)}),
+	}
+	return w
+}
+
+func open(t *testing.T) *bolt.Store {
+	t.Helper()
+	store, err := bolt.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// serve serves each handler as the functions do, until the test ends.
+func (w *world) serve(t *testing.T, listen func() net.Listener) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var serving sync.WaitGroup
+	for _, name := range services {
+		listener := listen()
+		w.addresses[name] = listener.Addr().String()
+		serving.Go(func() {
+			if err := service.ServeListener(ctx, listener, w.handlers[name], service.NewLogger(w.log, slog.LevelDebug, "hostile")); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	t.Cleanup(func() { stop(); serving.Wait() })
+}
+
+func (w *world) dial(t *testing.T, name string) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", w.addresses[name], time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+type countingPublisher struct {
+	webhook.Publisher
+	n *atomic.Int64
+}
+
+func (p countingPublisher) Publish(ctx context.Context, c directory.Change) error {
+	err := p.Publisher.Publish(ctx, c)
+	if err == nil {
+		p.n.Add(1)
+	}
+	return err
+}
+
+type countingStore struct {
+	*bolt.Store
+	n *atomic.Int64
+}
+
+func (s countingStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+	err := s.Store.PutUser(ctx, u, expected)
+	if err == nil {
+		s.n.Add(1)
+	}
+	return err
+}
+
+type syncer struct{ n *atomic.Int64 }
+
+func (s syncer) StartSync(context.Context) error { s.n.Add(1); return nil }
+
+// lines keeps what is logged.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
