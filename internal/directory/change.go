@@ -64,7 +64,10 @@ func DecodeChange(data []byte) (Change, error) {
 	if err := ReadJSON(data, &c); err != nil {
 		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
 	}
-	return c, c.Validate()
+	if err := c.Validate(); err != nil {
+		return Change{}, err
+	}
+	return c, nil
 }
 
 // Validate returns an error that wraps [ErrInvalid] if c can never be applied.

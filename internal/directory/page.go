@@ -47,12 +47,12 @@ func (c Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// ParseCursor is the inverse of [Cursor.String]. An error wraps [ErrInvalid].
+// ParseCursor is the inverse of [Cursor.String], and takes nothing else. An error wraps [ErrInvalid].
 func ParseCursor(text string) (c Cursor, err error) {
 	parts := []any{&c.SortName, &c.Version, &c.ID}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) != 3 ||
-		ValidateID("id", c.ID) != nil || len(c.SortName) > sortNameLimit+utf8.UTFMax {
+		ValidateID("id", c.ID) != nil || len(c.SortName) > sortNameLimit+utf8.UTFMax || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: not a cursor", ErrInvalid)
 	}
 	return c, nil

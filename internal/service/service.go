@@ -50,15 +50,22 @@ func Host() string {
 func Handler(stopping context.Context, h http.Handler) http.Handler {
 	answer := traced(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case stopping.Err() != nil:
+		if stopping.Err() != nil {
 			w.Header().Set("Connection", "close")
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-		case r.URL.Path == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-			fmt.Fprintln(w, "ok")
-		default:
-			answer.ServeHTTP(w, r)
+			return
 		}
+		if len(r.TransferEncoding) > 0 {
+			// There may have been a Content-Length as well: RFC 9112, 6.1, wants no further request then.
+			w.Header().Set("Connection", "close")
+		}
+		if r.URL.Path == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			fmt.Fprintln(w, "ok")
+			return
+		}
+		answer.ServeHTTP(w, r)
 	})
 }
 

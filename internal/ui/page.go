@@ -66,7 +66,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (h *handler) render(w http.ResponseWriter, r *http.Request, status int, content templ.Component) {
 	var b bytes.Buffer
-	if err := content.Render(r.Context(), &b); err != nil {
+	if err := content.Render(context.WithoutCancel(r.Context()), &b); err != nil { // it takes no time, and a viewer who has gone is no error
 		h.Log.ErrorContext(r.Context(), "page not rendered", "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
