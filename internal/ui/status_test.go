@@ -245,7 +245,7 @@ func FuzzListing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL.RawQuery = query
-		l, err := parseListing(r.URL.Query())
+		l, err := listingOf(r)
 		if err != nil {
 			return
 		}

@@ -69,7 +69,7 @@ func (f failing) Workspaces(context.Context) ([]directory.Workspace, error) { re
 
 const team = "T0ROLLCALL"
 
-func user(t *testing.T, slack string) directory.User {
+func user(t testing.TB, slack string) directory.User {
 	t.Helper()
 	u, _, err := directory.Apply(nil, directory.Change{
 		Operation: directory.Insert, TeamID: team, User: []byte(slack), Version: 1648596712000001, Source: directory.FromEvent})
@@ -79,7 +79,7 @@ func user(t *testing.T, slack string) directory.User {
 	return u
 }
 
-func ada(t *testing.T) directory.User {
+func ada(t testing.TB) directory.User {
 	return user(t, `{"id":"U1","team_id":"T0ROLLCALL","name":"ada","real_name":"Ada Lovelace","tz":"Europe/London","is_admin":true,
 		"profile":{"real_name":"Ada Lovelace","display_name":"ada","title":"Analyst","email":"ada@example.com","status_text":"On a train","status_emoji":":train:",
 		"image_72":"https://avatars.slack-edge.com/a_72.png","image_192":"https://avatars.slack-edge.com/a_192.png"},"new_field":[1]}`)

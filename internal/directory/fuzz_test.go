@@ -1,0 +1,67 @@
+package directory
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzDecodeChange: a message is refused for good, or it can be applied, and the
+// user whom it makes is the same after a store has kept it.
+func FuzzDecodeChange(f *testing.F) {
+	for _, data := range []string{
+		`{"operation":"insert","team_id":"T1","user":{"id":"U1","profile":{"real_name":"Ada"}},"version":1648596712000001,"source":"event","event_id":"Ev1"}`,
+		`{"operation":"update","team_id":"T1","user":{"id":"U1","team_id":"T2","x":[1e999,{"a":null}]},"version":2,"source":"sync","partial":true}`,
+		`{"operation":"delete","team_id":"T1","user":{"id":"U1"},"version":3,"source":"event"}`,
+		`{"operation":"insert","team_id":"T1","user":{"id":"U1","is_forgotten":true,"name":"\ud83d\u0000<"},"version":1,"source":"event"}`,
+		`{"OPERATION":"insert","team_id":"../x","user":{"ID":"U1"},"version":-1}`,
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := DecodeChange(data)
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) || !cmp.Equal(c, Change{}) {
+				t.Errorf("%+v, error %v", c, err)
+			}
+			return
+		}
+		if ValidateID("team_id", c.TeamID) != nil || ValidateID("user.id", c.UserID()) != nil {
+			t.Fatalf("%q in %q", c.UserID(), c.TeamID)
+		}
+		encoded, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeChange(encoded)
+		if err != nil {
+			t.Fatalf("%s: %v", encoded, err)
+		}
+		if c.Operation == Update { // whatever is there to be updated
+			again.Operation, again.Partial = Insert, false
+		}
+		u, _, err := Apply(nil, again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := json.Marshal(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stored User
+		if err := json.Unmarshal(kept, &stored); err != nil {
+			t.Fatal(err)
+		}
+		if same, outcome, err := Apply(&stored, again); err != nil || outcome != Unchanged {
+			t.Errorf("a repeat is %s, error %v:\n%s", outcome, err, cmp.Diff(u, same))
+		}
+		if _, _, err := Apply(&stored, c); err != nil {
+			t.Error(err)
+		}
+		if len(SearchTokens(stored)) > 12*15+12*11/2 || len(stored.SortName) > sortNameLimit+4 {
+			t.Errorf("%d tokens, a name of %d bytes", len(SearchTokens(stored)), len(stored.SortName))
+		}
+	})
+}
