@@ -11,7 +11,7 @@ locals {
       unit        = "1"
     }
     messages = {
-      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, invalid, malformed, too_large, store."
+      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, invalid, malformed, body, slow, too_large, store."
       source      = "resource.labels.service_name=\"rollcall-worker\""
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "operation", "source", "team_id"]

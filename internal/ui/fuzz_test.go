@@ -33,7 +33,7 @@ func FuzzPages(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(func() { store.Close() }) //nolint:errcheck // nothing is kept
+	f.Cleanup(func() { store.Close() })
 	if err := errors.Join(store.PutWorkspace(f.Context(), directory.Workspace{ID: team}), store.PutUser(f.Context(), ada(f), 0)); err != nil {
 		f.Fatal(err)
 	}

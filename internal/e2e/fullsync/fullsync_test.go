@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,17 +34,32 @@ func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 // invented is a workspace whose events go to a system's webhook.
 type invented struct {
 	*fakeslack.Workspace
-	url  string
-	sent sync.WaitGroup
+	url    string
+	sent   sync.WaitGroup
+	onList func() // before each users.list is answered; nil for nothing
+
+	mu      sync.Mutex
+	changed map[string]bool // of whom there were events
 }
 
 func invent(t *testing.T, s *system.System, o fakeslack.Options) *invented {
 	t.Helper()
-	w := &invented{}
+	w := &invented{changed: map[string]bool{}}
 	o.SigningSecret, o.Log = system.Secret, slog.New(slog.DiscardHandler)
-	o.OnEvent = func(e fakeslack.Event) { w.sent.Go(func() { w.send(t, s, e) }) }
+	o.OnEvent = func(e fakeslack.Event) {
+		w.mu.Lock()
+		w.changed[e.UserID] = true
+		w.mu.Unlock()
+		w.sent.Go(func() { w.send(t, s, e) })
+	}
 	w.Workspace = fakeslack.New(o)
-	server := httptest.NewServer(w.Handler())
+	api := w.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.onList != nil && strings.HasSuffix(r.URL.Path, "users.list") {
+			w.onList()
+		}
+		api.ServeHTTP(rw, r)
+	}))
 	t.Cleanup(server.Close)
 	w.url = server.URL + "/api/"
 	return w
@@ -161,20 +177,38 @@ func TestFullSync(t *testing.T) {
 		}
 	}
 	people := w.Users()
-	for i := range 40 {
-		if err := w.Remove(asStored(t, people[1000+400*i]).ID); err != nil {
-			t.Fatal(err)
+	removed := 0
+	remove := func(user json.RawMessage) {
+		removed++
+		if err := w.Remove(asStored(t, user).ID); err != nil {
+			t.Error(err)
 		}
+	}
+	for i := range 40 {
+		remove(people[1000+300*i])
 	}
 	t.Logf("%d events of %d lost", lost, events)
 	time.Sleep(3 * time.Second) // what is on its way arrives; a page's version is a whole second
 
 	worst.Churn = 3
 	w.SetFaults(worst)
+	calls := 0
+	w.onList = func() { // more of them are gone while the walk has not come to them
+		if calls++; calls == 10 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, user := range people[len(people)-200:] {
+				if !w.changed[asStored(t, user).ID] { // whoever changed during the walk is left to the next sync
+					remove(user)
+				}
+			}
+		}
+	}
 	repaired := w.sync(t, s)
+	w.onList = nil
 	w.sent.Wait()
 	w.converges(t, s)
-	if repaired.Removed < 40 || repaired.Drift == 0 && repaired.Updated < lost/4 {
+	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 {
 		t.Errorf("%+v", repaired)
 	}
 

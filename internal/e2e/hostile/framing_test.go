@@ -10,9 +10,8 @@ import (
 var prying = []string{"/.env", "/.git/config", "/debug/pprof/", "/debug/vars", "/metrics", "/wp-login.php", "/actuator/env", "/server-status", "/cgi-bin/x", "/etc/passwd"}
 
 // routes are ways to another path or method than the one that there is, of a
-// service that has nothing else. The statuses are those of CONNECT and of a path
-// with something behind it.
-func routes(path string, connect, behind int) []hostile {
+// service that has nothing else. behind is the status of a path with something behind it.
+func routes(path string, behind int) []hostile {
 	on := func(method, target string, edits ...edit) *message {
 		return newMessage(method, target, "").edited(edits)
 	}
@@ -32,7 +31,7 @@ func routes(path string, connect, behind int) []hostile {
 		{name: "a method with a quote", send: on("POST", path, method(`PO"ST`)), status: 400, server: true},
 		{name: "an override", send: on("GET", path, with("X-HTTP-Method-Override: POST", "X-Method-Override: POST", "X-HTTP-Method: POST")), status: 405},
 		{name: "an override in the query", send: on("GET", path+"?_method=POST"), status: 405},
-		{name: "CONNECT", send: on("CONNECT", "metadata.google.internal:80"), status: connect},
+		{name: "CONNECT", send: on("CONNECT", "metadata.google.internal:80"), status: 404},
 		{name: "OPTIONS *", send: on("OPTIONS", "*"), status: 400, none: true},
 		{name: "GET *", send: on("GET", "*"), status: 400, none: true},
 

@@ -138,7 +138,7 @@ func webhookEncodings() []hostile {
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
 	z.Write([]byte(joined)) //nolint:errcheck // to memory
-	z.Close()               //nolint:errcheck // to memory
+	z.Close()
 	wide := func(first string) string {
 		b := []byte(first)
 		for _, unit := range utf16.Encode([]rune(hello)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
+	"rollcall/internal/service/function"
 	"rollcall/internal/slack"
 	"rollcall/internal/store/bolt"
 	"rollcall/internal/ui"
@@ -63,6 +65,9 @@ func (w *world) count(name string) int64 {
 	return w.synced.Load()
 }
 
+// registered keeps the names of functions apart: the framework takes each only once.
+var registered atomic.Int32
+
 // newWorld makes the handlers on real backends.
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -81,7 +86,11 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	return newWorldWith(t, publisher)
+	w := newWorldWith(t, publisher)
+	if w.handlers["worker"], err = function.Handler(t.Context(), fmt.Sprintf("hostile-%d", registered.Add(1)), w.handlers["worker"]); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // newWorldWith makes the handlers; worker and ui have a store each, and the ui's holds one person.
