@@ -3,6 +3,7 @@ package firestore
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/firestore"
@@ -65,11 +66,13 @@ func toDocument(u directory.User) (document, error) {
 		d.SortVersion, d.Search, d.Account = int64(u.Version), directory.SearchTokens(u), directory.Account(u)
 	}
 	if u.Overlay != nil {
-		overlay, err := json.Marshal(u.Overlay)
-		if err != nil {
+		var overlay strings.Builder
+		e := json.NewEncoder(&overlay)
+		e.SetEscapeHTML(false) // or a repeat would find another object than it left
+		if err := e.Encode(u.Overlay); err != nil {
 			return document{}, fmt.Errorf("encode overlay: %w", err)
 		}
-		d.Overlay = string(overlay)
+		d.Overlay = overlay.String()
 	}
 	return d, nil
 }

@@ -62,12 +62,19 @@ func decode(snapshot *firestore.DocumentSnapshot) (directory.User, error) {
 	return d.user()
 }
 
+// largest is a document's size (Google's page "Usage and limits"). The client
+// would go on trying what is larger than a request.
+const largest = 1 << 20
+
 // PutUser writes u if the stored revision is still the expected one (zero: none
 // stored), and fails with [directory.ErrConflict] otherwise.
 func (s *Store) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
 	d, err := toDocument(u)
 	if err != nil {
 		return err
+	}
+	if len(d.Slack)+len(d.Overlay) > largest {
+		return fmt.Errorf("firestore: %w: larger than a document", directory.ErrInvalid)
 	}
 	doc := s.users(u.TeamID).Doc(u.ID)
 	if expected == 0 {
@@ -83,7 +90,7 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		codes.NotFound,           // its time to live ended
 		codes.Aborted:            // somebody is writing it at this moment
 		return fmt.Errorf("firestore: %w: %w", directory.ErrConflict, err)
-	case codes.InvalidArgument: // larger than a document may be
+	case codes.InvalidArgument: // larger than a document, by all its fields
 		return fmt.Errorf("firestore: %w: %w", directory.ErrInvalid, err)
 	}
 	return fmt.Errorf("firestore: %w", err)

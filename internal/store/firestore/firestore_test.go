@@ -60,23 +60,27 @@ func TestContract(t *testing.T) {
 	r.check(t)
 }
 
-// TestTooLarge: a user whom no document can hold is refused for good, when new and when stored already.
+// TestTooLarge: a user whom no document can hold is refused for good, when new
+// and when stored already, whether it is one field that is too large or all of them.
 func TestTooLarge(t *testing.T) {
 	s := open(t, &recorder{seen: map[string]query{}})
-	small := directory.User{ID: "U1", TeamID: "T1", Version: 1, Slack: []byte(`{}`)}
-	large := small
-	large.Slack = []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
-	if err := s.PutUser(t.Context(), large, 0); !errors.Is(err, directory.ErrInvalid) {
-		t.Errorf("new: %v", err)
-	}
-	if err := s.PutUser(t.Context(), small, 0); err != nil {
-		t.Fatal(err)
-	}
-	_, revision, err := s.User(t.Context(), "T1", "U1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.PutUser(t.Context(), large, revision); !errors.Is(err, directory.ErrInvalid) {
-		t.Errorf("stored: %v", err)
+	for i, size := range []int{9 << 20, 1<<20 - 10} {
+		id := fmt.Sprintf("U%d", i)
+		small := directory.User{ID: id, TeamID: "T1", Version: 1, Slack: []byte(`{}`)}
+		large := small
+		large.Slack, large.Title = []byte(`"`+strings.Repeat("x", size)+`"`), strings.Repeat("x", 1000)
+		if err := s.PutUser(t.Context(), large, 0); !errors.Is(err, directory.ErrInvalid) {
+			t.Errorf("new: %v", err)
+		}
+		if err := s.PutUser(t.Context(), small, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, revision, err := s.User(t.Context(), "T1", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutUser(t.Context(), large, revision); !errors.Is(err, directory.ErrInvalid) {
+			t.Errorf("stored: %v", err)
+		}
 	}
 }

@@ -146,8 +146,15 @@ func testShapes(t *testing.T, s Store) {
 		if diff := cmp.Diff(generic(t, sent), generic(t, string(u.Slack))); diff != "" {
 			t.Errorf("%.80s (-want +got):\n%s", sent, diff)
 		}
-		if got := apply(t, s, change(directory.Insert, 1, sent)); got != directory.Unchanged {
-			t.Errorf("%.80s: a repeat is %q", sent, got)
+		part := change(directory.Update, 2, sent)
+		part.Partial = true
+		for _, repeat := range []struct {
+			c    directory.Change
+			want directory.Outcome
+		}{{change(directory.Insert, 1, sent), directory.Unchanged}, {part, directory.Updated}, {part, directory.Unchanged}} {
+			if got := apply(t, s, repeat.c); got != repeat.want {
+				t.Errorf("%.80s: again, partial %v: %q", sent, repeat.c.Partial, got)
+			}
 		}
 	}
 }
