@@ -46,12 +46,8 @@ func FuzzDecodeChange(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, err := json.Marshal(u)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var stored User
-		if err := json.Unmarshal(kept, &stored); err != nil {
+		if err := json.Unmarshal(canonical(u), &stored); err != nil {
 			t.Fatal(err)
 		}
 		if same, outcome, err := Apply(&stored, again); err != nil || outcome != Unchanged {

@@ -13,18 +13,12 @@ import (
 // object is a decoded JSON object. Its numbers are [json.Number], so that nothing is rounded.
 type object map[string]any
 
-// Bounds of a user object. Slack's nest five deep and take some KiB: what is beyond
-// them no document could hold, or could be read from one again.
-const (
-	deepest = 64
-	largest = 256 << 10
-)
+// deepest is how deep an object may nest. Slack's are five deep. What a store or a
+// page puts around it counts as well, and JSON cannot be read below 10,000.
+const deepest = 128
 
 // decodeObject decodes exactly one JSON object, as [ReadJSON] does.
 func decodeObject(raw []byte) (object, error) {
-	if len(raw) > largest {
-		return nil, fmt.Errorf("%w: too large", ErrInvalid)
-	}
 	if !utf8.Valid(raw) || !jsontext.Value(raw).IsValid(halves) {
 		return nil, fmt.Errorf("%w: not JSON", ErrInvalid)
 	}

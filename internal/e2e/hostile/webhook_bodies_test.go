@@ -45,8 +45,7 @@ func webhookBodies() []hostile {
 		{name: "1 MiB and a byte", send: post(padded(1<<20 + 1)), status: 413},
 		{name: "8 MiB", send: post(padded(8 << 20)), status: 413},
 		{name: "1 MiB of spaces", send: post(strings.Repeat(" ", 1<<20)), status: 400},
-		{name: "an object of 256 KiB", send: post(about(`"` + strings.Repeat("x", 256<<10) + `"`)), status: 400},
-		{name: "an object of 255 KiB", send: post(about(`"` + strings.Repeat("x", 255<<10) + `"`)), status: 200, effect: 1},
+		{name: "an object of 1 MB", send: post(about(`"` + strings.Repeat("x", 1_000_000) + `"`)), status: 200, effect: 1},
 
 		{name: "a word", send: post("hello"), status: 400},
 		{name: "null", send: post("null"), status: 400},
@@ -69,7 +68,8 @@ func webhookBodies() []hostile {
 		{name: "9,000 lists where nobody looks", send: post(`{"type":"x","n":` + nested("[", "", "]", 9_000) + `}`), status: 200},
 		{name: "9,000 lists in a user", send: post(about(nested("[", "", "]", 9_000))), status: 400},
 		{name: "9,000 objects in a user", send: post(about(nested(`{"a":`, "1", "}", 9_000))), status: 400},
-		{name: "60 lists in a user", send: post(about(nested("[", "", "]", 60))), status: 200, effect: 1},
+		{name: "128 lists in a user", send: post(about(nested("[", "", "]", 128))), status: 200, effect: 1},
+		{name: "129 lists around something in a user", send: post(about(nested("[", "1", "]", 129))), status: 400},
 
 		{name: "type twice", send: post(`{"type":"url_verification","type":"app_rate_limited","challenge":"x"}`), status: 400},
 		{name: "type twice, once escaped", send: post(`{"type":"url_verification","t\u0079pe":"x"}`), status: 400},
@@ -103,7 +103,7 @@ func webhookBodies() []hostile {
 		{name: "user is true", send: event(`{"type":"user_change","event_ts":"1.0","user":true}`), status: 400},
 		{name: "an exponent as large as a bomb", send: post(about("1e999999999")), status: 200, effect: 1},
 		{name: "a number of 100,000 digits", send: post(about(strings.Repeat("9", 100_000))), status: 200, effect: 1},
-		{name: "a number of 500,000 digits", send: post(about(strings.Repeat("9", 500_000))), status: 400},
+		{name: "a number of 500,000 digits", send: post(about(strings.Repeat("9", 500_000))), status: 200, effect: 1},
 
 		{name: "event_ts is a number", send: at("1648596712.000001"), status: 200, effect: 1},
 		{name: "event_ts is null, event_time is there", send: at("null"), status: 200, effect: 1},

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/pubsub/push"
@@ -21,6 +23,7 @@ import (
 	"rollcall/internal/service/function"
 	"rollcall/internal/slack"
 	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/firestore"
 	"rollcall/internal/ui"
 	"rollcall/internal/ui/iaptest"
 	"rollcall/internal/webhook"
@@ -39,6 +42,8 @@ const (
 
 // profileWords must be in no log, and in no answer but the ui's.
 var profileWords = []string{"wilhelmina@", "Drucker", "555 0100", "sabbatical"}
+
+func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
 // world is the three services, each on a port of its own as in production, on
 // Pub/Sub and a store within the process.
@@ -68,8 +73,16 @@ func (w *world) count(name string) int64 {
 // registered keeps the names of functions apart: the framework takes each only once.
 var registered atomic.Int32
 
+// store is all that the services need of one.
+type store interface {
+	worker.Store
+	ui.Store
+	PutWorkspace(context.Context, directory.Workspace) error
+	Close() error
+}
+
 // newWorld makes the handlers on real backends.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, open func(*testing.T) store) *world {
 	t.Helper()
 	server, err := embedded.Start(t.Context(), "hostile")
 	if err != nil {
@@ -86,7 +99,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w := newWorldWith(t, publisher)
+	w := newWorldWith(t, publisher, open)
 	if w.handlers["worker"], err = function.Handler(t.Context(), fmt.Sprintf("hostile-%d", registered.Add(1)), w.handlers["worker"]); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +107,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // newWorldWith makes the handlers; worker and ui have a store each, and the ui's holds one person.
-func newWorldWith(t *testing.T, publisher webhook.Publisher) *world {
+func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.T) store) *world {
 	t.Helper()
 	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}
 	users, shown := open(t), open(t)
@@ -113,18 +126,33 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher) *world {
 	return w
 }
 
-func open(t *testing.T) *bolt.Store {
+func openBolt(t *testing.T) store {
 	t.Helper()
-	store, err := bolt.OpenTemporary()
+	s, err := bolt.OpenTemporary()
+	return opened(t, s, err)
+}
+
+// projects keeps stores apart: to the emulator each project is a database of its own.
+var projects atomic.Int32
+
+func openFirestore(t *testing.T) store {
+	t.Helper()
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
+	s, err := firestore.Open(t.Context(), fmt.Sprintf("hostile-%d", projects.Add(1)), "(default)")
+	return opened(t, s, err)
+}
+
+func opened(t *testing.T, s store, err error) store {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return store
+	return s
 }
 
 // serve serves each handler as the functions do, until the test ends.
@@ -167,7 +195,7 @@ func (p countingPublisher) Publish(ctx context.Context, c directory.Change) erro
 }
 
 type countingStore struct {
-	*bolt.Store
+	worker.Store
 	n *atomic.Int64
 }
 
