@@ -57,6 +57,10 @@ func TestDecodeRequest(t *testing.T) {
 		{name: "form", body: `payload=%7B%7D`, err: ErrNotJSON},
 		{name: "a list", body: `[]`, err: ErrNotJSON},
 		{name: "two objects", body: `{}{}`, err: ErrNotJSON},
+		{name: "null", body: `null`, err: ErrNotJSON},
+		{name: "a key twice", body: `{"type":"x","type":"y"}`, err: ErrNotJSON},
+		{name: "keys in another case", body: `{"Type":"url_verification","CHALLENGE":"abc"}`},
+		{name: "half a surrogate pair", body: `{"type":"url_verification","challenge":"\ud83d!"}`, want: Request{Type: "url_verification", Challenge: "\ufffd!"}},
 		{name: "not UTF-8", body: "{\"type\":\"\xff\"}", err: ErrNotJSON},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func TestDecode(t *testing.T) {
 		{"no id", `{"message":{"data":"eA=="}}`, Message{}, ErrEnvelope},
 		{"data is not base64", `{"message":{"messageId":"1","data":"!"}}`, Message{}, ErrEnvelope},
 		{"attributes of numbers", `{"message":{"messageId":"1","attributes":{"a":1}}}`, Message{}, ErrEnvelope},
+		{"a name in another case", `{"message":{"MessageId":"1"}}`, Message{}, ErrEnvelope},
+		{"a name twice", `{"message":{"messageId":"1","messageId":"2"}}`, Message{}, ErrEnvelope},
+		{"an id without end", `{"message":{"messageId":"` + strings.Repeat("1", 201) + `"}}`, Message{}, ErrEnvelope},
 		{"unwrapped", `{"operation":"insert"}`, Message{}, ErrEnvelope},
 		{"null", `null`, Message{}, ErrEnvelope},
 		{"empty", ``, Message{}, ErrEnvelope},
