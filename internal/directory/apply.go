@@ -40,9 +40,13 @@ const (
 // comes, neither as team_join nor from a listing: there an update creates. An
 // invalid c fails with [ErrInvalid].
 func Apply(stored *User, c Change) (User, Outcome, error) {
-	o, id, err := c.user()
+	id, err := c.userID()
 	if err != nil {
 		return User{}, "", err
+	}
+	o, err := decodeObject(c.User)
+	if err != nil {
+		return User{}, "", fmt.Errorf("user: %w", err)
 	}
 	s, err := stateOf(stored)
 	if err != nil {

@@ -1,9 +1,11 @@
 package directory
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Operation is what a [Change] asks for.
@@ -39,22 +41,23 @@ type Change struct {
 	Version Version         `json:"version"`
 	Source  Source          `json:"source"`
 	// EventID is Slack's event_id. One change may come under several.
-	EventID string `json:"event_id,omitempty"`
+	EventID string `json:"event_id,omitzero"`
 	// Partial says that User holds only a part of the object, to be merged into what is stored.
-	Partial bool `json:"partial,omitempty"`
+	Partial bool `json:"partial,omitzero"`
 	// EventType is Slack's name of the event. It travels as a message attribute only.
 	EventType string `json:"-"`
 }
 
+// asWritten leaves the user object as Slack wrote it, to the letter.
+var asWritten = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
+
 // Encode returns the message's data.
 func (c Change) Encode() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // the user object stays as Slack wrote it
-	if err := e.Encode(c); err != nil {
+	data, err := jsonv2.Marshal(c, asWritten)
+	if err != nil {
 		return nil, fmt.Errorf("encode change: %w", err)
 	}
-	return bytes.TrimSpace(b.Bytes()), nil
+	return data, nil
 }
 
 // DecodeChange reads a message's data and validates it. An error wraps
@@ -72,47 +75,46 @@ func DecodeChange(data []byte) (Change, error) {
 
 // Validate returns an error that wraps [ErrInvalid] if c can never be applied.
 func (c Change) Validate() error {
-	_, _, err := c.user()
+	_, err := c.userID()
 	return err
 }
 
 // UserID returns the Slack id of the user that c is about, empty if c is invalid.
 func (c Change) UserID() string {
-	_, id, _ := c.user()
+	id, _ := c.userID()
 	return id
 }
 
-// user validates c and returns its user object with the user's id.
-func (c Change) user() (object, string, error) {
+// userID validates c and returns its user's id, without decoding the rest of the user.
+func (c Change) userID() (string, error) {
 	switch c.Operation {
 	case Insert, Update, Delete:
 	default:
-		return nil, "", fmt.Errorf("%w: unknown operation", ErrInvalid)
+		return "", fmt.Errorf("%w: unknown operation", ErrInvalid)
 	}
 	switch c.Source {
 	case FromEvent, FromSync:
 	default:
-		return nil, "", fmt.Errorf("%w: unknown source", ErrInvalid)
+		return "", fmt.Errorf("%w: unknown source", ErrInvalid)
 	}
 	if c.Partial && c.Operation != Update {
-		return nil, "", fmt.Errorf("%w: only an update can be partial", ErrInvalid)
+		return "", fmt.Errorf("%w: only an update can be partial", ErrInvalid)
 	}
 	if c.Version <= 0 || c.Version > maxVersion {
-		return nil, "", fmt.Errorf("%w: version out of range", ErrInvalid)
+		return "", fmt.Errorf("%w: version out of range", ErrInvalid)
 	}
 	if err := ValidateID("team_id", c.TeamID); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if len(c.EventID) > longestEventID {
-		return nil, "", fmt.Errorf("%w: event_id too long", ErrInvalid)
+		return "", fmt.Errorf("%w: event_id too long", ErrInvalid)
 	}
 	if len(c.User) == 0 {
-		return nil, "", fmt.Errorf("%w: no user", ErrInvalid)
+		return "", fmt.Errorf("%w: no user", ErrInvalid)
 	}
-	o, err := decodeObject(c.User)
+	id, err := objectID(c.User)
 	if err != nil {
-		return nil, "", fmt.Errorf("user: %w", err)
+		return "", fmt.Errorf("user: %w", err)
 	}
-	id := o.string("id")
-	return o, id, ValidateID("user.id", id)
+	return id, ValidateID("user.id", id)
 }

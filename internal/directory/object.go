@@ -3,7 +3,9 @@ package directory
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"unicode/utf8"
 
@@ -17,10 +19,10 @@ type object map[string]any
 // page puts around it counts as well, and JSON cannot be read below 10,000.
 const deepest = 128
 
-// decodeObject decodes exactly one JSON object, as [ReadJSON] does.
+// decodeObject decodes exactly one JSON object, which [objectID] has checked.
 func decodeObject(raw []byte) (object, error) {
-	if !utf8.Valid(raw) || !jsontext.Value(raw).IsValid(halves) {
-		return nil, fmt.Errorf("%w: not JSON", ErrInvalid)
+	if _, err := objectID(raw); err != nil {
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -28,32 +30,46 @@ func decodeObject(raw []byte) (object, error) {
 	if err := d.Decode(&o); err != nil {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrInvalid)
 	}
-	if o == nil {
-		return nil, fmt.Errorf("%w: null where an object was expected", ErrInvalid)
-	}
-	if deeper(map[string]any(o), deepest) {
-		return nil, fmt.Errorf("%w: nested too deep", ErrInvalid)
-	}
 	return o, nil
 }
 
-// deeper says whether v nests deeper than that many levels.
-func deeper(v any, levels int) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, inner := range v {
-			if levels == 0 || deeper(inner, levels-1) {
-				return true
-			}
+// objectID returns the string "id" of exactly one JSON object, and checks the
+// object as a whole without building it: as [ReadJSON] has JSON, and not nested too deep.
+func objectID(raw []byte) (id string, err error) {
+	if !utf8.Valid(raw) {
+		return "", fmt.Errorf("%w: not UTF-8", ErrInvalid)
+	}
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw), halves)
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return "", fmt.Errorf("%w: not a JSON object", ErrInvalid)
+	}
+	for found := false; ; {
+		token, err := d.ReadToken()
+		if err != nil {
+			return "", fmt.Errorf("%w: not JSON", ErrInvalid)
 		}
-	case []any:
-		for _, inner := range v {
-			if levels == 0 || deeper(inner, levels-1) {
-				return true
+		depth := d.StackDepth()
+		switch {
+		case depth == 0:
+			if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+				return "", fmt.Errorf("%w: more than one JSON value", ErrInvalid)
+			}
+			return id, nil
+		case depth > 1+deepest: // below the object itself
+			return "", fmt.Errorf("%w: nested too deep", ErrInvalid)
+		case depth > 1 || found:
+			continue
+		}
+		if _, read := d.StackIndex(1); read%2 == 1 && token.String() == "id" { // a name, whose value follows
+			if found = true; d.PeekKind() == jsontext.KindString {
+				value, err := d.ReadToken()
+				if err != nil {
+					return "", fmt.Errorf("%w: not JSON", ErrInvalid)
+				}
+				id = value.String()
 			}
 		}
 	}
-	return false
 }
 
 func (o object) canonical() json.RawMessage { return canonical(o) }

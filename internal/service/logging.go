@@ -87,8 +87,8 @@ func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 		case slog.TimeKey:
 			a.Key = "timestamp"
 		}
-		if d, ok := a.Value.Any().(interface{ Seconds() float64 }); ok {
-			a.Value = slog.Float64Value(d.Seconds()) // slog would write nanoseconds
+		if a.Value.Kind() == slog.KindDuration {
+			a.Value = slog.Float64Value(a.Value.Duration().Seconds()) // slog would write nanoseconds
 		}
 		return a
 	}})

@@ -1,11 +1,13 @@
 package slack
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"rollcall/internal/directory"
 )
@@ -42,28 +44,42 @@ var effects = map[string]struct {
 }
 
 type envelope struct {
-	Type      text            `json:"type"`
-	Challenge text            `json:"challenge"`
-	TeamID    text            `json:"team_id"`
-	EventID   text            `json:"event_id"`
-	EventTime timestamp       `json:"event_time"`
-	Event     json.RawMessage `json:"event"`
+	Type      text       `json:"type"`
+	Challenge text       `json:"challenge"`
+	TeamID    text       `json:"team_id"`
+	EventID   text       `json:"event_id"`
+	EventTime timestamp  `json:"event_time"`
+	Event     innerEvent `json:"event"`
 }
 
 type innerEvent struct {
-	Type    text            `json:"type"`
-	EventTS timestamp       `json:"event_ts"`
-	User    json.RawMessage `json:"user"`
+	Type    text           `json:"type"`
+	EventTS timestamp      `json:"event_ts"`
+	User    jsontext.Value `json:"user"`
 }
 
-// text is a string that stays empty where Slack sends something else: what needs it will miss it.
+// text is a string. A value of another type leaves it empty: what needs it will miss it.
 type text string
 
-func (t *text) UnmarshalJSON(b []byte) error {
-	if b[0] == '"' {
-		return directory.ReadJSON(b, (*string)(t))
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (t *text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*t = ""
+	if d.PeekKind() != jsontext.KindString {
+		return d.SkipValue()
 	}
-	return nil
+	token, err := d.ReadToken()
+	*t = text(token.String())
+	return err
+}
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no event that Rollcall knows.
+func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*e = innerEvent{}
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return d.SkipValue()
+	}
+	type fields innerEvent
+	return json.UnmarshalDecode(d, (*fields)(e))
 }
 
 // DecodeRequest reads a request's body. It is lenient where Slack may add to
@@ -91,11 +107,10 @@ func DecodeRequest(body []byte) (Request, error) {
 }
 
 func decodeEvent(e envelope, r Request) (Request, error) {
-	var inner innerEvent
-	if err := directory.ReadJSON(e.Event, &inner); err != nil {
-		return r, nil //nolint:nilerr // not an object: no event that Rollcall knows
+	inner := e.Event
+	if inner.Type != "" {
+		r.Type = string(inner.Type)
 	}
-	r.Type = string(inner.Type)
 	effect, ours := effects[r.Type]
 	if !ours {
 		return r, nil
@@ -107,7 +122,7 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 	c := directory.Change{
 		Operation: effect.operation,
 		TeamID:    r.TeamID,
-		User:      inner.User,
+		User:      []byte(inner.User),
 		Version:   version,
 		Source:    directory.FromEvent,
 		EventID:   r.EventID,
@@ -133,14 +148,19 @@ func eventVersion(ts timestamp, eventTime timestamp) (directory.Version, error) 
 // string or, tolerated, as a number.
 type timestamp string
 
-func (t *timestamp) UnmarshalJSON(b []byte) error {
-	if b[0] == '"' {
-		return directory.ReadJSON(b, (*string)(t))
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (t *timestamp) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	switch d.PeekKind() {
+	case jsontext.KindNull:
+		*t = ""
+		return d.SkipValue()
+	case jsontext.KindString, jsontext.KindNumber:
+		token, err := d.ReadToken()
+		*t = timestamp(token.String())
+		return err
 	}
-	if s := string(b); s != "null" {
-		*t = timestamp(s)
-	}
-	return nil
+	*t = "neither" // is no time, and event_time does not stand in for it
+	return d.SkipValue()
 }
 
 // version reads the digits as they stand: a float would round the microseconds.

@@ -25,44 +25,39 @@ type Verifier struct{ secret string }
 // NewVerifier takes the app's signing secret.
 func NewVerifier(signingSecret string) Verifier { return Verifier{secret: signingSecret} }
 
-// CheckHeader refuses, before the body is read, a request that no body could
-// make good: a header missing or malformed, or a timestamp more than five minutes off.
-func (v Verifier) CheckHeader(header http.Header) error {
-	_, err := v.verifier(header)
-	return err
-}
+// Signature is what a request's header claims. It remains to be checked on the body.
+type Signature struct{ verifier slackgo.SecretsVerifier }
 
-// Verify checks the signature of body, which must be the request's raw bytes.
+// Header refuses, before the body is read, a request that no body could make
+// good: a header missing or malformed, or a timestamp more than five minutes off.
 // The error wraps [ErrSignature].
-func (v Verifier) Verify(header http.Header, body []byte) error {
-	sv, err := v.verifier(header)
-	if err != nil {
-		return err
-	}
-	if _, err := sv.Write(body); err != nil {
-		return &signatureError{"cannot be computed"}
-	}
-	if err := sv.Ensure(); err != nil {
-		return &signatureError{"wrong signature"}
-	}
-	return nil
-}
-
-func (v Verifier) verifier(header http.Header) (slackgo.SecretsVerifier, error) {
+func (v Verifier) Header(header http.Header) (Signature, error) {
 	for _, name := range []string{"X-Slack-Signature", "X-Slack-Request-Timestamp"} {
 		if len(header.Values(name)) > 1 { // what stands before us may have looked at another one
-			return slackgo.SecretsVerifier{}, &signatureError{"headers come twice"}
+			return Signature{}, &signatureError{"headers come twice"}
 		}
 	}
 	sv, err := slackgo.NewSecretsVerifier(header, v.secret)
 	switch {
 	case err == nil:
-		return sv, nil
+		return Signature{sv}, nil
 	case errors.Is(err, slackgo.ErrMissingHeaders):
-		return sv, &signatureError{"headers missing"}
+		return Signature{}, &signatureError{"headers missing"}
 	case errors.Is(err, slackgo.ErrExpiredTimestamp):
-		return sv, &signatureError{"timestamp more than five minutes off"}
+		return Signature{}, &signatureError{"timestamp more than five minutes off"}
 	}
 	// The library's other texts may quote the headers.
-	return sv, &signatureError{"headers malformed"}
+	return Signature{}, &signatureError{"headers malformed"}
+}
+
+// Check compares the signature with that of body, which must be the request's
+// raw bytes, and which it does once. The error wraps [ErrSignature].
+func (s Signature) Check(body []byte) error {
+	if _, err := s.verifier.Write(body); err != nil {
+		return &signatureError{"cannot be computed"}
+	}
+	if err := s.verifier.Ensure(); err != nil {
+		return &signatureError{"wrong signature"}
+	}
+	return nil
 }

@@ -25,6 +25,14 @@ func sign(secret string, at int64, body string) http.Header {
 	return h
 }
 
+func verify(v Verifier, h http.Header, body []byte) error {
+	signature, err := v.Header(h)
+	if err != nil {
+		return err
+	}
+	return signature.Check(body)
+}
+
 func TestVerify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now().Unix()
@@ -64,7 +72,7 @@ func TestVerify(t *testing.T) {
 		}
 		v := NewVerifier(secret)
 		for _, tt := range tests {
-			err := v.Verify(tt.header, []byte("body"))
+			err := verify(v, tt.header, []byte("body"))
 			if tt.ok && err != nil || !tt.ok && !errors.Is(err, ErrSignature) {
 				t.Errorf("%s: %v", tt.name, err)
 			}
@@ -84,7 +92,7 @@ func FuzzVerify(f *testing.F) {
 		mac := hmac.New(sha256.New, []byte(secret))
 		fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
 		right := hex.EncodeToString(mac.Sum(nil))
-		err := NewVerifier(secret).Verify(h, body)
+		err := verify(NewVerifier(secret), h, body)
 		if err == nil && !strings.EqualFold(signature, "v0="+right) {
 			t.Errorf("passed with %q at %q", signature, timestamp)
 		}

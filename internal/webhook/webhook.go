@@ -32,8 +32,8 @@ type Publisher interface {
 
 // Verifier tells requests of Slack from others.
 type Verifier interface {
-	CheckHeader(http.Header) error
-	Verify(header http.Header, body []byte) error
+	// Header refuses what no body could make good. What it returns is checked on the body.
+	Header(http.Header) (slack.Signature, error)
 }
 
 type handler struct {
@@ -100,14 +100,15 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 
 // receive does all but answer. The request is read and parsed only as far as its signature allows.
 func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Time) (slack.Request, error) {
-	if err := h.verifier.CheckHeader(r.Header); err != nil {
+	signature, err := h.verifier.Header(r.Header)
+	if err != nil {
 		return slack.Request{}, err
 	}
 	body, err := service.ReadBody(w, r, maxBody, readWithin)
 	if err != nil {
 		return slack.Request{}, err
 	}
-	if err := h.verifier.Verify(r.Header, body); err != nil {
+	if err := signature.Check(body); err != nil {
 		return slack.Request{}, err
 	}
 	req, err := slack.DecodeRequest(body)
