@@ -48,7 +48,7 @@ func Apply(stored *User, c Change) (User, Outcome, error) {
 	if err != nil {
 		return User{}, "", fmt.Errorf("user: %w", err)
 	}
-	s, err := stateOf(stored)
+	s, err := stateOf(stored, c)
 	if err != nil {
 		return User{}, "", fmt.Errorf("stored user: %w", err)
 	}
@@ -88,7 +88,9 @@ type patch struct {
 	object  object
 }
 
-func stateOf(u *User) (state, error) {
+// stateOf returns u's state for c to be joined into. A whole object that c
+// replaces, as most changes do, is not decoded.
+func stateOf(u *User, c Change) (state, error) {
 	if u == nil {
 		return state{}, nil
 	}
@@ -107,7 +109,8 @@ func stateOf(u *User) (state, error) {
 			s.patches = append(s.patches, patch{p.Version, o})
 		}
 	}
-	if len(whole) > 0 {
+	replaced := c.Operation != Delete && !c.Partial && c.Version > u.SlackVersion
+	if len(whole) > 0 && !replaced {
 		var err error
 		if s.whole, err = decodeObject(whole); err != nil {
 			return state{}, err
@@ -145,7 +148,10 @@ func (s *state) add(c Change, o object) {
 }
 
 func (s *state) addWhole(c Change, o object) {
-	newer := cmp.Or(cmp.Compare(c.Version, s.wholeAt), bytes.Compare(o.canonical(), s.whole.canonical()))
+	newer := cmp.Compare(c.Version, s.wholeAt)
+	if newer == 0 {
+		newer = bytes.Compare(o.canonical(), s.whole.canonical())
+	}
 	if newer <= 0 {
 		return
 	}

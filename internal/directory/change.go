@@ -3,9 +3,9 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Operation is what a [Change] asks for.
@@ -37,7 +37,7 @@ type Change struct {
 	// is not the user's own for a person of another workspace (Slack Connect).
 	TeamID string `json:"team_id"`
 	// User is Slack's user object as Slack sent it. A delete needs nothing but its id.
-	User    json.RawMessage `json:"user"`
+	User    json.RawMessage `json:"user,omitzero"`
 	Version Version         `json:"version"`
 	Source  Source          `json:"source"`
 	// EventID is Slack's event_id. One change may come under several.
@@ -48,16 +48,19 @@ type Change struct {
 	EventType string `json:"-"`
 }
 
-// asWritten leaves the user object as Slack wrote it, to the letter.
-var asWritten = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
-
-// Encode returns the message's data.
+// Encode returns the message's data. It does not look into the user object, which
+// is three quarters of it and has been validated: it is put in as it stands.
 func (c Change) Encode() ([]byte, error) {
-	data, err := jsonv2.Marshal(c, asWritten)
+	user := c.User
+	if len(user) == 0 {
+		return nil, fmt.Errorf("encode change: %w: no user", ErrInvalid)
+	}
+	c.User = nil
+	rest, err := jsonv2.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode change: %w", err)
 	}
-	return data, nil
+	return slices.Concat([]byte(`{"user":`), user, []byte(","), rest[1:]), nil
 }
 
 // DecodeChange reads a message's data and validates it. An error wraps
@@ -81,7 +84,10 @@ func (c Change) Validate() error {
 
 // UserID returns the Slack id of the user that c is about, empty if c is invalid.
 func (c Change) UserID() string {
-	id, _ := c.userID()
+	id, err := c.userID()
+	if err != nil {
+		return ""
+	}
 	return id
 }
 

@@ -25,3 +25,17 @@ var (
 	halves     = jsontext.AllowInvalidUTF8(true)
 	errNotUTF8 = errors.New("not UTF-8")
 )
+
+// Text is a string for [ReadJSON]. A value of another type leaves it empty: what needs it will miss it.
+type Text string
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (t *Text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*t = ""
+	if d.PeekKind() != jsontext.KindString {
+		return d.SkipValue()
+	}
+	token, err := d.ReadToken()
+	*t = Text(token.String())
+	return err
+}

@@ -3,13 +3,8 @@ package directory
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // object is a decoded JSON object. Its numbers are [json.Number], so that nothing is rounded.
@@ -34,42 +29,38 @@ func decodeObject(raw []byte) (object, error) {
 }
 
 // objectID returns the string "id" of exactly one JSON object, and checks the
-// object as a whole without building it: as [ReadJSON] has JSON, and not nested too deep.
-func objectID(raw []byte) (id string, err error) {
-	if !utf8.Valid(raw) {
-		return "", fmt.Errorf("%w: not UTF-8", ErrInvalid)
+// object as a whole without building it: it is as [ReadJSON] has JSON, and not nested too deep.
+func objectID(raw []byte) (string, error) {
+	var o *struct {
+		ID Text `json:"id"`
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw), halves)
-	if d.PeekKind() != jsontext.KindBeginObject {
+	if err := ReadJSON(raw, &o); err != nil || o == nil {
 		return "", fmt.Errorf("%w: not a JSON object", ErrInvalid)
 	}
-	for found := false; ; {
-		token, err := d.ReadToken()
-		if err != nil {
-			return "", fmt.Errorf("%w: not JSON", ErrInvalid)
-		}
-		depth := d.StackDepth()
-		switch {
-		case depth == 0:
-			if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-				return "", fmt.Errorf("%w: more than one JSON value", ErrInvalid)
-			}
-			return id, nil
-		case depth > 1+deepest: // below the object itself
-			return "", fmt.Errorf("%w: nested too deep", ErrInvalid)
-		case depth > 1 || found:
-			continue
-		}
-		if _, read := d.StackIndex(1); read%2 == 1 && token.String() == "id" { // a name, whose value follows
-			if found = true; d.PeekKind() == jsontext.KindString {
-				value, err := d.ReadToken()
-				if err != nil {
-					return "", fmt.Errorf("%w: not JSON", ErrInvalid)
-				}
-				id = value.String()
-			}
+	if nested(raw) > 1+deepest { // the object itself is one level
+		return "", fmt.Errorf("%w: nested too deep", ErrInvalid)
+	}
+	return string(o.ID), nil
+}
+
+// nested returns how many levels of objects and lists valid JSON has.
+func nested(raw []byte) (levels int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+			levels = max(levels, depth)
+		case c == '}', c == ']':
+			depth--
 		}
 	}
+	return levels
 }
 
 func (o object) canonical() json.RawMessage { return canonical(o) }

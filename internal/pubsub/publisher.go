@@ -5,6 +5,7 @@ package pubsub
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -23,16 +24,25 @@ func Open(ctx context.Context, project string, options ...option.ClientOption) (
 	return client, nil
 }
 
-// Publisher publishes changes to one topic.
-type Publisher struct{ publisher *pubsub.Publisher }
+// DelayThreshold is how long a message waits for company at most, while others are
+// under way. The client's 10 ms would be the longest part of its way to Pub/Sub.
+const DelayThreshold = time.Millisecond
 
-// NewPublisher publishes to the topic of that id in the client's project.
+// Publisher publishes changes to one topic. Whoever publishes waits for the
+// message's own arrival, so a message that comes alone is sent at once; those that
+// come while it is under way are sent together, as soon as it has arrived or
+// DelayThreshold is over. That saves time alone: Pub/Sub bills bytes, and a request
+// as 1 KB at least, which most messages are by themselves.
+type Publisher struct {
+	publisher *pubsub.Publisher
+	waiting   chan struct{} // holds one if a message may wait
+	stop      func()
+}
+
+// NewPublisher publishes to the topic of that id in the client's project, until it is stopped.
 func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
-	// A request waits for its own message. The client's 10 ms would be the longest part of that; the
-	// tenth of one gathers what comes at the same moment, so that a burst costs a fifth of the requests.
-	// Pub/Sub bills bytes, and a request as 1 KB at least, which most messages are by themselves.
-	p.PublishSettings.DelayThreshold = 100 * time.Microsecond
+	p.PublishSettings.DelayThreshold = DelayThreshold
 	// No fewer requests at once than the webhook is given (80), or some would wait for others' to end.
 	// The client allows 25 for each CPU.
 	p.PublishSettings.NumGoroutines = 100
@@ -44,7 +54,28 @@ func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 		MaxOutstandingBytes:    64 << 20,
 		LimitExceededBehavior:  pubsub.FlowControlSignalError,
 	}
-	return &Publisher{p}
+	publisher := &Publisher{publisher: p, waiting: make(chan struct{}, 1)}
+	stopping, stop := context.WithCancel(context.Background())
+	var sending sync.WaitGroup
+	sending.Go(func() { publisher.send(stopping) })
+	publisher.stop = func() {
+		stop()
+		sending.Wait()
+		p.Stop()
+	}
+	return publisher
+}
+
+// send sends what waits, again and again. The client's Flush returns when all of that has arrived.
+func (p *Publisher) send(stopping context.Context) {
+	for {
+		select {
+		case <-p.waiting:
+			p.publisher.Flush()
+		case <-stopping.Done():
+			return
+		}
+	}
 }
 
 // Publish returns nil once Pub/Sub has accepted the message. After an error it
@@ -54,7 +85,12 @@ func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.publisher.Publish(ctx, &pubsub.Message{Data: data, Attributes: attributes(c)}).Get(ctx); err != nil {
+	result := p.publisher.Publish(ctx, &pubsub.Message{Data: data, Attributes: attributes(c)})
+	select {
+	case p.waiting <- struct{}{}:
+	default:
+	}
+	if _, err := result.Get(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
@@ -77,4 +113,4 @@ func attributes(c directory.Change) map[string]string {
 }
 
 // Stop sends what is still waiting and returns when that is done.
-func (p *Publisher) Stop() { p.publisher.Stop() }
+func (p *Publisher) Stop() { p.stop() }

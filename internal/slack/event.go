@@ -44,32 +44,18 @@ var effects = map[string]struct {
 }
 
 type envelope struct {
-	Type      text       `json:"type"`
-	Challenge text       `json:"challenge"`
-	TeamID    text       `json:"team_id"`
-	EventID   text       `json:"event_id"`
-	EventTime timestamp  `json:"event_time"`
-	Event     innerEvent `json:"event"`
+	Type      directory.Text `json:"type"`
+	Challenge directory.Text `json:"challenge"`
+	TeamID    directory.Text `json:"team_id"`
+	EventID   directory.Text `json:"event_id"`
+	EventTime timestamp      `json:"event_time"`
+	Event     innerEvent     `json:"event"`
 }
 
 type innerEvent struct {
-	Type    text           `json:"type"`
+	Type    directory.Text `json:"type"`
 	EventTS timestamp      `json:"event_ts"`
 	User    jsontext.Value `json:"user"`
-}
-
-// text is a string. A value of another type leaves it empty: what needs it will miss it.
-type text string
-
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
-func (t *text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*t = ""
-	if d.PeekKind() != jsontext.KindString {
-		return d.SkipValue()
-	}
-	token, err := d.ReadToken()
-	*t = text(token.String())
-	return err
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no event that Rollcall knows.

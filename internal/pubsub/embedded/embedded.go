@@ -48,7 +48,10 @@ func (s *Server) Close() error {
 	return err
 }
 
-// release lets go of a delivered message's content: the fake keeps every message it ever saw.
+// Forget lets go of all messages, delivered or not: the fake keeps every message it ever saw.
+func (s *Server) Forget() { s.fake.ClearMessages() }
+
+// release lets go of a delivered message's content.
 func (s *Server) release(messageID string) {
 	if m := s.fake.Message(messageID); m != nil {
 		m.Data, m.Attributes = nil, nil

@@ -1,0 +1,115 @@
+package driver
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+
+	"rollcall/internal/fakeslack"
+)
+
+// allocs is what a request takes of the heap: in net/http's server, the handler,
+// Pub/Sub's client and, since it is in the same process, the topic.
+type allocs struct{ objects, bytes float64 }
+
+// countAllocs posts an event again and again over connections that allocate
+// nothing themselves: the request's bytes are written as they stand, and the
+// answer is read into a buffer that is there.
+func countAllocs(ctx context.Context, address, secret string, body []byte, connections, requests int) (allocs, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return allocs{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return allocs{}, err
+	}
+	r.Header = fakeslack.Sign(secret, time.Now(), body)
+	var raw bytes.Buffer
+	if err := r.Write(&raw); err != nil {
+		return allocs{}, err
+	}
+	conns := make([]*bareConn, connections)
+	for i := range conns {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+		if err != nil {
+			return allocs{}, err
+		}
+		defer conn.Close() //nolint:errcheck // nothing is left to say
+		conns[i] = &bareConn{conn, bufio.NewReaderSize(conn, 4<<10), raw.Bytes()}
+	}
+	post := func(each int) error {
+		failed := make([]error, len(conns))
+		var posting sync.WaitGroup
+		for i, c := range conns {
+			posting.Go(func() {
+				for range each {
+					if failed[i] == nil && ctx.Err() == nil {
+						failed[i] = c.post()
+					}
+				}
+			})
+		}
+		posting.Wait()
+		return errors.Join(append(failed, ctx.Err())...)
+	}
+	each := max(1, requests/connections)
+	if err := post(max(1, each/10)); err != nil { // pools are filled, connections opened
+		return allocs{}, err
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	err = post(each)
+	runtime.ReadMemStats(&after)
+	n := float64(each * connections)
+	return allocs{float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n}, err
+}
+
+// bareConn is an HTTP client for one request and short answers.
+type bareConn struct {
+	net.Conn
+	answers *bufio.Reader
+	request []byte
+}
+
+var errAnswer = errors.New("not accepted")
+
+func (c *bareConn) post() error {
+	if _, err := c.Write(c.request); err != nil {
+		return err
+	}
+	status, err := c.answers.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
+		return fmt.Errorf("%w: %q", errAnswer, status)
+	}
+	length := 0
+	for {
+		line, err := c.answers.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			_, err := c.answers.Discard(length)
+			return err
+		}
+		if digits, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			length = 0
+			for _, d := range digits {
+				length = 10*length + int(d-'0')
+			}
+		}
+	}
+}

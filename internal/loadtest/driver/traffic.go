@@ -1,0 +1,121 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"rollcall/internal/fakeslack"
+)
+
+// Mix is how often each type of event comes, in parts of the whole.
+type Mix map[string]int
+
+// eventTypes are those that Rollcall asks Slack for.
+var eventTypes = []string{"team_join", "user_change", "user_profile_changed", "user_status_changed"}
+
+// MarshalText writes the mix as it is given on the command line.
+func (m Mix) MarshalText() ([]byte, error) {
+	var parts []string
+	for _, eventType := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%s=%d", eventType, m[eventType]))
+	}
+	return []byte(strings.Join(parts, ",")), nil
+}
+
+// UnmarshalText reads "team_join=5,user_change=60".
+func (m *Mix) UnmarshalText(text []byte) error {
+	read := Mix{}
+	for part := range strings.SplitSeq(string(text), ",") {
+		eventType, parts, _ := strings.Cut(strings.TrimSpace(part), "=")
+		n, err := strconv.ParseUint(parts, 10, 16)
+		if err != nil || !slices.Contains(eventTypes, eventType) {
+			return fmt.Errorf("%q is not TYPE=PARTS with one of %s", part, strings.Join(eventTypes, ", "))
+		}
+		read[eventType] += int(n)
+	}
+	if read.parts() == 0 {
+		return errors.New("no part is above 0")
+	}
+	*m = read
+	return nil
+}
+
+func (m Mix) parts() (n int) {
+	for _, parts := range m {
+		n += parts
+	}
+	return n
+}
+
+// pick draws a type of event.
+func (m Mix) pick() string {
+	n := rand.IntN(m.parts())
+	for _, eventType := range eventTypes {
+		if n -= m[eventType]; n < 0 {
+			return eventType
+		}
+	}
+	panic("unreachable: the parts are summed above")
+}
+
+// traffic is what happens in invented workspaces. Each event is made when it is
+// asked for, and tells something new, so that what is stored changes as it would.
+type traffic struct {
+	mix        Mix
+	workspaces []workspace
+	arrivals   [][]byte // of everybody who is there before the first change
+}
+
+type workspace struct {
+	*fakeslack.Workspace
+	people []string
+}
+
+func newTraffic(mix Mix, workspaces, people int) *traffic {
+	t := &traffic{mix: mix, workspaces: make([]workspace, workspaces)}
+	for i := range t.workspaces {
+		w := workspace{Workspace: fakeslack.New(fakeslack.Options{
+			TeamID: fmt.Sprintf("T0LOAD%04d", i), Seed: uint64(i), People: 3, Log: slog.New(slog.DiscardHandler),
+		})}
+		for range people {
+			for _, e := range w.Join() {
+				w.people, t.arrivals = append(w.people, e.UserID), append(t.arrivals, e.Envelope)
+			}
+		}
+		t.workspaces[i] = w
+	}
+	return t
+}
+
+// next is an event of the mix. Its version is the moment that it is made.
+func (t *traffic) next() ([]byte, error) { return t.event(t.mix.pick()) }
+
+func (t *traffic) event(eventType string) ([]byte, error) {
+	w := t.workspaces[rand.IntN(len(t.workspaces))]
+	someone := w.people[rand.IntN(len(w.people))]
+	var events []fakeslack.Event
+	var err error
+	switch eventType {
+	case "team_join":
+		events = w.Join()
+	case "user_profile_changed":
+		events, err = w.Retitle(someone)
+	default:
+		events, err = w.SetStatus(someone)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events { // a change is told of twice: whole, and by its part
+		if e.Type == eventType {
+			return e.Envelope, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: the invented workspace does not send it", eventType)
+}

@@ -1,0 +1,14 @@
+//go:build !race
+
+package webhook
+
+import "testing"
+
+// allocationBudget is what an event may take besides the server and Pub/Sub.
+const allocationBudget = 40
+
+func TestAllocations(t *testing.T) {
+	if got := testing.AllocsPerRun(100, handleAgain(t)); got > allocationBudget {
+		t.Errorf("%.0f allocations an event, the budget is %d", got, allocationBudget)
+	}
+}

@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/pubsub/push"
+	"rollcall/internal/service"
+)
+
+// oneUser is a store of one user that never changes, and counts what it is asked.
+type oneUser struct {
+	user          directory.User
+	reads, writes int
+}
+
+func (s *oneUser) User(context.Context, string, string) (directory.User, directory.Revision, error) {
+	s.reads++
+	if s.user.ID == "" {
+		return directory.User{}, 0, directory.ErrNotFound
+	}
+	return s.user, 1, nil
+}
+
+func (s *oneUser) PutUser(context.Context, directory.User, directory.Revision) error {
+	s.writes++
+	return nil
+}
+
+// fullSize returns a change of a user object as large as they are.
+func fullSize(tb testing.TB, op directory.Operation, v directory.Version) directory.Change {
+	tb.Helper()
+	event, err := os.ReadFile("../slack/testdata/events/user_change.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var envelope struct {
+		Event struct {
+			User json.RawMessage `json:"user"`
+		} `json:"event"`
+	}
+	if err := json.Unmarshal(event, &envelope); err != nil {
+		tb.Fatal(err)
+	}
+	return directory.Change{Operation: op, TeamID: "T1", User: envelope.Event.User, Version: v, Source: directory.FromEvent, EventID: "Ev1"}
+}
+
+// deliverAgain returns a function that delivers the same update of a stored user again. Little of what it takes is its own.
+func deliverAgain(tb testing.TB) (func(), *oneUser) {
+	tb.Helper()
+	stored, _, err := directory.Apply(nil, fullSize(tb, directory.Insert, 1))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	data, err := fullSize(tb, directory.Update, 2).Encode()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	body, err := push.Message{ID: "1", Data: data, Attributes: map[string]string{"operation": "update", "team_id": "T1", "source": "event"},
+		Subscription: "projects/p/subscriptions/s", DeliveryAttempt: 1}.Encode()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	store := &oneUser{user: stored}
+	h := New(store, time.Second, service.NewLogger(io.Discard, slog.LevelInfo, "p"))
+	reader := bytes.NewReader(nil)
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	w := httptest.NewRecorder()
+	return func() {
+		reader.Reset(body)
+		r.Body = io.NopCloser(reader)
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			tb.Fatalf("status %d", w.Code)
+		}
+	}, store
+}
+
+// TestOneReadOneWrite: what a message costs in Firestore.
+func TestOneReadOneWrite(t *testing.T) {
+	deliver, store := deliverAgain(t)
+	deliver()
+	if store.reads != 1 || store.writes != 1 {
+		t.Errorf("%d reads and %d writes for an update", store.reads, store.writes)
+	}
+}
+
+// BenchmarkMessage is what a message takes besides the server and the store.
+func BenchmarkMessage(b *testing.B) {
+	deliver, _ := deliverAgain(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		deliver()
+	}
+}
