@@ -1,0 +1,14 @@
+//go:build !race
+
+package slack
+
+import "testing"
+
+// allocationBudget is what decoding an event may take, whatever else is in the user object.
+const allocationBudget = 12
+
+func TestAllocations(t *testing.T) {
+	if got := testing.AllocsPerRun(100, decodeAgain(t)); got > allocationBudget {
+		t.Errorf("%.0f allocations an event, the budget is %d", got, allocationBudget)
+	}
+}
