@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 	"go.yaml.in/yaml/v3"
 
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/slack"
 )
 
@@ -71,12 +72,12 @@ func TestManifest(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(template), &manifest); err != nil {
 		t.Fatal(err)
 	}
-	events := manifest.Settings.EventSubscriptions.BotEvents
-	if len(events) != 4 || !slices.Contains(events, "team_join") {
-		t.Errorf("events: %v", events)
+	types := manifest.Settings.EventSubscriptions.BotEvents
+	if len(types) != 4 || !slices.Contains(types, "team_join") {
+		t.Errorf("events: %v", types)
 	}
-	for _, event := range events {
-		r, err := slack.DecodeRequest([]byte(callback(event, `{"id":"U1"}`, 1648596712000001, "Ev1")))
+	for _, event := range types {
+		r, err := slack.DecodeRequest([]byte(events.Callback(event, `{"id":"U1"}`, 1648596712000001, "Ev1")))
 		if err != nil || r.Change == nil || r.Change.EventType != event {
 			t.Errorf("%s is not understood: %+v, %v", event, r, err)
 		}

@@ -4,74 +4,21 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/store/firestore"
 )
-
-// process is a running program.
-type process struct {
-	address string
-	command *exec.Cmd
-	output  *bytes.Buffer
-}
-
-func run(t *testing.T, path string, environ ...string) *process {
-	t.Helper()
-	return start(t, exec.Command(path), environ...)
-}
-
-// start runs a server on a free port and waits until it is healthy.
-func start(t *testing.T, command *exec.Cmd, environ ...string) *process {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{address: fmt.Sprintf("http://127.0.0.1:%d", port), command: command, output: new(bytes.Buffer)}
-	p.command.Env = append(os.Environ(), append(environ, fmt.Sprintf("PORT=%d", port))...)
-	p.command.Stdout, p.command.Stderr = p.output, p.output
-	if err := p.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.command.Process.Kill() }) //nolint:errcheck // it may have ended already
-	system.Eventually(t, 10*time.Second, filepath.Base(command.Path)+" is healthy", func() bool {
-		answer, err := http.Get(p.address + "/health")
-		if err != nil {
-			return false
-		}
-		answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	})
-	return p
-}
-
-// stop sends SIGTERM and expects a clean end.
-func (p *process) stop(t *testing.T) {
-	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.command.Wait(); err != nil {
-		t.Errorf("%s ended by %v:\n%s", p.command.Path, err, p.output)
-	}
-}
 
 // TestTheProgramsThemselves: what is deployed, configured by environment, does
 // the whole way of a change, and ends cleanly on SIGTERM with work under way.
@@ -82,10 +29,10 @@ func TestTheProgramsThemselves(t *testing.T) {
 	dir := system.Build(t, "webhook", "worker", "ui")
 	s := &system.System{Project: fmt.Sprintf("e2e-programs-%d", os.Getpid()), Topology: pubsub.Production()}
 	project := "GOOGLE_CLOUD_PROJECT=" + s.Project
-	hook := run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+system.Secret)
-	work := run(t, filepath.Join(dir, "worker"), project)
-	page := run(t, filepath.Join(dir, "ui"), project, "AUTH=none", "LOG_LEVEL=ERROR")
-	s.Webhook, s.UI, s.Topology.PushEndpoint = hook.address, page.address, work.address+"/"
+	hook := system.Run(t, filepath.Join(dir, "webhook"), project, "SLACK_SIGNING_SECRET="+system.Secret)
+	work := system.Run(t, filepath.Join(dir, "worker"), project)
+	page := system.Run(t, filepath.Join(dir, "ui"), project, "AUTH=none", "LOG_LEVEL=ERROR")
+	s.Webhook, s.UI, s.Topology.PushEndpoint = hook.Address, page.Address, work.Address+"/"
 
 	ctx := context.WithoutCancel(t.Context())
 	var err error
@@ -97,13 +44,13 @@ func TestTheProgramsThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Store.Close()
-	if status, err := s.Post(ctx, callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
+	if status, err := s.Post(ctx, events.Callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
 		t.Errorf("without a topic: status %d, error %v", status, err)
 	}
 	if err := s.Topology.Ensure(ctx, s.PubSub); err != nil {
 		t.Fatal(err)
 	}
-	s.MustPost(t, callback("team_join", `{"id":"U1","name":"sesame","profile":{"real_name":"Open Sesame"}}`, 1648596712000001, "Ev2"))
+	s.MustPost(t, events.Callback("team_join", `{"id":"U1","name":"sesame","profile":{"real_name":"Open Sesame"}}`, 1648596712000001, "Ev2"))
 	system.Eventually(t, 20*time.Second, "the person is on the page", func() bool {
 		_, html := pageOf(t, s, "/users/"+system.Team+"/U1")
 		return strings.Contains(html, "Open Sesame")
@@ -116,13 +63,13 @@ func TestTheProgramsThemselves(t *testing.T) {
 	for i := range 200 {
 		burst.Go(func() {
 			id := fmt.Sprintf("UB%03d", i)
-			status, err := s.Post(ctx, callback("team_join", `{"id":"`+id+`"}`, 1648596712000001, "Ev"+id))
+			status, err := s.Post(ctx, events.Callback("team_join", `{"id":"`+id+`"}`, 1648596712000001, "Ev"+id))
 			mu.Lock()
 			defer mu.Unlock()
 			accepted[id] = err == nil && status == http.StatusOK
 		})
 		if i == 100 {
-			hook.stop(t)
+			hook.Stop(t)
 		}
 	}
 	burst.Wait()
@@ -134,14 +81,14 @@ func TestTheProgramsThemselves(t *testing.T) {
 		}
 		return true
 	})
-	work.stop(t)
-	page.stop(t)
-	if !strings.Contains(page.output.String(), `"audit":true`) {
-		t.Errorf("with LOG_LEVEL=ERROR nothing says who looked at whom:\n%s", page.output)
+	work.Stop(t)
+	page.Stop(t)
+	if !strings.Contains(page.Output.String(), `"audit":true`) {
+		t.Errorf("with LOG_LEVEL=ERROR nothing says who looked at whom:\n%s", page.Output)
 	}
-	for _, p := range []*process{hook, work, page} {
-		if strings.Contains(p.output.String(), "esame") || strings.Contains(p.output.String(), system.Secret) {
-			t.Errorf("%s logs a profile or a system.Secret:\n%s", p.command.Path, p.output)
+	for _, p := range []*system.Process{hook, work, page} {
+		if strings.Contains(p.Output.String(), "esame") || strings.Contains(p.Output.String(), system.Secret) {
+			t.Errorf("%s logs a profile or a system.Secret:\n%s", p.Command.Path, p.Output)
 		}
 	}
 }

@@ -13,18 +13,12 @@ import (
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 )
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
-
-// callback is an Events API request about one user.
-func callback(eventType, user string, version directory.Version, eventID string) string {
-	return fmt.Sprintf(`{"token":"x","team_id":"%s","api_app_id":"A1","type":"event_callback","event_id":"%s","event_time":%d,`+
-		`"event":{"type":"%s","user":%s,"cache_ts":1,"event_ts":"%d.%06d"}}`,
-		system.Team, eventID, version/1e6, eventType, user, version/1e6, version%1e6)
-}
 
 func stored(t *testing.T, s *system.System, id string) (directory.User, bool) {
 	t.Helper()
@@ -66,14 +60,14 @@ func TestTheWayOfAChange(t *testing.T) {
 		}
 	}
 
-	insert := callback("team_join", user("ada", ""), base, "Ev1")
+	insert := events.Callback("team_join", user("ada", ""), base, "Ev1")
 	s.MustPost(t, insert)
 	system.Eventually(t, 20*time.Second, "the insert is stored", at(base, "ada", ""))
 	s.MustPost(t, insert) // a repeat
-	s.MustPost(t, callback("user_change", user("ada.l", "On a train"), base+5, "Ev2"))
+	s.MustPost(t, events.Callback("user_change", user("ada.l", "On a train"), base+5, "Ev2"))
 	system.Eventually(t, 20*time.Second, "the update is stored", at(base+5, "ada.l", "On a train"))
-	s.MustPost(t, callback("user_change", user("late", ""), base+3, "Ev3")) // out of order
-	s.MustPost(t, callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
+	s.MustPost(t, events.Callback("user_change", user("late", ""), base+3, "Ev3")) // out of order
+	s.MustPost(t, events.Callback("user_status_changed", `{"id":"U1","profile":{"status_text":"Arrived"}}`, base+9, "Ev4"))
 	system.Eventually(t, 20*time.Second, "the status is stored and all else stays", at(base+9, "ada.l", "Arrived"))
 
 	status, html := pageOf(t, s, "/?team="+system.Team)
@@ -116,7 +110,7 @@ func TestDeadLetters(t *testing.T) {
 		s := system.New(t, system.Impatient)
 		systems[name] = s
 		if name == "unknown user" {
-			s.MustPost(t, callback("user_change", string(unknown.User), unknown.Version, unknown.EventID))
+			s.MustPost(t, events.Callback("user_change", string(unknown.User), unknown.Version, unknown.EventID))
 			continue
 		}
 		publisher := s.PubSub.Publisher(s.Topology.Topic)

@@ -121,24 +121,24 @@ func TestImages(t *testing.T) {
 				}
 				return
 			}
-			p := start(t, inImage(t, dir, entry), "GOOGLE_CLOUD_PROJECT=images", "SLACK_SIGNING_SECRET="+system.Secret, "AUTH=none")
+			p := system.Start(t, inImage(t, dir, entry), 0, "GOOGLE_CLOUD_PROJECT=images", "SLACK_SIGNING_SECRET="+system.Secret, "AUTH=none")
 			switch n {
 			case "webhook":
-				p.drains(t, "/slack/events", `{"type":"none"}`, http.StatusOK)
+				drains(t, p, "/slack/events", `{"type":"none"}`, http.StatusOK)
 			case "worker":
-				p.drains(t, "/", `{"not":"an envelope"}`, http.StatusBadRequest)
+				drains(t, p, "/", `{"not":"an envelope"}`, http.StatusBadRequest)
 			default:
-				p.stop(t)
+				p.Stop(t)
 			}
 		})
 	}
 }
 
 // drains stops p while it reads a request, and expects that to be answered.
-func (p *process) drains(t *testing.T, path, body string, want int) {
+func drains(t *testing.T, p *system.Process, path, body string, want int) {
 	t.Helper()
 	reader, writer := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.address+path, reader)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.Address+path, reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func (p *process) drains(t *testing.T, path, body string, want int) {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond) // the request is under way
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	system.Eventually(t, 5*time.Second, "it takes nothing new", func() bool {
-		answer, err := http.Get(p.address + "/health")
+		answer, err := http.Get(p.Address + "/health")
 		if err == nil {
 			answer.Body.Close()
 		}
@@ -173,8 +173,8 @@ func (p *process) drains(t *testing.T, path, body string, want int) {
 	if status := <-answered; !strings.HasPrefix(status, fmt.Sprint(want)) {
 		t.Errorf("what was under way is answered %q, want %d", status, want)
 	}
-	if err := p.command.Wait(); err != nil {
-		t.Errorf("ended by %v:\n%s", err, p.output)
+	if err := p.Command.Wait(); err != nil {
+		t.Errorf("ended by %v:\n%s", err, p.Output)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 )
 
@@ -20,7 +21,7 @@ var liveAddress = regexp.MustCompile(`data-live="([^"]+)"`)
 func TestLiveRow(t *testing.T) {
 	s := system.New(t, system.Impatient)
 	const base directory.Version = 1648596712000000
-	s.MustPost(t, callback("team_join", `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`, base, "Ev1"))
+	s.MustPost(t, events.Callback("team_join", `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`, base, "Ev1"))
 	system.Eventually(t, 20*time.Second, "the insert is stored", func() bool { _, ok := stored(t, s, "U1"); return ok })
 
 	_, html := pageOf(t, s, "/")
@@ -48,7 +49,7 @@ func TestLiveRow(t *testing.T) {
 	for i, id := range []string{"U1", "U2"} { // somebody who is there, and somebody new
 		name := fmt.Sprintf("Grace %d", i)
 		event := map[string]string{"U1": "user_change", "U2": "team_join"}[id]
-		s.MustPost(t, callback(event, fmt.Sprintf(`{"id":%q,"name":"x","profile":{"real_name":%q}}`, id, name), base+10+directory.Version(i), "Ev"+id))
+		s.MustPost(t, events.Callback(event, fmt.Sprintf(`{"id":%q,"name":"x","profile":{"real_name":%q}}`, id, name), base+10+directory.Version(i), "Ev"+id))
 		posted := time.Now()
 		for patience := time.After(30 * time.Second); ; {
 			select {

@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/fullsync"
@@ -162,10 +163,10 @@ func webhookLines(t *testing.T) []map[string]any {
 			r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
 			webhook.New(slack.NewVerifier(system.Secret), p, log).ServeHTTP(httptest.NewRecorder(), r)
 		}
-		join := callback("team_join", `{"id":"U1"}`, 1648596712000001, "Ev1")
+		join := events.Callback("team_join", `{"id":"U1"}`, 1648596712000001, "Ev1")
 		post(takes{}, system.Secret, join)
 		post(takes{}, system.Secret, `{"type":"url_verification","challenge":"c"}`)
-		post(takes{}, system.Secret, callback("channel_created", `{"id":"U1"}`, 1648596712000001, "Ev2"))
+		post(takes{}, system.Secret, events.Callback("channel_created", `{"id":"U1"}`, 1648596712000001, "Ev2"))
 		post(takes{}, system.Secret, `{"type":"app_rate_limited","team_id":"`+system.Team+`","minute_rate_limited":1}`)
 		post(takes{}, "another secret", join)
 		post(takes{errors.New("away")}, system.Secret, join)

@@ -24,9 +24,9 @@ func TestSmoke(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	project := fmt.Sprintf("GOOGLE_CLOUD_PROJECT=e2e-smoke-%d", os.Getpid())
-	local := run(t, filepath.Join(dir, "local"), project)
+	local := system.Run(t, filepath.Join(dir, "local"), project)
 	test := func(secret string, args ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), smoke, append([]string{"-webhook", local.address + "/slack/events"}, args...)...)
+		c := exec.CommandContext(t.Context(), smoke, append([]string{"-webhook", local.Address + "/slack/events"}, args...)...)
 		c.Env = append(os.Environ(), project, "SLACK_SIGNING_SECRET="+secret)
 		out, err := c.CombinedOutput()
 		return string(out), err
@@ -51,8 +51,8 @@ func TestSmoke(t *testing.T) {
 	if out, err := test("invented-signing-secret", "-webhook", "nowhere"); err == nil || !strings.Contains(out, "-webhook: give the address") {
 		t.Errorf("without an address: %v\n%s", err, out)
 	}
-	if out, err := test("invented-signing-secret", "-webhook", local.address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
+	if out, err := test("invented-signing-secret", "-webhook", local.Address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
 		t.Errorf("where anybody may post: %v\n%s", err, out)
 	}
-	local.stop(t)
+	local.Stop(t)
 }

@@ -17,6 +17,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 
+	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
@@ -80,8 +81,8 @@ func TestOneTrace(t *testing.T) {
 	environ := []string{"GOOGLE_CLOUD_PROJECT=" + s.Project, "SLACK_SIGNING_SECRET=" + system.Secret,
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + listener.Addr().String()}
 	dir := system.Build(t, "webhook", "worker")
-	hook, work := run(t, filepath.Join(dir, "webhook"), environ...), run(t, filepath.Join(dir, "worker"), environ...)
-	s.Webhook, s.Topology.PushEndpoint = hook.address, work.address+"/"
+	hook, work := system.Run(t, filepath.Join(dir, "webhook"), environ...), system.Run(t, filepath.Join(dir, "worker"), environ...)
+	s.Webhook, s.Topology.PushEndpoint = hook.Address, work.Address+"/"
 	if s.PubSub, err = pubsub.Open(t.Context(), s.Project); err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +94,13 @@ func TestOneTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Store.Close()
-	s.MustPost(t, callback("team_join", `{"id":"U1","name":"sesame","profile":{"email":"sesame@example.com"}}`, 1648596712000001, "Ev1"))
+	s.MustPost(t, events.Callback("team_join", `{"id":"U1","name":"sesame","profile":{"email":"sesame@example.com"}}`, 1648596712000001, "Ev1"))
 	system.Eventually(t, 20*time.Second, "the person is stored", func() bool {
 		_, there := stored(t, s, "U1")
 		return there
 	})
-	hook.stop(t) // which sends the last spans
-	work.stop(t)
+	hook.Stop(t) // which sends the last spans
+	work.Stop(t)
 
 	spans.mu.Lock()
 	defer spans.mu.Unlock()
@@ -112,10 +113,10 @@ func TestOneTrace(t *testing.T) {
 		t.Errorf("the write: %s in trace %s, want %s", wrote, same, trace)
 	}
 	for _, line := range []struct {
-		of      *process
+		of      *system.Process
 		message string
 	}{{hook, "event"}, {work, "applied"}} {
-		if got := traceOf(t, line.of.output.String(), line.message); got != "projects/"+s.Project+"/traces/"+trace {
+		if got := traceOf(t, line.of.Output.String(), line.message); got != "projects/"+s.Project+"/traces/"+trace {
 			t.Errorf("the line %q belongs to %q, want %s", line.message, got, trace)
 		}
 	}

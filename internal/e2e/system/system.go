@@ -4,14 +4,13 @@ package system
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,7 +52,8 @@ var projects atomic.Int32
 // New starts a system to which the Pub/Sub emulator pushes.
 func New(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
-	s := start(t, adjust)
+	s := Connect(t, adjust)
+	s.Serve(t)
 	s.Topology.PushEndpoint = s.Worker
 	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
 		t.Fatal(err)
@@ -65,19 +65,15 @@ func New(t *testing.T, adjust func(*pubsub.Topology)) *System {
 // emulator and pushed as Pub/Sub does, for tests that refuse more than a few: see [embedded.Push].
 func NewPumped(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
-	s := start(t, adjust)
-	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
-		t.Fatal(err)
-	}
-	s.Topology.PushEndpoint = s.Worker
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var pushing sync.WaitGroup
-	pushing.Go(func() { embedded.Push(ctx, s.PubSub, s.Topology, slog.New(slog.DiscardHandler)) })
-	t.Cleanup(func() { cancel(); pushing.Wait() })
+	s := Connect(t, adjust)
+	s.Serve(t)
+	s.Pump(t, s.Worker)
 	return s
 }
 
-func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
+// Connect returns a system of which there is nothing yet but the emulators, in a
+// project of its own, and the test's own clients of them.
+func Connect(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
@@ -85,34 +81,60 @@ func start(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	if adjust != nil {
 		adjust(&s.Topology)
 	}
+	s.PubSub, s.Store = s.open(t)
+	return s
+}
+
+// open returns clients that go to where the environment says now.
+func (s *System) open(t *testing.T) (*gcpubsub.Client, *firestore.Store) {
+	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's own context, for the clean-up
+	client, err := pubsub.Open(ctx, s.Project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := firestore.Open(ctx, s.Project, "(default)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(client.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return client, store
+}
+
+// Serve starts webhook, worker and ui in this process, with clients of their
+// own that go to where the environment says now.
+func (s *System) Serve(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
 	log := slog.New(slog.DiscardHandler)
-	var err error
-	if s.PubSub, err = pubsub.Open(ctx, s.Project); err != nil {
-		t.Fatal(err)
-	}
-	if s.Store, err = firestore.Open(ctx, s.Project, "(default)"); err != nil {
-		t.Fatal(err)
-	}
-	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
+	client, store := s.open(t)
+	publisher := pubsub.NewPublisher(client, s.Topology.Topic)
+	t.Cleanup(publisher.Stop)
 	serve := func(h http.Handler) string {
 		server := httptest.NewServer(service.Handler(ctx, h))
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	t.Cleanup(func() {
-		publisher.Stop()
-		if err := s.PubSub.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := s.Store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, log))
-	s.UI = serve(ui.New(t.Context(), ui.Options{Store: s.Store, Log: log}))
-	s.Worker = serve(worker.New(s.Store, s.Topology.WorkWithin(), log)) + "/"
-	return s
+	s.UI = serve(ui.New(t.Context(), ui.Options{Store: store, Log: log}))
+	s.Worker = serve(worker.New(store, s.Topology.WorkWithin(), log)) + "/"
+}
+
+// Pump creates topics and subscriptions, and delivers messages to an endpoint until the test ends.
+func (s *System) Pump(t *testing.T, endpoint string) {
+	t.Helper()
+	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
+		t.Fatal(err)
+	}
+	s.Topology.PushEndpoint = endpoint // not told to the emulator, which would push as well
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var pushing sync.WaitGroup
+	pushing.Go(func() { embedded.Push(ctx, s.PubSub, s.Topology, slog.New(slog.DiscardHandler)) })
+	t.Cleanup(func() { cancel(); pushing.Wait() })
 }
 
 // Impatient shortens the waits between deliveries, for tests that wait for the last one.
@@ -179,18 +201,4 @@ func Eventually(t *testing.T, patience time.Duration, what string, check func() 
 		}
 	}
 	t.Fatalf("not within %v: %s", patience, what)
-}
-
-// Build builds functions and returns the folder of the programs.
-func Build(t testing.TB, names ...string) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	for _, name := range names {
-		args = append(args, "rollcall/functions/"+name)
-	}
-	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return dir
 }

@@ -1,0 +1,92 @@
+package system
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Build builds functions and returns the folder of the programs.
+func Build(t testing.TB, names ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	for _, name := range names {
+		args = append(args, "rollcall/functions/"+name)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// Process is a running server.
+type Process struct {
+	Address string // its base address
+	Port    int
+	Command *exec.Cmd
+	Output  *bytes.Buffer // to be read once it has ended
+}
+
+// Run starts the program of that path, see [Start].
+func Run(t *testing.T, path string, environ ...string) *Process {
+	t.Helper()
+	return Start(t, exec.Command(path), 0, environ...)
+}
+
+// Start starts a server on a port, 0 for one that is free, and waits until it is healthy. It ends with the test.
+func Start(t *testing.T, command *exec.Cmd, port int, environ ...string) *Process {
+	t.Helper()
+	p := &Process{Port: cmp.Or(port, freePort(t)), Command: command, Output: new(bytes.Buffer)}
+	p.Address = fmt.Sprintf("http://127.0.0.1:%d", p.Port)
+	p.Command.Env = append(os.Environ(), append(environ, fmt.Sprintf("PORT=%d", p.Port))...)
+	p.Command.Stdout, p.Command.Stderr = p.Output, p.Output
+	if err := p.Command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	Eventually(t, 10*time.Second, filepath.Base(command.Path)+" is healthy", func() bool {
+		answer, err := http.Get(p.Address + "/health")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	})
+	return p
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Stop sends SIGTERM and expects a clean end.
+func (p *Process) Stop(t *testing.T) {
+	t.Helper()
+	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Command.Wait(); err != nil {
+		t.Errorf("%s ended by %v:\n%s", p.Command.Path, err, p.Output)
+	}
+}
+
+// Kill sends SIGKILL and returns when the process is gone, which it may be already.
+func (p *Process) Kill() {
+	p.Command.Process.Kill() //nolint:errcheck // it may have ended
+	p.Command.Wait()         //nolint:errcheck // it was killed
+}
