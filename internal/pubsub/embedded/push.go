@@ -55,9 +55,11 @@ func Push(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *
 }
 
 func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string), parked func()) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = pushAtOnce // by default two are kept, and most pushes would open one
 	p := &pusher{
 		client: client, topology: t, pulled: pulled, parked: parked, log: log,
-		http:  &http.Client{Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
+		http:  &http.Client{Transport: transport, Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
 		dead:  client.Publisher(t.DeadLetterTopic),
 		slots: make(chan struct{}, pushAtOnce),
 		held:  make(chan struct{}, holdAtMost),
