@@ -3,6 +3,7 @@ package system
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -39,7 +40,7 @@ type Process struct {
 // Run starts the program of that path, see [Start].
 func Run(t *testing.T, path string, environ ...string) *Process {
 	t.Helper()
-	return Start(t, exec.Command(path), 0, environ...)
+	return Start(t, exec.CommandContext(context.WithoutCancel(t.Context()), path), 0, environ...)
 }
 
 // Start starts a server on a port, 0 for one that is free, and waits until it is healthy. It ends with the test.
@@ -54,7 +55,11 @@ func Start(t *testing.T, command *exec.Cmd, port int, environ ...string) *Proces
 	}
 	t.Cleanup(p.Kill)
 	Eventually(t, 10*time.Second, filepath.Base(command.Path)+" is healthy", func() bool {
-		answer, err := http.Get(p.Address + "/health")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.Address+"/health", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			return false
 		}
@@ -70,7 +75,7 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // the program opens it again
 	return l.Addr().(*net.TCPAddr).Port
 }
 
