@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	client, err := pubsub.Open(ctx, c.Project)
+	client, err := pubsub.Open(ctx, c.Project, c.TraceEndpoint != "")
 	if err != nil {
 		return err
 	}

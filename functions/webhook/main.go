@@ -25,7 +25,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer stopTracing()
-	client, err := pubsub.Open(ctx, c.Project)
+	client, err := pubsub.Open(ctx, c.Project, c.TraceEndpoint != "")
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 
 	ctx := context.WithoutCancel(t.Context())
 	var err error
-	if s.PubSub, err = pubsub.Open(ctx, s.Project); err != nil {
+	if s.PubSub, err = pubsub.Open(ctx, s.Project, false); err != nil {
 		t.Fatal(err)
 	}
 	defer s.PubSub.Close()

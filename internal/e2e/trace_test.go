@@ -83,7 +83,7 @@ func TestOneTrace(t *testing.T) {
 	dir := system.Build(t, "webhook", "worker")
 	hook, work := system.Run(t, filepath.Join(dir, "webhook"), environ...), system.Run(t, filepath.Join(dir, "worker"), environ...)
 	s.Webhook, s.Topology.PushEndpoint = hook.Address, work.Address+"/"
-	if s.PubSub, err = pubsub.Open(t.Context(), s.Project); err != nil {
+	if s.PubSub, err = pubsub.Open(t.Context(), s.Project, false); err != nil {
 		t.Fatal(err)
 	}
 	defer s.PubSub.Close()

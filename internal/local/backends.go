@@ -51,7 +51,7 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology) (*backends,
 
 // openEmulated uses the emulators that the environment names, as Google's libraries do.
 func openEmulated(ctx context.Context, o Options, t pubsub.Topology) (*backends, error) {
-	client, err := pubsub.Open(ctx, o.Config.Project)
+	client, err := pubsub.Open(ctx, o.Config.Project, false)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func Connect(t *testing.T, adjust func(*pubsub.Topology)) *System {
 func (s *System) open(t *testing.T) (*gcpubsub.Client, *firestore.Store) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's own context, for the clean-up
-	client, err := pubsub.Open(ctx, s.Project)
+	client, err := pubsub.Open(ctx, s.Project, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (s *Server) Waiting(context.Context) (int, error) { return int(s.parked.Loa
 // Start returns a running server and a client of it. Options are the fake's, such as injected errors.
 func Start(ctx context.Context, project string, options ...pstest.ServerReactorOption) (*Server, error) {
 	fake := pstest.NewServer(options...) // on a loopback port
-	client, err := pubsub.Open(ctx, project,
+	client, err := pubsub.Open(ctx, project, false,
 		option.WithEndpoint(fake.Addr),
 		option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
