@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime"
 	"sync"
 	"time"
@@ -24,27 +23,14 @@ type allocs struct{ objects, bytes float64 }
 // nothing themselves: the request's bytes are written as they stand, and the
 // answer is read into a buffer that is there.
 func countAllocs(ctx context.Context, address, secret string, body []byte, connections, requests int) (allocs, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return allocs{}, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return allocs{}, err
-	}
-	r.Header = fakeslack.Sign(secret, time.Now(), body)
-	var raw bytes.Buffer
-	if err := r.Write(&raw); err != nil {
-		return allocs{}, err
-	}
 	conns := make([]*bareConn, connections)
 	for i := range conns {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+		c, err := dial(ctx, address, secret, body)
 		if err != nil {
 			return allocs{}, err
 		}
-		defer conn.Close() //nolint:errcheck // nothing is left to say
-		conns[i] = &bareConn{conn, bufio.NewReaderSize(conn, 4<<10), raw.Bytes()}
+		defer c.Close() //nolint:errcheck // nothing is left to say
+		conns[i] = c
 	}
 	post := func(each int) error {
 		failed := make([]error, len(conns))
@@ -68,7 +54,7 @@ func countAllocs(ctx context.Context, address, secret string, body []byte, conne
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	err = post(each)
+	err := post(each)
 	runtime.ReadMemStats(&after)
 	n := float64(each * connections)
 	return allocs{float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n}, err
@@ -79,6 +65,24 @@ type bareConn struct {
 	net.Conn
 	answers *bufio.Reader
 	request []byte
+}
+
+// dial signs the request, which is good for five minutes.
+func dial(ctx context.Context, address, secret string, body []byte) (*bareConn, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header = fakeslack.Sign(secret, time.Now(), body)
+	var raw bytes.Buffer
+	if err := r.Write(&raw); err != nil {
+		return nil, err
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", r.URL.Host)
+	if err != nil {
+		return nil, err
+	}
+	return &bareConn{conn, bufio.NewReaderSize(conn, 4<<10), raw.Bytes()}, nil
 }
 
 var errAnswer = errors.New("not accepted")

@@ -196,8 +196,8 @@ func (r *run) through(ctx context.Context, part string, into *tally, post func()
 
 // Requests that allocations are counted of.
 const (
-	oneByOne = 2_000
-	atOnce   = 20_000
+	oneByOne = 1_000
+	atOnce   = 10_000
 )
 
 // countAllocs posts one event, the most usual one, to each part.
