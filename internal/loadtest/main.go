@@ -27,8 +27,8 @@ chain, push delivery, worker and a store in a file; and for comparison, on the
 same server, a handler that checks the signature only, and one that publishes
 the body as well. Driver and servers share the CPUs.
 
-With -target and SLACK_SIGNING_SECRET it loads a running webhook, for instance
-that of go run ./functions/local.
+With -target and SLACK_SIGNING_SECRET it loads a running webhook, for instance that
+of go run ./functions/local: the invented people are in its directory afterwards.
 
 `
 
@@ -37,7 +37,7 @@ func main() { service.Main(run) }
 func run(ctx context.Context) error {
 	o := driver.Options{Secret: os.Getenv("SLACK_SIGNING_SECRET"), Progress: func(line string) { fmt.Fprintln(os.Stderr, line) }}
 	flags := flag.NewFlagSet("loadtest", flag.ContinueOnError)
-	rates := flags.String("rate", "0,500,833", "requests a `second`, one after the other; 0: as fast as the connections allow")
+	rates := flags.String("rate", "0,500,833", "`rates`, in requests a second, one after the other; 0: as fast as the connections allow")
 	against := flags.String("against", strings.Join(driver.Parts, ","), "the `parts` to load")
 	flags.IntVar(&o.Connections, "connections", 32, "connections to each")
 	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long each is loaded at each rate, "+driver.Longest.String()+" at most")
