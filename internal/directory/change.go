@@ -93,34 +93,39 @@ func (c Change) UserID() string {
 
 // userID validates c and returns its user's id, without decoding the rest of the user.
 func (c Change) userID() (string, error) {
-	switch c.Operation {
-	case Insert, Update, Delete:
-	default:
-		return "", fmt.Errorf("%w: unknown operation", ErrInvalid)
-	}
-	switch c.Source {
-	case FromEvent, FromSync:
-	default:
-		return "", fmt.Errorf("%w: unknown source", ErrInvalid)
-	}
-	if c.Partial && c.Operation != Update {
-		return "", fmt.Errorf("%w: only an update can be partial", ErrInvalid)
-	}
-	if c.Version <= 0 || c.Version > maxVersion {
-		return "", fmt.Errorf("%w: version out of range", ErrInvalid)
-	}
-	if err := ValidateID("team_id", c.TeamID); err != nil {
-		return "", err
-	}
-	if len(c.EventID) > longestEventID {
-		return "", fmt.Errorf("%w: event_id too long", ErrInvalid)
-	}
-	if len(c.User) == 0 {
-		return "", fmt.Errorf("%w: no user", ErrInvalid)
-	}
 	id, err := objectID(c.User)
 	if err != nil {
 		return "", fmt.Errorf("user: %w", err)
 	}
-	return id, ValidateID("user.id", id)
+	return id, c.ValidateAs(id)
+}
+
+// ValidateAs is [Change.Validate] for who has read User already, by [ReadJSON], and the id in it.
+func (c Change) ValidateAs(userID string) error {
+	switch c.Operation {
+	case Insert, Update, Delete:
+	default:
+		return fmt.Errorf("%w: unknown operation", ErrInvalid)
+	}
+	switch c.Source {
+	case FromEvent, FromSync:
+	default:
+		return fmt.Errorf("%w: unknown source", ErrInvalid)
+	}
+	if c.Partial && c.Operation != Update {
+		return fmt.Errorf("%w: only an update can be partial", ErrInvalid)
+	}
+	if c.Version <= 0 || c.Version > maxVersion {
+		return fmt.Errorf("%w: version out of range", ErrInvalid)
+	}
+	if err := ValidateID("team_id", c.TeamID); err != nil {
+		return err
+	}
+	if len(c.EventID) > longestEventID {
+		return fmt.Errorf("%w: event_id too long", ErrInvalid)
+	}
+	if err := checkDepth(c.User); err != nil {
+		return fmt.Errorf("user: %w", err)
+	}
+	return ValidateID("user.id", userID)
 }

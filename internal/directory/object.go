@@ -19,6 +19,9 @@ func decodeObject(raw []byte) (object, error) {
 	if _, err := objectID(raw); err != nil {
 		return nil, err
 	}
+	if err := checkDepth(raw); err != nil {
+		return nil, err
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var o object
@@ -28,8 +31,8 @@ func decodeObject(raw []byte) (object, error) {
 	return o, nil
 }
 
-// objectID returns the string "id" of exactly one JSON object, and checks the
-// object as a whole without building it: it is as [ReadJSON] has JSON, and not nested too deep.
+// objectID returns the string "id" of exactly one JSON object, and checks
+// without building it that the object is as [ReadJSON] has JSON.
 func objectID(raw []byte) (string, error) {
 	var o *struct {
 		ID Text `json:"id"`
@@ -37,14 +40,11 @@ func objectID(raw []byte) (string, error) {
 	if err := ReadJSON(raw, &o); err != nil || o == nil {
 		return "", fmt.Errorf("%w: not a JSON object", ErrInvalid)
 	}
-	if nested(raw) > 1+deepest { // the object itself is one level
-		return "", fmt.Errorf("%w: nested too deep", ErrInvalid)
-	}
 	return string(o.ID), nil
 }
 
-// nested returns how many levels of objects and lists valid JSON has.
-func nested(raw []byte) (levels int) {
+// checkDepth fails if valid JSON nests too deep.
+func checkDepth(raw []byte) error {
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
@@ -54,13 +54,14 @@ func nested(raw []byte) (levels int) {
 			quoted = !quoted
 		case quoted:
 		case c == '{', c == '[':
-			depth++
-			levels = max(levels, depth)
+			if depth++; depth > 1+deepest { // the object itself is one level
+				return fmt.Errorf("%w: nested too deep", ErrInvalid)
+			}
 		case c == '}', c == ']':
 			depth--
 		}
 	}
-	return levels
+	return nil
 }
 
 func (o object) canonical() json.RawMessage { return canonical(o) }

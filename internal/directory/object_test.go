@@ -32,10 +32,15 @@ var objects = []string{
 	`{"id":"U1","x":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`,
 }
 
-// sameID: objectID finds what decoding the whole object would, and accepts the same.
+// sameID: objectID finds what decoding the whole object would and, with checkDepth, accepts the same.
 func sameID(t *testing.T, raw []byte) {
 	t.Helper()
 	got, err := objectID(raw)
+	if err == nil {
+		if err = checkDepth(raw); err != nil {
+			got = ""
+		}
+	}
 	o, decodeErr := decodeObject(raw)
 	if got != o.string("id") || (err == nil) != (decodeErr == nil) || err != nil && !errors.Is(err, ErrInvalid) {
 		t.Errorf("%.80q: id %q, error %v; the object has %q, error %v", raw, got, err, o.string("id"), decodeErr)

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,6 +30,7 @@ type Request struct {
 	Type    string
 	TeamID  string
 	EventID string
+	UserID  string // of Change
 }
 
 // effects says what each event about a user means. Events of other types are none of Rollcall's business.
@@ -55,12 +57,33 @@ type envelope struct {
 type innerEvent struct {
 	Type    directory.Text `json:"type"`
 	EventTS timestamp      `json:"event_ts"`
-	User    jsontext.Value `json:"user"`
+	User    user           `json:"user"`
+}
+
+// user is a user object and, so that nobody needs to look for it again, its id.
+type user struct {
+	body []byte // of the request, which is being decoded
+	raw  []byte // the part of it that is the object
+	id   directory.Text
+}
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no user.
+func (u *user) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if d.PeekKind() != jsontext.KindBeginObject {
+		return d.SkipValue()
+	}
+	start := d.InputOffset() // the end of the name before
+	var o struct {
+		ID directory.Text `json:"id"`
+	}
+	err := json.UnmarshalDecode(d, &o)
+	u.raw, u.id = bytes.TrimLeft(u.body[start:d.InputOffset()], ": \t\r\n"), o.ID
+	return err
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no event that Rollcall knows.
 func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*e = innerEvent{}
+	*e = innerEvent{User: user{body: e.User.body}}
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return d.SkipValue()
 	}
@@ -76,7 +99,7 @@ func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 // slack-go's parser is passed over because it fails on event types that it does
 // not know, and drops the fields of a user that it does not know.
 func DecodeRequest(body []byte) (Request, error) {
-	var e *envelope
+	e := &envelope{Event: innerEvent{User: user{body: body}}}
 	if err := directory.ReadJSON(body, &e); err != nil || e == nil {
 		return Request{}, ErrNotJSON
 	}
@@ -108,17 +131,17 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 	c := directory.Change{
 		Operation: effect.operation,
 		TeamID:    r.TeamID,
-		User:      []byte(inner.User),
+		User:      inner.User.raw,
 		Version:   version,
 		Source:    directory.FromEvent,
 		EventID:   r.EventID,
 		Partial:   effect.partial,
 		EventType: r.Type,
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.ValidateAs(string(inner.User.id)); err != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	r.Change = &c
+	r.Change, r.UserID = &c, string(inner.User.id)
 	return r, nil
 }
 

@@ -23,7 +23,7 @@ func TestDecodeRequest(t *testing.T) {
 		return `{"type":"event_callback","team_id":"T1","event_id":"Ev1","event_time":1648596712,"event":` + inner + `}`
 	}
 	about := func(change *directory.Change) Request {
-		return Request{Type: change.EventType, TeamID: "T1", EventID: "Ev1", Change: change}
+		return Request{Type: change.EventType, TeamID: "T1", EventID: "Ev1", UserID: "U1", Change: change}
 	}
 	tests := []struct {
 		name, body string

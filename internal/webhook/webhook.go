@@ -165,12 +165,10 @@ func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal,
 	add("type", req.Type)
 	add("team_id", req.TeamID)
 	add("event_id", req.EventID)
-	if c := req.Change; c != nil {
-		add("user_id", c.UserID())
-		if h.log.Enabled(r.Context(), slog.LevelDebug) {
-			attrs = append(attrs, slog.String("operation", string(c.Operation)), slog.Bool("partial", c.Partial),
-				slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
-		}
+	add("user_id", req.UserID)
+	if c := req.Change; c != nil && h.log.Enabled(r.Context(), slog.LevelDebug) {
+		attrs = append(attrs, slog.String("operation", string(c.Operation)), slog.Bool("partial", c.Partial),
+			slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
 	}
 	if answer.status != http.StatusUnauthorized { // a stranger's headers are not worth keeping
 		add("retry_num", r.Header.Get("X-Slack-Retry-Num"))
