@@ -132,8 +132,8 @@ func (r *run) leased(ctx context.Context, work func(context.Context) error) erro
 		r.renew(working, stop)
 	}()
 	err := work(working)
-	if cause := context.Cause(working); err != nil && cause != nil {
-		err = cause
+	if cause := context.Cause(working); cause != nil && (err != nil || ctx.Err() == nil) {
+		err = cause // a lost lease is one even if a store that asks nobody has let the work be finished
 	}
 	stop(nil)
 	<-renewed

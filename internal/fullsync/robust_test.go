@@ -187,6 +187,9 @@ func TestEventDuringTheSync(t *testing.T) {
 	}
 }
 
+// brief is a lease that a test can wait for.
+const brief = 2 * time.Second
+
 // TestOneAtATime: a living sync keeps others out, a dead one only until its lease expires.
 func TestOneAtATime(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 1500})
@@ -194,7 +197,7 @@ func TestOneAtATime(t *testing.T) {
 	w.sync(t, func(o *Options) {
 		o.Slack = interrupted{w.client, 1, func() error {
 			_, err := Run(t.Context(), w.options(func(o *Options) {
-				o.Slack = webapi.New(w.url(), w.slack.Options().BotToken, o.Log)
+				o.Slack, o.Lease = webapi.New(w.url(), w.slack.Options().BotToken, o.Log), brief
 			}))
 			second.Store(err)
 			return nil
@@ -212,11 +215,11 @@ func TestOneAtATime(t *testing.T) {
 	// One that lost its lease stops, as does one that can no longer know.
 	for _, lost := range []error{directory.ErrLeased, context.DeadlineExceeded} {
 		_, err := Run(t.Context(), w.options(func(o *Options) {
-			o.Store = robbed{w.store, new(atomic.Int32), lost}
-			o.Slack = interrupted{w.client, 1, func() error { time.Sleep(600 * time.Millisecond); return nil }}
+			o.Store, o.Lease = robbed{w.store, new(atomic.Int32), lost}, brief
+			o.Slack = interrupted{w.client, 1, func() error { time.Sleep(2 * o.Lease); return nil }}
 		}))
 		if !errors.Is(err, lost) {
-			t.Errorf("without its lease: %v", err)
+			t.Errorf("without its lease (%v): %v", lost, err)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -91,7 +90,7 @@ func (w *world) deliver(t *testing.T, events ...fakeslack.Event) {
 }
 
 func (w *world) options(adjust ...func(*Options)) Options {
-	o := Options{Slack: w.client, Store: w.store, Publisher: w, Log: slog.New(slog.DiscardHandler), Lease: 300 * time.Millisecond}
+	o := Options{Slack: w.client, Store: w.store, Publisher: w, Log: slog.New(slog.DiscardHandler)}
 	for _, a := range adjust {
 		a(&o)
 	}
