@@ -216,7 +216,7 @@ func TestOneAtATime(t *testing.T) {
 	for _, lost := range []error{directory.ErrLeased, context.DeadlineExceeded} {
 		_, err := Run(t.Context(), w.options(func(o *Options) {
 			o.Store, o.Lease = robbed{w.store, new(atomic.Int32), lost}, brief
-			o.Slack = interrupted{w.client, 1, func() error { time.Sleep(2 * o.Lease); return nil }}
+			o.Slack = interrupted{w.client, 0, func() error { time.Sleep(2 * o.Lease); return nil }}
 		}))
 		if !errors.Is(err, lost) {
 			t.Errorf("without its lease (%v): %v", lost, err)

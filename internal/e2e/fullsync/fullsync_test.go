@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,10 +31,8 @@ func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
 // invented is a workspace whose events go to a system's webhook.
 type invented struct {
-	*fakeslack.Workspace
-	url    string
-	sent   sync.WaitGroup
-	onList func() // before each users.list is answered; nil for nothing
+	*system.Workspace
+	sent sync.WaitGroup
 
 	mu      sync.Mutex
 	changed map[string]bool // of whom there were events
@@ -45,23 +41,13 @@ type invented struct {
 func invent(t *testing.T, s *system.System, o fakeslack.Options) *invented {
 	t.Helper()
 	w := &invented{changed: map[string]bool{}}
-	o.SigningSecret, o.Log = system.Secret, slog.New(slog.DiscardHandler)
 	o.OnEvent = func(e fakeslack.Event) {
 		w.mu.Lock()
 		w.changed[e.UserID] = true
 		w.mu.Unlock()
 		w.sent.Go(func() { w.send(t, s, e) })
 	}
-	w.Workspace = fakeslack.New(o)
-	api := w.Handler()
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if w.onList != nil && strings.HasSuffix(r.URL.Path, "users.list") {
-			w.onList()
-		}
-		api.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(server.Close)
-	w.url = server.URL + "/api/"
+	w.Workspace = system.Invent(t, o)
 	return w
 }
 
@@ -78,60 +64,13 @@ func (w *invented) sync(t *testing.T, s *system.System) directory.Sync {
 	defer publisher.Stop()
 	start := time.Now()
 	outcome, err := fullsync.Run(t.Context(), fullsync.Options{
-		Slack: webapi.New(w.url, w.Options().BotToken, log), Store: s.Store, Publisher: publisher, Log: log,
+		Slack: webapi.New(w.URL, w.Options().BotToken, log), Store: s.Store, Publisher: publisher, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("synced in %v: %+v", time.Since(start).Round(time.Second), outcome)
 	return outcome
-}
-
-// differing returns what is not in Firestore as it is in Slack, document by document.
-func (w *invented) differing(t *testing.T, s *system.System) string {
-	t.Helper()
-	want, got := map[string]string{}, map[string]string{}
-	for _, user := range w.Users() {
-		u := asStored(t, user)
-		want[u.ID] = string(u.Slack)
-	}
-	for req := (directory.PageRequest{Limit: 1000}); ; {
-		page, err := s.Store.Users(t.Context(), system.Team, req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, u := range page.Users {
-			got[u.ID] = string(u.Slack)
-			if u.Kind == directory.External { // whom no list has
-				want[u.ID] = string(asStored(t, w.User(u.ID)).Slack)
-			}
-		}
-		if page.Next == nil {
-			return cmp.Diff(want, got)
-		}
-		req.After = page.Next
-	}
-}
-
-// asStored is what comes of one of Slack's objects.
-func asStored(t *testing.T, user json.RawMessage) directory.User {
-	t.Helper()
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: system.Team, User: user, Version: 1, Source: directory.FromSync})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func (w *invented) converges(t *testing.T, s *system.System) {
-	t.Helper()
-	diff := ""
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
-		if diff = w.differing(t, s); diff == "" {
-			return
-		}
-	}
-	t.Fatalf("not as in Slack (-want +got):\n%.3000s", diff)
 }
 
 // writes returns when each document was written.
@@ -163,7 +102,7 @@ func TestFullSync(t *testing.T) {
 	if first := w.sync(t, s); first.Inserted != 20_000 {
 		t.Errorf("%d inserted at first", first.Inserted)
 	}
-	w.converges(t, s)
+	w.Converges(t, s)
 
 	rng := rand.New(rand.NewPCG(1, 2))
 	lost, events := 0, 0
@@ -180,7 +119,7 @@ func TestFullSync(t *testing.T) {
 	removed := 0
 	remove := func(user json.RawMessage) {
 		removed++
-		if err := w.Remove(asStored(t, user).ID); err != nil {
+		if err := w.Remove(system.AsStored(t, user).ID); err != nil {
 			t.Error(err)
 		}
 	}
@@ -193,21 +132,21 @@ func TestFullSync(t *testing.T) {
 	worst.Churn = 3
 	w.SetFaults(worst)
 	calls := 0
-	w.onList = func() { // more of them are gone while the walk has not come to them
+	w.OnList = func() { // more of them are gone while the walk has not come to them
 		if calls++; calls == 10 {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			for _, user := range people[len(people)-200:] {
-				if !w.changed[asStored(t, user).ID] { // whoever changed during the walk is left to the next sync
+				if !w.changed[system.AsStored(t, user).ID] { // whoever changed during the walk is left to the next sync
 					remove(user)
 				}
 			}
 		}
 	}
 	repaired := w.sync(t, s)
-	w.onList = nil
+	w.OnList = nil
 	w.sent.Wait()
-	w.converges(t, s)
+	w.Converges(t, s)
 	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 {
 		t.Errorf("%+v", repaired)
 	}
@@ -230,7 +169,7 @@ func job(t *testing.T, s *system.System, w *invented, tokens string, args ...str
 	t.Helper()
 	out, log = new(bytes.Buffer), new(bytes.Buffer)
 	command = exec.CommandContext(t.Context(), filepath.Join(system.Build(t, "fullsync"), "fullsync"), args...)
-	command.Env = append(command.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project, "SLACK_BOT_TOKENS="+tokens, "SLACK_API_URL="+w.url)
+	command.Env = append(command.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project, "SLACK_BOT_TOKENS="+tokens, "SLACK_API_URL="+w.URL)
 	command.Stdout, command.Stderr = out, log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -286,7 +225,7 @@ func TestStoppedJob(t *testing.T) {
 			if !bytes.Contains(log.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
 				t.Errorf("it does not say that it goes on from %d pages:\n%s", pages, log)
 			}
-			w.converges(t, s)
+			w.Converges(t, s)
 			if bytes.Contains(log.Bytes(), []byte(w.Options().BotToken)) {
 				t.Error("the token is in the log")
 			}
@@ -312,5 +251,5 @@ func TestJob(t *testing.T) {
 	if err := failed.Wait(); err == nil || failed.ProcessState.ExitCode() != 1 || !bytes.Contains(log.Bytes(), []byte("workspace 1 of 2")) || !bytes.Contains(log.Bytes(), []byte("invalid_auth")) {
 		t.Errorf("with one wrong token it ended by %v:\n%s", err, log)
 	}
-	w.converges(t, s)
+	w.Converges(t, s)
 }

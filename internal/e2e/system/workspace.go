@@ -1,0 +1,87 @@
+package system
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+)
+
+// Workspace is an invented one, with what Firestore must hold of it.
+type Workspace struct {
+	*fakeslack.Workspace
+	URL    string // of its Web API
+	OnList func() // before each users.list is answered; nil for nothing
+}
+
+// Invent starts a workspace.
+func Invent(t *testing.T, o fakeslack.Options) *Workspace {
+	t.Helper()
+	o.SigningSecret, o.Log = Secret, slog.New(slog.DiscardHandler)
+	w := &Workspace{Workspace: fakeslack.New(o)}
+	api := w.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.OnList != nil && strings.HasSuffix(r.URL.Path, "users.list") {
+			w.OnList()
+		}
+		api.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	w.URL = server.URL + "/api/"
+	return w
+}
+
+// Converges waits until Firestore holds what Slack says, document by document.
+func (w *Workspace) Converges(t *testing.T, s *System) {
+	t.Helper()
+	diff := ""
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Second) {
+		if diff = w.differing(t, s); diff == "" {
+			return
+		}
+	}
+	t.Fatalf("not as in Slack (-want +got):\n%.3000s", diff)
+}
+
+func (w *Workspace) differing(t *testing.T, s *System) string {
+	t.Helper()
+	want, got := map[string]string{}, map[string]string{}
+	for _, user := range w.Users() {
+		u := AsStored(t, user)
+		want[u.ID] = string(u.Slack)
+	}
+	for req := (directory.PageRequest{Limit: 1000}); ; {
+		page, err := s.Store.Users(t.Context(), Team, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range page.Users {
+			got[u.ID] = string(u.Slack)
+			if u.Kind == directory.External { // whom no list has
+				want[u.ID] = string(AsStored(t, w.User(u.ID)).Slack)
+			}
+		}
+		if page.Next == nil {
+			return cmp.Diff(want, got)
+		}
+		req.After = page.Next
+	}
+}
+
+// AsStored is what comes of one of Slack's objects.
+func AsStored(t *testing.T, user json.RawMessage) directory.User {
+	t.Helper()
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: Team, User: user, Version: 1, Source: directory.FromSync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
