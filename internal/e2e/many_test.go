@@ -51,8 +51,11 @@ func testManyEvents(t *testing.T, s *system.System, disturb func()) {
 	start := time.Now()
 	dead := sendShuffled(t, s, rng, all, disturb)
 	t.Logf("%d requests accepted in %v", repeats*len(all), time.Since(start).Round(time.Second))
-	events.Settle(t, s, all, dead, whenever)
-	t.Logf("all is well, and dead letters are parked, after %v", time.Since(start).Round(time.Second))
+	events.Stored(t, s, all, whenever)
+	t.Logf("all is well after %v", time.Since(start).Round(time.Second))
+	events.Parked(t, s, dead, whenever, 3*time.Second)
+	t.Logf("dead letters parked after %v", time.Since(start).Round(time.Second))
+	events.Stored(t, s, all, 0)
 }
 
 // sendShuffled sends each event three times, in any order. What is not accepted

@@ -16,48 +16,25 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// parkedLate is how long after the last dead letter that is expected another one may be on its way.
-const parkedLate = 3 * time.Second
-
-// Settle waits until everybody is stored as the newest event says, until the
-// events with the ids in dead are parked, and fails the test if that does not come
-// about, if others are parked, or if anybody is stored whom no event told of.
-func Settle(t *testing.T, s *system.System, all []Event, dead map[string]bool, patience time.Duration) {
+// Stored waits until everybody is stored as the newest event says, and fails
+// the test if that does not come about, or if anybody is stored whom no event told of.
+func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration) {
 	t.Helper()
 	want := Newest(all)
-	settled := func() bool {
-		wrong, err := differing(t.Context(), s, want)
-		if err != nil {
-			t.Logf("not readable now: %v", err)
-		} else if len(wrong) > 0 {
-			t.Logf("%d people are not as they should be", len(wrong))
-		}
-		return err == nil && len(wrong) == 0
-	}
+	var wrong map[string]string
 	deadline := time.Now().Add(patience)
-	for pause := 100 * time.Millisecond; !settled() && time.Now().Before(deadline); pause = min(2*pause, 5*time.Second) {
-		time.Sleep(pause)
-	}
-	seen := map[string]bool{}
-	park := func(patience time.Duration) {
-		for _, m := range s.Parked(t, 1, patience) {
-			c, err := directory.DecodeChange(m.GetData())
-			if err != nil || !dead[c.EventID] {
-				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID(), c.Version, err)
-			}
-			seen[c.EventID] = true
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		var err error
+		if wrong, err = differing(t.Context(), s, want); err == nil && len(wrong) == 0 {
+			return
 		}
-	}
-	for len(seen) < len(dead) && time.Now().Before(deadline) && !t.Failed() {
-		park(time.Second)
-	}
-	park(parkedLate)
-	if len(seen) < len(dead) {
-		t.Errorf("%d different dead letters, want %d", len(seen), len(dead))
-	}
-	wrong, err := differing(t.Context(), s, want)
-	if err != nil {
-		t.Fatal(err)
+		if time.Now().After(deadline) {
+			break
+		}
+		if pause > time.Second {
+			t.Logf("%d people are not yet as they should be; error %v", len(wrong), err)
+		}
+		time.Sleep(pause)
 	}
 	for i, id := range slices.Sorted(maps.Keys(wrong)) {
 		if i == 5 {
@@ -65,6 +42,31 @@ func Settle(t *testing.T, s *system.System, all []Event, dead map[string]bool, p
 			break
 		}
 		t.Errorf("%s: %s", id, wrong[id])
+	}
+	t.Errorf("after %v not everybody is as the newest event says", patience)
+}
+
+// Parked waits until the events with those ids are parked, and fails the test
+// if that does not come about, or if within late another one is.
+func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late time.Duration) {
+	t.Helper()
+	seen := map[string]bool{}
+	park := func(patience time.Duration) {
+		for _, m := range s.Parked(t, 1, patience) {
+			c, err := directory.DecodeChange(m.GetData())
+			if err != nil || !dead[c.EventID] {
+				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID(), c.Version, err)
+				continue
+			}
+			seen[c.EventID] = true
+		}
+	}
+	for deadline := time.Now().Add(patience); len(seen) < len(dead) && time.Now().Before(deadline); {
+		park(time.Second)
+	}
+	park(late)
+	if len(seen) < len(dead) {
+		t.Errorf("%d different dead letters, want %d", len(seen), len(dead))
 	}
 }
 

@@ -172,7 +172,7 @@ func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsu
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", s.Project, s.Topology.DeadLetterParking)
 	var all []*pubsubpb.PubsubMessage
 	for deadline := time.Now().Add(patience); len(all) < want && time.Now().Before(deadline); {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), min(patience, 2*time.Second))
 		answer, err := s.PubSub.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription, MaxMessages: 1000})
 		cancel()
 		if err != nil {

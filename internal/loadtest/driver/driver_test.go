@@ -276,7 +276,7 @@ func BenchmarkRequest(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer c.Close() //nolint:errcheck // nothing is left to say
+			defer c.Close()
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := c.post(); err != nil {

@@ -1,0 +1,167 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+)
+
+// calls hands gRPC calls on to a server, except those that it is told to answer
+// itself: faults that no TCP connection can have.
+type calls struct {
+	host   string
+	proxy  *httputil.ReverseProxy
+	faults atomic.Pointer[judges]
+	seen   func(method string, request, answer []byte) // is told of what the server has done; may be nil
+}
+
+// judges answer calls in the server's place, by anything but codes.OK. They may take their time.
+type judges struct {
+	before judge // instead of it: the call does not reach the server
+	after  judge // the server has done it, and only its answer is lost
+}
+
+type judge func(ctx context.Context, method string) codes.Code
+
+func pass(context.Context, string) codes.Code { return codes.OK }
+
+func always(code codes.Code) judge {
+	return func(context.Context, string) codes.Code { return code }
+}
+
+// silent answers once nobody listens any more.
+func silent(ctx context.Context, _ string) codes.Code {
+	<-ctx.Done()
+	return codes.Canceled
+}
+
+// often lets a judge decide about some percent of the calls of those methods.
+func (r *rig) often(percent int, j judge, methods ...string) judge {
+	return func(ctx context.Context, method string) codes.Code {
+		if slices.Contains(methods, method) && r.dice.roll(100) < percent {
+			return j(ctx, method)
+		}
+		return codes.OK
+	}
+}
+
+func newCalls(t testing.TB, server string, seen func(method string, request, answer []byte)) *calls {
+	t.Helper()
+	c := &calls{seen: seen}
+	c.pass()
+	var plain http.Protocols // HTTP/2 without TLS, as gRPC to the emulators is
+	plain.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &plain}
+	c.proxy = &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: server}) },
+		Transport:      transport,
+		ModifyResponse: c.answered,
+		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { refuse(w.Header(), codes.Unavailable) },
+		ErrorLog:       log.New(io.Discard, "", 0),
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.host = listener.Addr().String()
+	front := &http.Server{Handler: c, Protocols: &plain, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan error, 1)
+	go func() { served <- front.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := front.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		transport.CloseIdleConnections()
+	})
+	return c
+}
+
+// pass ends all faults.
+func (c *calls) pass() { c.disturb(judges{}) }
+
+// disturb lets the judges decide from now on.
+func (c *calls) disturb(j judges) {
+	if j.before == nil {
+		j.before = pass
+	}
+	if j.after == nil {
+		j.after = pass
+	}
+	c.faults.Store(&j)
+}
+
+// request is what is kept of a call until its answer, in its context.
+type request struct {
+	method string
+	body   []byte
+}
+
+type requestKey struct{}
+
+func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := path.Base(r.URL.Path)
+	if streams[method] {
+		c.proxy.ServeHTTP(w, r)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the caller has gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if code := c.faults.Load().before(r.Context(), method); code != codes.OK {
+		refuse(w.Header(), code)
+		return
+	}
+	c.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, request{method, body})))
+}
+
+// streams are the calls that have no end.
+var streams = map[string]bool{"Listen": true, "Write": true, "StreamingPull": true}
+
+// answered waits for the whole of the server's answer, and may put another in its place.
+func (c *calls) answered(resp *http.Response) error {
+	call, ok := resp.Request.Context().Value(requestKey{}).(request)
+	if !ok {
+		return nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if err := resp.Body.Close(); err != nil {
+		return err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if c.seen != nil && len(body) > 0 {
+		c.seen(call.method, call.body, body)
+	}
+	if code := c.faults.Load().after(resp.Request.Context(), call.method); code != codes.OK {
+		refuse(resp.Header, code)
+		resp.Body, resp.ContentLength, resp.Trailer = http.NoBody, 0, nil
+	}
+	return nil
+}
+
+// refuse makes an answer that is nothing but a status, which gRPC then has in the header.
+func refuse(h http.Header, code codes.Code) {
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", strconv.Itoa(int(code)))
+	h.Set("Grpc-Message", "as the test wants it")
+}

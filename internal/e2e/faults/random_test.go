@@ -1,0 +1,186 @@
+package faults
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// fault is one that can be switched on and off.
+type fault struct {
+	name    string
+	on, off func()
+}
+
+// lane is the faults of one part, of which one is on at a time, and for how long
+// they are on and off. Those of different lanes come together as it happens.
+type lane struct {
+	faults                []fault
+	onAtMost, offAtMost   time.Duration
+	onAtLeast, offAtLeast time.Duration
+
+	is     *fault // that is on; nil if none is
+	due    time.Time
+	counts map[string]int
+}
+
+func (r *rig) publishingLane() *lane {
+	on := func(name string, put func()) fault { return fault{"Pub/Sub " + name, put, r.topic.heal} }
+	judged := func(name string, j judges) fault {
+		return fault{"Pub/Sub " + name, func() { r.publishing.disturb(j) }, r.publishing.pass}
+	}
+	return &lane{onAtLeast: 300 * time.Millisecond, onAtMost: 3 * time.Second, offAtLeast: time.Second, offAtMost: 6 * time.Second, faults: []fault{
+		on("slow", func() { r.topic.slow(400 * time.Millisecond) }),
+		on("too slow", func() { r.topic.slow(6 * time.Second) }),
+		on("refusing", r.topic.refuse),
+		on("silent", r.topic.silence),
+		on("cut during publish", func() { r.topic.cutThere(10_000) }),
+		on("cut during its answer", func() { r.topic.cutBack(1000) }),
+		judged("unavailable", judges{before: r.often(50, always(codes.Unavailable), "Publish")}),
+		judged("publishing and denying it", judges{after: r.often(50, always(codes.Internal), "Publish")}),
+	}}
+}
+
+// The faults of the other lanes fail deliveries, of which a message has five: they
+// must be off for most of the time, or messages are parked, as is right then.
+
+func (r *rig) writingLane() *lane {
+	on := func(name string, put func()) fault { return fault{"Firestore " + name, put, r.store.heal} }
+	judged := func(name string, j judges) fault {
+		return fault{"Firestore " + name, func() { r.writing.disturb(j) }, r.writing.pass}
+	}
+	return &lane{onAtLeast: 300 * time.Millisecond, onAtMost: 2 * time.Second, offAtLeast: 2 * time.Second, offAtMost: 8 * time.Second, faults: []fault{
+		on("slow", func() { r.store.slow(200 * time.Millisecond) }),
+		on("refusing", r.store.refuse),
+		on("silent", r.store.silence),
+		on("cut during a write", func() { r.store.cutThere(50_000) }),
+		judged("aborting writes", judges{before: r.often(50, always(codes.Aborted), "Commit")}),
+		judged("unavailable at times", judges{before: r.often(10, always(codes.Unavailable), "Commit", "BatchGetDocuments", "RunQuery")}),
+		judged("writing and calling it aborted", judges{after: r.often(50, always(codes.Aborted), "Commit")}),
+		judged("writing and calling it unavailable", judges{after: r.often(50, always(codes.Unavailable), "Commit")}),
+		judged("writing and not saying so", judges{after: r.often(2, silent, "Commit")}),
+	}}
+}
+
+func (r *rig) deliveryLane() *lane {
+	on := func(name string, put func()) fault { return fault{"delivery " + name, put, r.push.heal} }
+	messed := func(name string, m mess) fault {
+		return fault{"delivery " + name, func() { r.deliveries.disturb(m) }, func() { r.deliveries.disturb(mess{}) }}
+	}
+	return &lane{onAtLeast: 200 * time.Millisecond, onAtMost: time.Second, offAtLeast: 3 * time.Second, offAtMost: 10 * time.Second, faults: []fault{
+		on("slow", func() { r.push.slow(100 * time.Millisecond) }),
+		on("refused", r.push.refuse),
+		on("cut", func() { r.push.cutThere(20_000) }),
+		messed("duplicated", mess{perMille: [kinds]int{unheard: 50, together: 100, again: 200}, again: 10 * time.Second}),
+		messed("reordered", mess{perMille: [kinds]int{late: 100, again: 200}, late: 200 * time.Millisecond, again: 10 * time.Second}),
+		messed("lossy", mess{perMille: [kinds]int{lost: 100, unheard: 100}}),
+	}}
+}
+
+func (r *rig) slackLane() *lane {
+	on := func(name string, put func()) fault { return fault{"Slack's line " + name, put, r.hook.heal} }
+	return &lane{onAtLeast: 200 * time.Millisecond, onAtMost: 2 * time.Second, offAtLeast: 3 * time.Second, offAtMost: 10 * time.Second, faults: []fault{
+		on("slow", func() { r.hook.slow(200 * time.Millisecond) }),
+		on("refused", r.hook.refuse),
+		on("silent", r.hook.silence),
+		on("cut during a request", func() { r.hook.cutThere(20_000) }),
+		on("cut during an answer", func() { r.hook.cutBack(3000) }),
+	}}
+}
+
+func (r *rig) killLane(t *testing.T) *lane {
+	killed := func(p *program) fault {
+		return fault{"killed " + p.name, func() { p.Kill() }, func() { p.start(t) }} // each time another process
+	}
+	return &lane{onAtLeast: 50 * time.Millisecond, onAtMost: 500 * time.Millisecond, offAtLeast: 4 * time.Second, offAtMost: 12 * time.Second, faults: []fault{
+		killed(r.webhook), killed(r.worker),
+	}}
+}
+
+// disturb switches the faults of some lanes on and off, each lane by itself, until
+// work is done. What it does is drawn from the rig's seed. It logs how far it is.
+func (r *rig) disturb(t *testing.T, work func(), progress func() string, lanes ...*lane) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); work() }()
+	start, told := time.Now(), time.Now()
+	for _, l := range lanes {
+		l.toggle(r.rng, true)
+	}
+	for {
+		next := slices.MinFunc(lanes, func(a, b *lane) int { return a.due.Compare(b.due) })
+		select {
+		case <-done:
+			counts := map[string]int{}
+			for _, l := range lanes {
+				l.end()
+				maps.Copy(counts, l.counts)
+			}
+			t.Logf("%v: done; the faults end: %s", since(start), listed(counts))
+			return
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(time.Until(next.due)):
+		}
+		next.toggle(r.rng, false)
+		if time.Since(told) > tellEvery {
+			told = time.Now()
+			t.Logf("%v: %s; %s", since(start), progress(), now(lanes))
+		}
+	}
+}
+
+// toggle switches one of the lane's faults on, or off the one that is.
+func (l *lane) toggle(rng *rand.Rand, first bool) {
+	within := func(least, most time.Duration) {
+		l.due = time.Now().Add(least + time.Duration(rng.Int64N(int64(most-least))))
+	}
+	switch {
+	case first:
+		l.counts = map[string]int{}
+		within(0, l.offAtMost)
+	case l.is == nil:
+		l.is = &l.faults[rng.IntN(len(l.faults))]
+		l.is.on()
+		l.counts[l.is.name]++
+		within(l.onAtLeast, l.onAtMost)
+	default:
+		l.end()
+		within(l.offAtLeast, l.offAtMost)
+	}
+}
+
+func (l *lane) end() {
+	if l.is != nil {
+		l.is.off()
+		l.is = nil
+	}
+}
+
+// now lists the faults that are on.
+func now(lanes []*lane) string {
+	var names []string
+	for _, l := range lanes {
+		if l.is != nil {
+			names = append(names, l.is.name)
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "no fault")
+}
+
+func listed(counts map[string]int) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		lines = append(lines, fmt.Sprintf("%s %d×", name, counts[name]))
+	}
+	return strings.Join(lines, ", ")
+}
+
+func since(start time.Time) time.Duration { return time.Since(start).Round(time.Second) }
