@@ -83,9 +83,10 @@ func listKeys(u directory.User) (keys []string) {
 	if u.SortName == "" {
 		return nil // removed
 	}
+	facets := facetsOf(u)
 	for _, o := range []directory.Order{directory.ByName, directory.ByChange} {
 		at := place(o, directory.CursorOf(u))
-		for _, facet := range facetsOf(u) {
+		for _, facet := range facets {
 			keys = append(keys, string(append(prefix(o, facet), at...)))
 		}
 	}
