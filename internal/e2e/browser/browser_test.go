@@ -175,11 +175,17 @@ func TestKeyboard(t *testing.T) {
 	s := filled(t, fakeslack.Options{})
 	tb.visit(s.URL)
 	tb.ready()
-	second := tb.names()[1]
+	names := tb.names()
+	second := names[1]
 	tb.run(chromedp.KeyEvent("/"))
 	tb.eventually("the search has the focus", `document.activeElement.id === "q"`)
-	tb.run(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowUp))
-	tb.eventually("the second row has the focus", fmt.Sprintf(`document.activeElement.textContent === %q`, second))
+	for i, step := range []struct {
+		key string
+		row int
+	}{{kb.ArrowDown, 0}, {kb.ArrowDown, 1}, {kb.ArrowDown, 2}, {kb.ArrowUp, 1}} {
+		tb.run(chromedp.KeyEvent(step.key))
+		tb.eventually(fmt.Sprintf("after key %d row %d has the focus", i, step.row), fmt.Sprintf(`document.activeElement.textContent === %q`, names[step.row]))
+	}
 	tb.run(chromedp.KeyEvent(kb.Enter))
 	tb.eventually("the person's page", fmt.Sprintf(`document.querySelector("h1").textContent === %q && location.pathname.startsWith("/users/")`, second))
 }

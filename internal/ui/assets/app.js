@@ -141,13 +141,17 @@ document.addEventListener("keydown", (e) => {
 // What the page asks for by itself leaves what is shown when it fails, and is asked for again. Only a click leads to an error page.
 
 const byItself = (e) => !e.detail.requestConfig.triggeringEvent;
-let scrolled = 0;
+let scrolled = 0, reached; // how far to the right, and by the keyboard to which row
 
 document.addEventListener("htmx:beforeSwap", (e) => {
   if (e.detail.isError && byItself(e)) e.detail.shouldSwap = false;
   scrolled = document.querySelector(".scroll")?.scrollLeft ?? 0;
+  reached = document.activeElement.closest("#list tr")?.id;
 });
-document.addEventListener("htmx:afterSwap", () => document.querySelector(".scroll")?.scrollTo({ left: scrolled, behavior: "instant" }));
+document.addEventListener("htmx:afterSwap", () => {
+  document.querySelector(".scroll")?.scrollTo({ left: scrolled, behavior: "instant" });
+  if (reached) document.getElementById(reached)?.querySelector("a").focus();
+});
 document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); listen(); });
 document.addEventListener("htmx:afterRequest", (e) => {
   const { xhr, successful, target } = e.detail;
