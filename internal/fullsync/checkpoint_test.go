@@ -13,21 +13,21 @@ import (
 
 var errDead = errors.New("dead")
 
-// dying leaves what kill -9 does: the record from before the first page, and all pages.
+// dying leaves what kill -9 does once all pages are in: them, and a record from while they came.
 type dying struct {
 	Store
-	saved *bool
+	dead *bool
 }
 
 func (s dying) PutSync(ctx context.Context, sync directory.Sync) error {
-	if *s.saved {
+	if *s.dead {
 		return errDead
 	}
-	*s.saved = true
 	return s.Store.PutSync(ctx, sync)
 }
 
-func (dying) SumFingerprints(context.Context, string, directory.FingerprintRange) (int64, int64, error) {
+func (s dying) SumFingerprints(context.Context, string, directory.FingerprintRange) (int64, int64, error) {
+	*s.dead = true
 	return 0, 0, errDead
 }
 

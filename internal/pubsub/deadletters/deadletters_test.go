@@ -48,7 +48,9 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	return &world{Parking{Client: client, Subscription: "user-events-dead", Idle: 500 * time.Millisecond}, "user-events", server}
+	// pstest looks again 500 ms after it found nothing. A pull that is given up at
+	// that moment would take letters along, which stay on lease to nobody.
+	return &world{Parking{Client: client, Subscription: "user-events-dead", Idle: 750 * time.Millisecond}, "user-events", server}
 }
 
 // park parks a message as Pub/Sub does and returns its id.
