@@ -81,6 +81,7 @@ type state struct {
 	newest    Version
 	source    Source
 	forgotten bool
+	external  bool // if forgotten, whether a message that said so told of somebody from another workspace
 }
 
 type patch struct {
@@ -97,6 +98,11 @@ func stateOf(u *User, c Change) (state, error) {
 	s := state{wholeAt: u.SlackVersion, newest: u.Version, source: u.Source, forgotten: u.Kind == Forgotten}
 	if u.Removed {
 		s.removedAt = u.Version
+	}
+	if s.forgotten {
+		o, err := decodeObject(u.Slack)
+		s.external = isExternal(u.TeamID, o)
+		return s, err
 	}
 	whole := u.Slack
 	if u.Overlay != nil {
@@ -142,7 +148,10 @@ func (s *state) add(c Change, o object) {
 	if s.removedAt <= alive {
 		s.removedAt = 0
 	}
-	if s.forgotten || o.bool("is_forgotten") {
+	if o.bool("is_forgotten") {
+		s.forgotten, s.external = true, s.external || isExternal(c.TeamID, o)
+	}
+	if s.forgotten {
 		s.forget(alive)
 	}
 }
@@ -188,7 +197,6 @@ func (s *state) addPatch(p patch) {
 
 // forget erases all that is personal, and all history with it.
 func (s *state) forget(alive Version) {
-	s.forgotten = true
 	s.whole, s.patches = nil, nil
 	s.wholeAt = alive
 }
@@ -198,7 +206,11 @@ func (s *state) render(teamID, id string) User {
 	u := User{ID: id, TeamID: teamID, Version: s.newest, Source: s.source, SlackVersion: s.wholeAt}
 	switch {
 	case s.forgotten:
-		u.describe(object{"id": id, "is_forgotten": true})
+		o := object{"id": id, "is_forgotten": true}
+		if s.external { // or a full sync would take absence from the listing for a sign
+			o["is_stranger"] = true
+		}
+		u.describe(o)
 	case s.whole != nil:
 		merged := s.whole
 		if len(s.patches) > 0 {
@@ -215,7 +227,7 @@ func (s *state) render(teamID, id string) User {
 		u.ExpireAt = s.removedAt.Time().Add(tombstoneLife)
 	} else {
 		u.SortName = sortName(u)
-		u.Fingerprint = fingerprint(id, u.Kind, u.Slack)
+		u.Fingerprint = fingerprint(id, u.Kind == External || s.external, u.Slack)
 	}
 	return u
 }

@@ -41,9 +41,9 @@ func FromListing(teamID string, user json.RawMessage) (User, error) {
 const scheme = "2:"
 
 // fingerprint takes the canonical form of Slack's object. It is never 0, which stands for none.
-func fingerprint(id string, kind Kind, canonical json.RawMessage) int64 {
+func fingerprint(id string, external bool, canonical json.RawMessage) int64 {
 	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(append([]byte(scheme), canonical...))>>(64-contentBits)))
-	if kind == External {
+	if external {
 		return -fp
 	}
 	return fp

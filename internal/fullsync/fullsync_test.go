@@ -129,11 +129,18 @@ func (w *world) active(t *testing.T) (ids []string) {
 	return ids
 }
 
-// TestExternals who are gone for users.info too are removed; the others are left alone.
+// TestExternals who are gone for users.info too are removed; the others are left
+// alone, even if Slack has erased who they were.
 func TestExternals(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 50})
 	w.sync(t)
-	for _, id := range []string{w.slack.ExternalIDs()[0], "UGONE"} {
+	forgotten := w.slack.ExternalIDs()[1]
+	_, left := w.slack.Leave(forgotten)
+	_, forgot := w.slack.Forget(forgotten)
+	if err := errors.Join(left, forgot); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{w.slack.ExternalIDs()[0], forgotten, "UGONE"} {
 		user := w.slack.User(id)
 		if user == nil {
 			user = json.RawMessage(`{"id":"UGONE","team_id":"T0ELSEWHERE"}`)
