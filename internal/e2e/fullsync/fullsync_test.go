@@ -57,9 +57,11 @@ func (w *invented) send(t *testing.T, s *system.System, e fakeslack.Event) {
 	}
 }
 
-func (w *invented) sync(t *testing.T, s *system.System) directory.Sync {
+// sync returns the outcome and how often the listing had to begin anew.
+func (w *invented) sync(t *testing.T, s *system.System) (outcome directory.Sync, anew int) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	var lines bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
 	defer publisher.Stop()
 	start := time.Now()
@@ -69,8 +71,9 @@ func (w *invented) sync(t *testing.T, s *system.System) directory.Sync {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("synced in %v: %+v", time.Since(start).Round(time.Second), outcome)
-	return outcome
+	anew = bytes.Count(lines.Bytes(), []byte("listing begins anew"))
+	t.Logf("synced in %v, begun anew %d times: %+v", time.Since(start).Round(time.Second), anew, outcome)
+	return outcome, anew
 }
 
 // writes returns when each document was written.
@@ -99,7 +102,7 @@ func TestFullSync(t *testing.T) {
 	s := system.NewPumped(t, system.Impatient)
 	worst := fakeslack.Faults{RateLimitEvery: 17, RatelimitedIn200Every: 13, RetryAfter: 1, ErrorEvery: 11, ShortPages: true}
 	w := invent(t, s, fakeslack.Options{People: 20_000, Faults: worst})
-	if first := w.sync(t, s); first.Inserted != 20_000 {
+	if first, _ := w.sync(t, s); first.Inserted != 20_000 {
 		t.Errorf("%d inserted at first", first.Inserted)
 	}
 	w.Converges(t, s)
@@ -132,8 +135,15 @@ func TestFullSync(t *testing.T) {
 	worst.Churn = 3
 	w.SetFaults(worst)
 	calls := 0
-	w.OnList = func() { // more of them are gone while the walk has not come to them
-		if calls++; calls == 10 {
+	w.OnList = func() {
+		switch calls++; calls {
+		case 20: // this one's cursor has expired: the listing begins anew
+			expired := worst
+			expired.ExpireCursorEvery = 1
+			w.SetFaults(expired)
+		case 21:
+			w.SetFaults(worst)
+		case 30: // more of them are gone while the walk has not come to them
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			for _, user := range people[len(people)-400 : len(people)-200] { // behind them are joiners, some of whom nobody was told of
@@ -143,18 +153,18 @@ func TestFullSync(t *testing.T) {
 			}
 		}
 	}
-	repaired := w.sync(t, s)
+	repaired, anew := w.sync(t, s)
 	w.OnList = nil
 	w.sent.Wait()
 	w.Converges(t, s)
-	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 {
-		t.Errorf("%+v", repaired)
+	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
+		t.Errorf("begun anew %d times, %+v", anew, repaired)
 	}
 
 	worst.Churn = 0
 	w.SetFaults(worst)
 	before := writes(t, s)
-	again := w.sync(t, s)
+	again, _ := w.sync(t, s)
 	if again.Inserted+again.Updated+again.Removed > 0 || again.Unchanged != again.Listed {
 		t.Errorf("a second time: %+v", again)
 	}
