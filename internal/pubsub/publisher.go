@@ -5,6 +5,7 @@ package pubsub
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -70,12 +71,17 @@ func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	return publisher
 }
 
-// send sends what waits, again and again. The client's Flush returns when all of that has arrived.
+// send sends what waits as soon as nobody else is about to publish, again and
+// again; after DelayThreshold the client does so by itself. Its Flush returns when
+// all of that has arrived.
 func (p *Publisher) send(stopping context.Context) {
 	for {
 		select {
 		case <-p.waiting:
-			p.publisher.Flush()
+			runtime.Gosched() // lets others publish who are about to
+			if len(p.waiting) == 0 {
+				p.publisher.Flush()
+			}
 		case <-stopping.Done():
 			return
 		}
