@@ -165,7 +165,7 @@ func (c Command) redrive(ctx context.Context, filter Filter, by map[string]int) 
 	if err != nil {
 		return fmt.Errorf("%d of %d may still be parked, none is lost; run it again: %w", total-redriven, total, err)
 	}
-	return nil
+	return missed(redriven, total)
 }
 
 func (c Command) discard(ctx context.Context, filter Filter, by map[string]int) error {
@@ -174,7 +174,22 @@ func (c Command) discard(ctx context.Context, filter Filter, by map[string]int) 
 	}
 	discarded, err := c.Parking.Discard(ctx, filter)
 	fmt.Fprintf(c.Out, "%d dropped\n", discarded)
-	return err
+	if err != nil {
+		return err
+	}
+	return missed(discarded, sum(by))
+}
+
+// errMissed says that Pub/Sub did not give out all that had been counted: others
+// hold them, or an answer of its own that came too late does.
+var errMissed = errors.New("the others are on lease elsewhere and still parked; run it again in a minute")
+
+// missed tells of letters that were counted and did not come again.
+func missed(done, total int) error {
+	if done >= total {
+		return nil
+	}
+	return fmt.Errorf("%d of %d: %w", done, total, errMissed)
 }
 
 var errNotConfirmed = errors.New("nothing was done: answer y, or give -yes")

@@ -175,6 +175,38 @@ func TestRedriveRefused(t *testing.T) {
 	}
 }
 
+// elsewhere answers y once somebody else has all letters on lease.
+type elsewhere struct {
+	t *testing.T
+	w *world
+}
+
+func (e elsewhere) Read(answer []byte) (int, error) {
+	_, err := e.w.Client.SubscriptionAdminClient.Pull(e.t.Context(), &pubsubpb.PullRequest{
+		Subscription: "projects/p/subscriptions/" + e.w.Subscription, MaxMessages: 10,
+	})
+	return copy(answer, "y\n"), err
+}
+
+// TestOnLeaseElsewhere: what does not come a second time is not said to be done.
+func TestOnLeaseElsewhere(t *testing.T) {
+	for _, action := range []string{"redrive", "discard"} {
+		t.Run(action, func(t *testing.T) {
+			w := newWorld(t)
+			w.park(t, "update", "U1")
+			var out bytes.Buffer
+			r, err := Parse([]string{action, "-idle", w.Idle.String()}, &out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = Command{Parking: w.Parking, Topic: w.topic, In: elsewhere{t, w}, Out: &out}.Run(t.Context(), r)
+			if !errors.Is(err, errMissed) || !strings.HasPrefix(err.Error(), "0 of 1") {
+				t.Errorf("%v\n%s", err, &out)
+			}
+		})
+	}
+}
+
 func TestDiscard(t *testing.T) {
 	w := newWorld(t)
 	w.park(t, "update", "U1")

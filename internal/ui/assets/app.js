@@ -114,7 +114,7 @@ function apply(change) {
   body.insertBefore(row, at < 0 ? null : rows[at]);
   if (body.rows.length > Number(section.dataset.size) && !("last" in section.dataset)) body.rows[body.rows.length - 1].remove();
   row.classList.add("changed");
-  if (focused) row.querySelector("a").focus();
+  if (focused) row.querySelector("a").focus({ preventScroll: true });
 }
 
 // The keyboard: / goes to the search, the arrows from row to row.
@@ -150,7 +150,7 @@ document.addEventListener("htmx:beforeSwap", (e) => {
 });
 document.addEventListener("htmx:afterSwap", () => {
   document.querySelector(".scroll")?.scrollTo({ left: scrolled, behavior: "instant" });
-  if (reached) document.getElementById(reached)?.querySelector("a").focus();
+  if (reached) document.getElementById(reached)?.querySelector("a").focus({ preventScroll: true });
 });
 document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); listen(); });
 document.addEventListener("htmx:afterRequest", (e) => {
