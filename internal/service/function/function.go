@@ -4,21 +4,19 @@ package function
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"rollcall/internal/service"
 )
-
-// askEvery is how soon after the framework's server listens it is noticed.
-const askEvery = 200 * time.Microsecond
 
 // Handler registers h as the function of that name, once in a program, and
 // returns it as the framework serves it. The framework hands that to nobody but
@@ -54,22 +52,32 @@ func Handler(ctx context.Context, name string, h http.Handler) (http.Handler, er
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- funcframework.StartHostPort("127.0.0.1", strconv.Itoa(address.Port)) }()
+	// The whole start waits for this: so without a sleep, of which the shortest is a
+	// millisecond, and without an HTTP client, which takes longer to make than to ask.
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address.String(), nil)
-		if err != nil {
-			return nil, err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			answer.Body.Close()
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address.String())
+		if err == nil {
+			defer conn.Close() //nolint:errcheck // its answer is not waited for
+			if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+				return nil, fmt.Errorf("functions framework: %w", err)
+			}
+			break
 		}
 		select {
-		case s := <-server:
-			return s.Handler, s.Close()
 		case err := <-ended:
 			return nil, fmt.Errorf("functions framework: %w", err)
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(askEvery):
+		default: // it does not listen yet
+			runtime.Gosched()
 		}
+	}
+	select {
+	case s := <-server:
+		return s.Handler, s.Close()
+	case err := <-ended:
+		return nil, fmt.Errorf("functions framework: %w", err)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
