@@ -61,6 +61,10 @@ type Sync struct {
 	Since Version `json:"since" firestore:"since"`
 	Error string  `json:"error,omitempty" firestore:"error,omitempty"`
 
+	// What follows counts from the beginning of a sync that goes on from a checkpoint.
+	// Repairs count once Pub/Sub has accepted them; one that was still on its way to the
+	// store when the sync went on is made, and counts, once more.
+
 	Pages     int `json:"pages"     firestore:"pages"`
 	Listed    int `json:"listed"    firestore:"listed"`
 	Inserted  int `json:"inserted"  firestore:"inserted"`

@@ -12,6 +12,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,10 +89,29 @@ type run struct {
 	before      directory.Usage // what the client had used at the start
 	previous    *directory.Sync // the last one that was done
 	listing     listing
-	begun       bool // the record is written
-	repaired    int  // messages published
-	bookkeeping int  // writes and deletions of its own records
+	began       time.Time // when the record was first written; zero before
+	saved       time.Time // when it was last
+	compared    bool      // what is unchanged is known
+	repaired    int       // messages published
+	bookkeeping int       // writes and deletions of its own records
 	leases      atomic.Int32
+
+	mu       sync.Mutex
+	accepted counts
+}
+
+// counts are what repairs have come to.
+type counts struct{ inserted, updated, removed, drift, changed int }
+
+// accept counts a repair that Pub/Sub has accepted.
+func (r *run) accept(c counts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.accepted.inserted += c.inserted
+	r.accepted.updated += c.updated
+	r.accepted.removed += c.removed
+	r.accepted.drift += c.drift
+	r.accepted.changed += c.changed
 }
 
 // Run syncs the workspace that o.Slack opens. The outcome is returned also with an error, as far as it went.
@@ -115,7 +135,7 @@ func Run(ctx context.Context, o Options) (directory.Sync, error) {
 	} else {
 		err = r.leased(ctx, func(ctx context.Context) error { return r.work(ctx, workspace) })
 	}
-	r.usage()
+	r.tally()
 	o.Progress.end(r.sync, err)
 	return r.sync, err
 }
@@ -140,7 +160,7 @@ func (r *run) leased(ctx context.Context, work func(context.Context) error) erro
 
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
 	defer cancel()
-	if r.begun && !errors.Is(err, directory.ErrLeased) { // otherwise the record is not its own
+	if !r.began.IsZero() && !errors.Is(err, directory.ErrLeased) { // otherwise the record is not its own
 		err = errors.Join(err, r.finish(saving, err, ctx.Err() != nil))
 	}
 	return errors.Join(err, r.Store.Release(saving, r.sync.TeamID, r.holder))
@@ -204,7 +224,7 @@ func (r *run) work(ctx context.Context, workspace directory.Workspace) error {
 	r.listing.sort()
 	r.sync.Listed = len(r.listing.users)
 	if r.sync.Filling {
-		r.sync.Inserted = r.sync.Listed
+		r.accepted.inserted = r.sync.Listed
 		return nil
 	}
 	c := &comparison{sums: r.Store, teamID: r.sync.TeamID, listing: &r.listing}
@@ -248,7 +268,7 @@ func (r *run) begin(ctx context.Context, workspace directory.Workspace) error {
 	if err := r.Store.PutWorkspace(ctx, workspace); err != nil {
 		return err
 	}
-	r.begun = true
+	r.began = time.Now()
 	return r.save(ctx)
 }
 
@@ -277,7 +297,12 @@ func (r *run) resume(ctx context.Context, last directory.Sync) error {
 	r.sync.ID, r.sync.Started, r.sync.Filling = last.ID, last.Started, last.Filling
 	r.sync.Since, r.sync.Pages, r.sync.Listed = pages[0].Version, n, len(r.listing.users)
 	r.Progress.goesOn(r.sync.Listed)
-	// What it took counts from its beginning.
+	// What it did and what it took count from its beginning.
+	r.accepted = counts{inserted: last.Inserted, updated: last.Updated, removed: last.Removed, drift: last.Drift}
+	if last.Inserted+last.Updated > 0 {
+		r.accepted.changed = last.Listed - last.Unchanged
+	}
+	r.sync.Unchanged = last.Unchanged
 	r.before.Calls -= last.Calls
 	r.before.Waits -= last.Waits
 	r.before.Waited -= last.Waited
@@ -308,12 +333,30 @@ func (r *run) finish(ctx context.Context, err error, interrupted bool) error {
 }
 
 func (r *run) save(ctx context.Context) error {
+	r.saved = time.Now()
 	r.bookkeeping++
-	r.usage()
+	r.tally()
 	return r.Store.PutSync(ctx, r.sync)
 }
 
-func (r *run) usage() {
+// saveNowAndThen brings the record up to date on the way: at first often, for
+// those who watch, and then every fifth of the time that has passed.
+func (r *run) saveNowAndThen(ctx context.Context) error {
+	if r.DryRun || time.Since(r.saved) <= min(max(time.Since(r.began)/5, saveFirst), saveLast) {
+		return nil
+	}
+	return r.save(ctx)
+}
+
+// tally brings the outcome up to date.
+func (r *run) tally() {
+	r.mu.Lock()
+	done := r.accepted
+	r.mu.Unlock()
+	r.sync.Inserted, r.sync.Updated, r.sync.Removed, r.sync.Drift = done.inserted, done.updated, done.removed, done.drift
+	if r.compared {
+		r.sync.Unchanged = r.sync.Listed - done.changed
+	}
 	u := r.Slack.Usage()
 	r.sync.Calls, r.sync.Waits, r.sync.Waited = u.Calls-r.before.Calls, u.Waits-r.before.Waits, u.Waited-r.before.Waited
 	r.sync.Writes = r.repaired + r.bookkeeping + int(r.leases.Load())

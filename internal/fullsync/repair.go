@@ -36,7 +36,7 @@ type repair struct {
 
 // repair publishes what differs.
 func (r *run) repair(ctx context.Context, c *comparison) error {
-	r.sync.Unchanged = r.sync.Listed
+	r.compared = true
 	repairs, gone := r.plan(c.found)
 	externals, err := r.externals(ctx, &comparison{sums: c.sums, teamID: c.teamID, listing: c.listing}, repairs)
 	if err != nil {
@@ -132,7 +132,10 @@ func (r *run) publishRepairs(ctx context.Context, repairs map[string]repair) err
 	publish := func(id string, p repair, user json.RawMessage, version directory.Version) error {
 		delete(repairs, id) // once, even of somebody who is listed twice
 		r.Progress.repairing(r.sync, "repairs", total-len(repairs), total)
-		return r.publish(ctx, publishing, id, p, user, version)
+		if err := r.publish(ctx, publishing, id, p, user, version); err != nil {
+			return err
+		}
+		return r.saveNowAndThen(ctx)
 	}
 	for id, p := range repairs {
 		if p.user != nil {
@@ -204,28 +207,36 @@ func (r *run) publish(ctx context.Context, publishing *errgroup.Group, id string
 	if p.stored != nil && (p.stored.Fingerprint == u.Fingerprint || p.stored.Version > version) {
 		return nil
 	}
+	var one counts
 	if r.drifted(p, user, version) {
-		r.sync.Drift++
+		one.drift = 1
 	}
 	if p.user == nil { // otherwise not from the listing
-		r.sync.Unchanged--
+		one.changed = 1
 	}
 	if p.operation == directory.Insert {
-		r.sync.Inserted++
+		one.inserted = 1
 	} else {
-		r.sync.Updated++
+		one.updated = 1
 	}
-	return r.send(ctx, publishing, id, r.change(p.operation, user, version))
+	return r.send(ctx, publishing, id, r.change(p.operation, user, version), one)
 }
 
 // send publishes, or in a dry run tells.
-func (r *run) send(ctx context.Context, publishing *errgroup.Group, id string, c directory.Change) error {
+func (r *run) send(ctx context.Context, publishing *errgroup.Group, id string, c directory.Change, one counts) error {
 	if r.DryRun {
+		r.accept(one)
 		_, err := fmt.Fprintf(r.Plan, "%s\t%s\n", c.Operation, id)
 		return err
 	}
 	r.count()
-	publishing.Go(func() error { return r.Publisher.Publish(ctx, c) })
+	publishing.Go(func() error {
+		err := r.Publisher.Publish(ctx, c)
+		if err == nil {
+			r.accept(one)
+		}
+		return err
+	})
 	return ctx.Err()
 }
 
@@ -258,10 +269,12 @@ func (r *run) remove(ctx context.Context, gone []directory.Stored, total int64) 
 		if err != nil {
 			return err
 		}
-		if err := r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since)); err != nil {
+		err = errors.Join(
+			r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since), counts{removed: 1}),
+			r.saveNowAndThen(ctx))
+		if err != nil {
 			return errors.Join(err, publishing.Wait())
 		}
-		r.sync.Removed++
 	}
 	return publishing.Wait()
 }

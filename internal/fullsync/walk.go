@@ -15,9 +15,7 @@ const (
 	walksAtMost = 3
 	// publishAtOnce bounds the messages that wait for Pub/Sub's acceptance.
 	publishAtOnce = 100
-	// saveFirst and saveLast bound how often the record is brought up to date on
-	// the way: at first often, for those who watch, and then every fifth of the
-	// time that has passed.
+	// saveFirst and saveLast bound how often the record is brought up to date on the way.
 	saveFirst, saveLast = 2 * time.Second, 10 * time.Second
 )
 
@@ -43,8 +41,6 @@ func (r *run) walk(ctx context.Context) error {
 }
 
 func (r *run) walkFrom(ctx context.Context, cursor string) error {
-	began := time.Now()
-	saved := began
 	for page, err := range r.Slack.Users(ctx, r.sync.TeamID, cursor) {
 		if err != nil {
 			return err
@@ -52,13 +48,10 @@ func (r *run) walkFrom(ctx context.Context, cursor string) error {
 		if err := r.take(ctx, page); err != nil {
 			return err
 		}
-		r.usage()
+		r.tally()
 		r.Progress.walked(r.sync, r.previous)
-		if !r.DryRun && time.Since(saved) > min(max(time.Since(began)/5, saveFirst), saveLast) {
-			saved = time.Now()
-			if err := r.save(ctx); err != nil {
-				return err
-			}
+		if err := r.saveNowAndThen(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
