@@ -42,6 +42,9 @@ func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2
 // TestGoesOn: a sync that failed or was told to stop is continued from its
 // checkpoint, under the same id, and ends as if nothing had been.
 func TestGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: takes minutes under the race detector")
+	}
 	for name, empty := range map[string]bool{"first load": true, "repair": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, fakeslack.Options{People: 5500})
