@@ -132,10 +132,7 @@ func (r *run) publishRepairs(ctx context.Context, repairs map[string]repair) err
 	publish := func(id string, p repair, user json.RawMessage, version directory.Version) error {
 		delete(repairs, id) // once, even of somebody who is listed twice
 		r.Progress.repairing(r.sync, "repairs", total-len(repairs), total)
-		if err := r.publish(ctx, publishing, id, p, user, version); err != nil {
-			return err
-		}
-		return r.saveNowAndThen(ctx)
+		return r.publish(ctx, publishing, id, p, user, version)
 	}
 	for id, p := range repairs {
 		if p.user != nil {
@@ -237,7 +234,10 @@ func (r *run) send(ctx context.Context, publishing *errgroup.Group, id string, c
 		}
 		return err
 	})
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return r.saveNowAndThen(ctx)
 }
 
 // drifted says whether an event should have made this repair. It should not have
@@ -269,10 +269,7 @@ func (r *run) remove(ctx context.Context, gone []directory.Stored, total int64) 
 		if err != nil {
 			return err
 		}
-		err = errors.Join(
-			r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since), counts{removed: 1}),
-			r.saveNowAndThen(ctx))
-		if err != nil {
+		if err := r.send(ctx, publishing, s.ID, r.change(directory.Delete, user, r.sync.Since), counts{removed: 1}); err != nil {
 			return errors.Join(err, publishing.Wait())
 		}
 	}
