@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -232,6 +233,7 @@ func (c *crowd) Users(_ context.Context, _, _ string) iter.Seq2[directory.Listin
 func BenchmarkMemory(b *testing.B) {
 	const people = 500_000
 	for b.Loop() {
+		debug.FreeOSMemory() // what other benchmarks have left
 		c := &crowd{n: people, roster: roster{filler: strings.Repeat("x", 1500)}}
 		s, err := Run(b.Context(), Options{Slack: c, Store: &agreeing{count: &c.count, sum: &c.sum}, Publisher: &countingPublisher{}, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
