@@ -4,8 +4,8 @@ package directory
 
 import "testing"
 
-// allocationBudgets are what each step may take. Only apply decodes the user object whole.
-var allocationBudgets = map[string]float64{"encode": 5, "decode": 6, "validate": 3, "apply": 250}
+// allocationBudgets are what each step may take. Only apply and join parse the user object whole.
+var allocationBudgets = map[string]float64{"encode": 5, "decode": 6, "apply": 75, "join": 100}
 
 func TestAllocations(t *testing.T) {
 	for name, step := range steps(t) {

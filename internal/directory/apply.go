@@ -1,11 +1,16 @@
 package directory
 
 import (
-	"bytes"
-	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
-	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"rollcall/internal/ijson"
 )
 
 // Outcome says what applying a [Change] comes to.
@@ -19,50 +24,87 @@ const (
 	Unchanged Outcome = "unchanged" // a repeat, or overtaken by a newer message
 )
 
+// Store is where [Apply]'s users are kept.
+type Store interface {
+	// User returns a user and its revision, or [ErrNotFound].
+	User(ctx context.Context, teamID, userID string) (User, Revision, error)
+	// PutUser writes u if the stored revision is still the expected one (zero: none
+	// stored), and fails with [ErrConflict] otherwise.
+	PutUser(ctx context.Context, u User, expected Revision) error
+}
+
+// Times between attempts at a user whom others write at the same time.
+const (
+	firstRetryInterval = 5 * time.Millisecond
+	maxRetryInterval   = 500 * time.Millisecond
+)
+
+// ApplyTo reads the user whom c is about, decides by [Apply], and writes on
+// condition that nobody wrote in between; if somebody did, it starts over until ctx ends.
+func ApplyTo(ctx context.Context, store Store, c Change) (Outcome, error) {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.MaxInterval = firstRetryInterval, maxRetryInterval
+	return backoff.Retry(ctx, func() (Outcome, error) {
+		outcome, err := applyOnce(ctx, store, c)
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return "", backoff.Permanent(err)
+		}
+		return outcome, err
+	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0))
+}
+
+func applyOnce(ctx context.Context, store Store, c Change) (Outcome, error) {
+	stored, revision, err := store.User(ctx, c.TeamID, c.UserID)
+	current := &stored
+	if errors.Is(err, ErrNotFound) {
+		current, revision = nil, 0
+	} else if err != nil {
+		return "", fmt.Errorf("read user: %w", err)
+	}
+	next, outcome, err := Apply(current, c, time.Now())
+	if err != nil || outcome == Unchanged {
+		return outcome, err
+	}
+	if err := store.PutUser(ctx, next, revision); err != nil {
+		return "", fmt.Errorf("write user: %w", err)
+	}
+	return outcome, nil
+}
+
 // Apply returns the user that c leaves where stored is (nil: nothing), which is
-// to be written unless the outcome is [Unchanged].
-//
-// It is a join: the same messages in any order, any number of times, end in
-// the same user. For that
-//   - whole objects and deletes compare by version; of two whole objects with one
-//     version the one whose canonical JSON sorts last wins, and a whole object wins
-//     over a delete, so that nobody vanishes by a tie;
-//   - a partial object newer than the newest whole one is kept beside it
-//     ([Overlay]), because a whole object that is older than the partial one may still arrive;
-//   - a delete leaves a tombstone even where nothing is stored, because the
-//     message that it outran may still arrive;
-//   - erasure (is_forgotten) is final and wins over every version: nothing that
-//     arrives late brings a person's data back.
+// to be written unless the outcome is [Unchanged]. It joins what c says into the
+// stored [Parts] and renders them.
 //
 // An update of a user who is not stored fails with [ErrUnknownUser], because the
-// insert may still be on the way, as does a partial one where there is nothing to
-// merge it into. Of a person of another workspace (Slack Connect) no insert ever
-// comes, neither as team_join nor from a listing: there an update creates. An
-// invalid c fails with [ErrInvalid].
-func Apply(stored *User, c Change) (User, Outcome, error) {
-	id, err := c.userID()
+// insert may still be on the way, and so do custom fields, which create and revive
+// nobody. Of a person of another workspace (Slack Connect) no insert ever
+// comes, neither as team_join nor from users.list: there an update creates. A
+// delete and an operator's messages leave a tombstone even where nothing is
+// stored, because the message that they outran may still arrive.
+//
+// Whatever is stored with a version more than [MaxAhead] after now was said by a
+// broken clock, and is dropped. An invalid c fails with [ErrInvalid].
+func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
+	said, o, err := partsOf(c)
 	if err != nil {
 		return User{}, "", err
 	}
-	o, err := decodeObject(c.User)
-	if err != nil {
-		return User{}, "", fmt.Errorf("user: %w", err)
+	var known Parts
+	if stored != nil {
+		known = stored.parts().before(VersionOf(now.Add(MaxAhead)))
 	}
-	s, err := stateOf(stored, c)
-	if err != nil {
-		return User{}, "", fmt.Errorf("stored user: %w", err)
-	}
-	if c.Partial && !s.known() || c.Operation == Update && stored == nil && !isExternal(c.TeamID, o) {
+	p := join(known, said)
+	if stored == nil && c.Operation == Update && !p.isForgotten() && (c.Source == FromProfile || !isExternal(c.TeamID, o)) {
 		return User{}, "", ErrUnknownUser
 	}
 
-	s.add(c, o)
-	next := s.render(c.TeamID, id)
+	next, err := render(c.TeamID, c.UserID, p)
 	switch {
+	case err != nil:
+		return User{}, "", err
+	case stored == nil && next.Removed:
+		return next, Removed, nil
 	case stored == nil:
-		if next.Removed {
-			return next, Removed, nil
-		}
 		return next, Created, nil
 	case reflect.DeepEqual(*stored, next):
 		return *stored, Unchanged, nil
@@ -72,162 +114,64 @@ func Apply(stored *User, c Change) (User, Outcome, error) {
 	return next, Updated, nil
 }
 
-// state is what a user's document remembers of the messages so far.
-type state struct {
-	whole     object // the newest whole object; nil if none came
-	wholeAt   Version
-	patches   []patch // newer than wholeAt, oldest first
-	removedAt Version // 0 unless newer than all of the above
-	newest    Version
-	source    Source
-	forgotten bool
-	external  bool // if forgotten, whether a message that said so told of somebody from another workspace
+// FromListing returns the user whom an object of users.list describes, as a
+// directory that knows nothing else would store it. An error wraps [ErrInvalid].
+func FromListing(teamID string, user json.RawMessage) (User, error) {
+	return fromSync(teamID, user, true)
 }
 
-type patch struct {
-	version Version
-	object  object
+// FromInfo is [FromListing] for an object of users.info of somebody whom users.list has not got.
+func FromInfo(teamID string, user json.RawMessage) (User, error) {
+	return fromSync(teamID, user, false)
 }
 
-// stateOf returns u's state for c to be joined into. A whole object that c
-// replaces, as most changes do, is not decoded.
-func stateOf(u *User, c Change) (state, error) {
-	if u == nil {
-		return state{}, nil
+func fromSync(teamID string, user json.RawMessage, inList bool) (User, error) {
+	c, err := NewChange(Change{Operation: Insert, TeamID: teamID, User: user, Version: 1, Source: FromSync, InList: inList})
+	if err != nil {
+		return User{}, err
 	}
-	s := state{wholeAt: u.SlackVersion, newest: u.Version, source: u.Source, forgotten: u.Kind == Forgotten}
+	u, _, err := Apply(nil, c, time.Now())
+	return u, err
+}
+
+// parts returns u's parts, also of a document that a release before there were
+// parts has written, or has written last (a roll-back). Such a release knows one
+// object, by whoever spoke last, and leaves the parts as they were.
+//
+// It marks a person of another workspace whom Slack has forgotten by is_stranger.
+func (u *User) parts() Parts {
+	p := u.Parts
+	version, _ := p.newest()
+	if u.Version <= version && u.SlackVersion <= p.said() {
+		return p
+	}
+	var old Parts
+	switch {
+	case u.Kind == Forgotten:
+		o := ijson.Value(u.Slack).Object()
+		old.Forgotten = &Forgetting{u.Version, u.Source, o.Get("is_stranger").Bool()}
+	case len(u.Slack) > 0:
+		v := u.SlackVersion
+		if !u.Removed {
+			v = u.Version // with what partial messages added
+		}
+		source := u.Source
+		if v > u.SlackVersion {
+			source = FromEvent // partial messages came from events only
+		}
+		old = u.legacySaid(max(v, 1), source)
+	}
 	if u.Removed {
-		s.removedAt = u.Version
+		old.Removed = u.Version
 	}
-	if s.forgotten {
-		o, err := decodeObject(u.Slack)
-		s.external = isExternal(u.TeamID, o)
-		return s, err
-	}
-	whole := u.Slack
-	if u.Overlay != nil {
-		whole = u.Overlay.Whole
-		for _, p := range u.Overlay.Patches {
-			o, err := decodeObject(p.User)
-			if err != nil {
-				return state{}, err
-			}
-			s.patches = append(s.patches, patch{p.Version, o})
-		}
-	}
-	replaced := c.Operation != Delete && !c.Partial && c.Version > u.SlackVersion
-	if len(whole) > 0 && !replaced {
-		var err error
-		if s.whole, err = decodeObject(whole); err != nil {
-			return state{}, err
-		}
-	}
-	return s, nil
+	return join(p, old)
 }
 
-// known says whether there is something that a partial object can be merged into.
-func (s *state) known() bool { return s.whole != nil || s.forgotten }
-
-// add joins one message into s.
-func (s *state) add(c Change, o object) {
-	if c.Version > s.newest || c.Version == s.newest && c.Source > s.source {
-		s.newest, s.source = c.Version, c.Source
+// legacySaid returns the one object of an old document as the part that its source names.
+func (u *User) legacySaid(v Version, source Source) Parts {
+	p, _, err := partsOf(Change{Operation: Insert, TeamID: u.TeamID, User: u.Slack, Version: v, Source: source, InList: u.Kind != External})
+	if err != nil {
+		return Parts{} // an object that the limits of today refuse: the next message or sync brings it anew
 	}
-	switch {
-	case c.Operation == Delete:
-		s.removedAt = max(s.removedAt, c.Version)
-	case c.Partial:
-		s.addPatch(patch{c.Version, o})
-	default:
-		s.addWhole(c, o)
-	}
-	alive := s.wholeAt
-	if n := len(s.patches); n > 0 {
-		alive = s.patches[n-1].version
-	}
-	if s.removedAt <= alive {
-		s.removedAt = 0
-	}
-	if o.bool("is_forgotten") {
-		s.forgotten, s.external = true, s.external || isExternal(c.TeamID, o)
-	}
-	if s.forgotten {
-		s.forget(alive)
-	}
-}
-
-func (s *state) addWhole(c Change, o object) {
-	newer := cmp.Compare(c.Version, s.wholeAt)
-	if newer == 0 {
-		newer = bytes.Compare(o.canonical(), s.whole.canonical())
-	}
-	if newer <= 0 {
-		return
-	}
-	s.whole, s.wholeAt = o, c.Version
-	s.patches = slices.DeleteFunc(s.patches, func(p patch) bool { return p.version <= s.wholeAt })
-}
-
-// addPatch puts p in its place and drops from each patch what newer ones
-// replace, which bounds them all together by the size of one object.
-func (s *state) addPatch(p patch) {
-	if p.version <= s.wholeAt {
-		return
-	}
-	all := slices.Clone(s.patches)
-	i, found := slices.BinarySearchFunc(all, p.version, func(p patch, v Version) int { return cmp.Compare(p.version, v) })
-	if found {
-		all[i].object = join(all[i].object, p.object)
-	} else {
-		all = slices.Insert(all, i, p)
-	}
-	var kept []patch // newest first
-	for _, p := range slices.Backward(all) {
-		left := map[string]any(p.object)
-		for _, newer := range kept {
-			left = subtract(left, newer.object)
-		}
-		if len(left) > 0 {
-			kept = append(kept, patch{p.version, left})
-		}
-	}
-	slices.Reverse(kept)
-	s.patches = kept
-}
-
-// forget erases all that is personal, and all history with it.
-func (s *state) forget(alive Version) {
-	s.whole, s.patches = nil, nil
-	s.wholeAt = alive
-}
-
-// render makes the document.
-func (s *state) render(teamID, id string) User {
-	u := User{ID: id, TeamID: teamID, Version: s.newest, Source: s.source, SlackVersion: s.wholeAt}
-	switch {
-	case s.forgotten:
-		o := object{"id": id, "is_forgotten": true}
-		if s.external { // or a full sync would take absence from the listing for a sign
-			o["is_stranger"] = true
-		}
-		u.describe(o)
-	case s.whole != nil:
-		merged := s.whole
-		if len(s.patches) > 0 {
-			u.Overlay = &Overlay{Whole: s.whole.canonical()}
-			for _, p := range s.patches {
-				merged = merge(merged, p.object)
-				u.Overlay.Patches = append(u.Overlay.Patches, Patch{p.version, p.object.canonical()})
-			}
-		}
-		u.describe(merged)
-	}
-	if s.removedAt > 0 {
-		u.Removed = true
-		u.ExpireAt = s.removedAt.Time().Add(tombstoneLife)
-	} else {
-		u.SortName = sortName(u)
-		u.Fingerprint = fingerprint(id, u.Kind == External || s.external, u.Slack)
-	}
-	return u
+	return p
 }

@@ -3,23 +3,38 @@ package directory
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 const team = "T1"
 
+// now is after every version in these tests.
+var now = time.Unix(1_800_000_000, 0)
+
 func change(op Operation, v Version, user string) Change {
-	return Change{Operation: op, TeamID: team, User: json.RawMessage(user), Version: v, Source: FromEvent}
+	c := Change{Operation: op, TeamID: team, User: json.RawMessage(user), Version: v, Source: FromEvent, UserID: "U1"}
+	switch op {
+	case Delete:
+		c.Source = FromSync
+	case Lift, Reset:
+		c.Source = FromOperator
+	}
+	return c
 }
 
-func partial(v Version, user string) Change {
-	c := change(Update, v, user)
-	c.Partial = true
+func listed(v Version, user string) Change {
+	c := change(Insert, v, user)
+	c.Source, c.InList = FromSync, true
+	return c
+}
+
+func profile(v Version, fields string) Change {
+	c := change(Update, v, `{"id":"U1","profile":{"fields":`+fields+`}}`)
+	c.Source = FromProfile
 	return c
 }
 
@@ -28,7 +43,7 @@ func fold(t *testing.T, changes ...Change) *User {
 	t.Helper()
 	var stored *User
 	for _, c := range changes {
-		u, _, err := Apply(stored, c)
+		u, _, err := Apply(stored, c, now)
 		if err != nil {
 			t.Fatalf("apply %s@%d: %v", c.Operation, c.Version, err)
 		}
@@ -42,6 +57,7 @@ func TestApplyTable(t *testing.T) {
 	const ada, grace = `{"id":"U1","name":"ada"}`, `{"id":"U1","name":"grace"}`
 	inserted := change(Insert, 10, ada)
 	removed := []Change{inserted, change(Delete, 20, `{"id":"U1"}`)}
+	unseen := []Change{change(Delete, 20, ada)}
 	tests := []struct {
 		name    string
 		stored  []Change
@@ -53,29 +69,34 @@ func TestApplyTable(t *testing.T) {
 		removed bool
 	}{
 		{"nothing, insert", nil, inserted, Created, nil, "ada", 10, false},
+		{"nothing, listed", nil, listed(10, ada), Created, nil, "ada", 10, false},
 		{"nothing, update", nil, change(Update, 10, ada), "", ErrUnknownUser, "", 0, false},
-		{"nothing, update of a stranger", nil, change(Update, 10, `{"id":"U1","name":"ada","team_id":"T2"}`), Created, nil, "ada", 10, false},
-		{"nothing, partial update of a stranger", nil, partial(10, `{"id":"U1","name":"ada","team_id":"T2"}`), "", ErrUnknownUser, "", 0, false},
-		{"nothing, partial update", nil, partial(10, ada), "", ErrUnknownUser, "", 0, false},
+		{"nothing, update of somebody of another workspace", nil, change(Update, 10, `{"id":"U1","name":"ada","team_id":"T2"}`), Created, nil, "ada", 10, false},
+		{"nothing, custom fields", nil, profile(10, `{"Xf1":{"value":"x"}}`), "", ErrUnknownUser, "", 0, false},
 		{"nothing, delete", nil, change(Delete, 10, ada), Removed, nil, "", 10, true},
+		{"nothing, reset", nil, change(Reset, 10, ada), Removed, nil, "", 10, true},
+		{"nothing, lift", nil, change(Lift, 10, ada), Removed, nil, "", 10, true},
 
 		{"newer, insert", []Change{inserted}, change(Insert, 9, grace), Unchanged, nil, "ada", 10, false},
 		{"newer, update", []Change{inserted}, change(Update, 9, grace), Unchanged, nil, "ada", 10, false},
-		{"newer, partial update", []Change{inserted}, partial(9, grace), Unchanged, nil, "ada", 10, false},
-		{"newer, delete", []Change{inserted}, change(Delete, 9, grace), Unchanged, nil, "ada", 10, false},
+		{"newer, listed", []Change{inserted}, listed(9, grace), Updated, nil, "ada", 10, false}, // another part
+		{"newer, delete", []Change{inserted}, change(Delete, 9, grace), Updated, nil, "ada", 10, false},
 
 		{"repeat, insert", []Change{inserted}, inserted, Unchanged, nil, "ada", 10, false},
 		{"repeat, update", []Change{inserted}, change(Update, 10, ada), Unchanged, nil, "ada", 10, false},
-		{"repeat, partial update", []Change{inserted}, partial(10, grace), Unchanged, nil, "ada", 10, false},
 		{"tie, insert wins", []Change{inserted}, change(Insert, 10, grace), Updated, nil, "grace", 10, false},
 		{"tie, insert loses", []Change{change(Insert, 10, grace)}, inserted, Unchanged, nil, "grace", 10, false},
 		{"tie, update wins", []Change{inserted}, change(Update, 10, grace), Updated, nil, "grace", 10, false},
-		{"tie, delete", []Change{inserted}, change(Delete, 10, ada), Unchanged, nil, "ada", 10, false},
+		{"tie, the event wins over a listing", []Change{inserted}, listed(10, grace), Updated, nil, "ada", 10, false},
+		{"tie, delete", []Change{inserted}, change(Delete, 10, ada), Updated, nil, "ada", 10, false},
 
 		{"older, insert", []Change{inserted}, change(Insert, 11, grace), Updated, nil, "grace", 11, false},
 		{"older, update", []Change{inserted}, change(Update, 11, grace), Updated, nil, "grace", 11, false},
-		{"older, partial update", []Change{inserted}, partial(11, grace), Updated, nil, "grace", 11, false},
+		{"older, listed", []Change{inserted}, listed(11, grace), Updated, nil, "grace", 11, false},
+		{"older, custom fields", []Change{inserted}, profile(11, `{"Xf1":{}}`), Updated, nil, "ada", 11, false},
 		{"older, delete", []Change{inserted}, change(Delete, 11, ada), Removed, nil, "ada", 11, true},
+		{"older, reset", []Change{inserted}, change(Reset, 11, ada), Removed, nil, "", 11, true},
+		{"older, lift of nothing", []Change{inserted}, change(Lift, 11, ada), Updated, nil, "ada", 10, false},
 
 		{"removed, late insert", removed, change(Insert, 15, grace), Updated, nil, "grace", 20, true},
 		{"removed, repeated insert", removed, inserted, Unchanged, nil, "ada", 20, true},
@@ -83,15 +104,15 @@ func TestApplyTable(t *testing.T) {
 		{"removed, newer delete", removed, change(Delete, 21, ada), Updated, nil, "ada", 21, true},
 		{"removed, newer insert", removed, change(Insert, 21, grace), Updated, nil, "grace", 21, false},
 		{"removed, newer update", removed, change(Update, 21, grace), Updated, nil, "grace", 21, false},
-		{"removed, newer partial update", removed, partial(21, `{"id":"U1","tz":"Asia/Tokyo"}`), Updated, nil, "ada", 21, false},
-		{"removed unseen, partial update", []Change{change(Delete, 20, ada)}, partial(21, ada), "", ErrUnknownUser, "", 20, true},
-		{"removed unseen, late insert", []Change{change(Delete, 20, ada)}, inserted, Updated, nil, "ada", 20, true},
+		{"removed, newer custom fields", removed, profile(21, `{"Xf1":{}}`), Updated, nil, "ada", 21, true},
+		{"removed unseen, custom fields", unseen, profile(21, `{"Xf1":{}}`), Updated, nil, "", 21, true},
+		{"removed unseen, late insert", unseen, inserted, Updated, nil, "ada", 20, true},
 		{"removed, tie with insert", removed, change(Insert, 20, grace), Updated, nil, "grace", 20, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			stored := fold(t, tt.stored...)
-			got, outcome, err := Apply(stored, tt.c)
+			got, outcome, err := Apply(stored, tt.c, now)
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("error %v, want %v", err, tt.err)
 			}
@@ -111,65 +132,88 @@ func TestApplyTable(t *testing.T) {
 	}
 }
 
-func TestPartialMerge(t *testing.T) {
-	whole := `{"id":"U1","tz":"Europe/Rome","deleted":false,"new_field":[[1]],"profile":{"title":"Chef","status_text":"","fields":{"X1":{"value":"a"},"X2":{"value":"b"}}}}`
-	tests := []struct{ name, patch, want string }{
-		{"status only", `{"id":"U1","profile":{"status_text":"away"}}`,
-			`{"id":"U1","tz":"Europe/Rome","deleted":false,"new_field":[[1]],"profile":{"title":"Chef","status_text":"away","fields":{"X1":{"value":"a"},"X2":{"value":"b"}}}}`},
-		{"a custom field", `{"id":"U1","profile":{"fields":{"X2":{"value":"c"}}}}`,
-			`{"id":"U1","tz":"Europe/Rome","deleted":false,"new_field":[[1]],"profile":{"title":"Chef","status_text":"","fields":{"X1":{"value":"a"},"X2":{"value":"c"}}}}`},
-		{"null is a value", `{"id":"U1","tz":null,"profile":{"title":null}}`,
-			`{"id":"U1","tz":null,"deleted":false,"new_field":[[1]],"profile":{"title":null,"status_text":"","fields":{"X1":{"value":"a"},"X2":{"value":"b"}}}}`},
-		{"a list replaces", `{"id":"U1","profile":{"fields":[]},"new_field":[]}`,
-			`{"id":"U1","tz":"Europe/Rome","deleted":false,"new_field":[],"profile":{"title":"Chef","status_text":"","fields":[]}}`},
-		{"nothing new", `{"id":"U1","profile":{}}`, whole},
+const hour = Version(3_600_000_000)
+
+// TestJoin: what readers see of an event and a listing.
+func TestJoin(t *testing.T) {
+	tests := []struct {
+		name    string
+		changes []Change
+		want    string // slack
+	}{
+		{"what only events have survives a listing, what only listings have an event", []Change{
+			change(Insert, 1, `{"id":"U1","locale":"de-DE","profile":{"title":"Chef","fields":{"Xf1":{"value":"a"}}},"enterprise_user":{"id":"W1","x":1}}`),
+			listed(2, `{"id":"U1","color":"e7392d","profile":{"title":"Head Chef","status_emoji_url":"u"},"enterprise_user":{"id":"W1","y":2}}`),
+			change(Update, 3, `{"id":"U1","locale":"fr-FR","profile":{"title":"Cook"}}`),
+		}, `{"color":"e7392d","enterprise_user":{"y":2},"id":"U1","locale":"fr-FR","profile":{"fields":{"Xf1":{"value":"a"}},"status_emoji_url":"u","title":"Cook"}}`},
+		{"the core is that of one object", []Change{
+			change(Insert, 1, `{"id":"U1","is_admin":true,"tz":"Europe/Rome","profile":{"title":"Chef","status_text":"away","image_original":"o"}}`),
+			listed(2, `{"id":"U1","profile":{"title":"Cook"}}`),
+		}, `{"id":"U1","profile":{"title":"Cook"}}`},
+		{"of somebody whom the newer calls deleted there is none of the older's", []Change{
+			change(Insert, 1, `{"id":"U1","locale":"de-DE","tz":"Europe/Rome","profile":{"x":1,"fields":{"Xf1":{}}}}`),
+			listed(2, `{"id":"U1","deleted":true,"profile":{}}`),
+		}, `{"deleted":true,"id":"U1","profile":{"fields":{"Xf1":{}}}}`},
+		{"a listing that is stale by updated is the older", []Change{
+			change(Insert, hour, `{"id":"U1","updated":100,"name":"new"}`),
+			listed(2*hour, `{"id":"U1","updated":99,"name":"old"}`),
+		}, `{"id":"U1","name":"new","updated":100}`},
+		{"but not for ever", []Change{
+			change(Insert, hour, `{"id":"U1","updated":100,"name":"new"}`),
+			listed(3*hour+1, `{"id":"U1","updated":99,"name":"old"}`),
+		}, `{"id":"U1","name":"old","updated":99}`},
+		{"without updated the version decides", []Change{
+			change(Insert, hour, `{"id":"U1","updated":100,"name":"new"}`),
+			listed(2*hour, `{"id":"U1","updated":0,"name":"old"}`),
+		}, `{"id":"U1","name":"old","updated":0}`},
+		{"huddles and presence are the events'", []Change{
+			listed(1, `{"id":"U1","presence":"away","profile":{"huddle_state":"in_a_huddle","huddle_state_expiration_ts":99}}`),
+		}, `{"id":"U1","profile":{}}`},
+		{"a huddle survives a listing", []Change{
+			change(Insert, 1, `{"id":"U1","presence":"active","profile":{"huddle_state":"in_a_huddle","huddle_state_expiration_ts":99,"huddle_state_call_id":"R1"}}`),
+			listed(2, `{"id":"U1","profile":{"huddle_state":"default_unset"}}`),
+		}, `{"id":"U1","presence":"active","profile":{"huddle_state":"in_a_huddle","huddle_state_call_id":"R1","huddle_state_expiration_ts":99}}`},
+		{"until it expires", []Change{
+			change(Insert, 1, `{"id":"U1","profile":{"huddle_state":"in_a_huddle","huddle_state_expiration_ts":99,"huddle_state_call_id":"R1"}}`),
+			listed(100_000_000, `{"id":"U1","profile":{}}`),
+		}, `{"id":"U1","profile":{}}`},
+		{"an event without custom fields says nothing about them", []Change{
+			listed(1, `{"id":"U1","profile":{}}`), profile(2, `{"Xf1":{"value":"a","alt":""}}`),
+			change(Update, 3, `{"id":"U1","profile":{"fields":[]}}`), change(Update, 4, `{"id":"U1","profile":{"fields":null}}`),
+		}, `{"id":"U1","profile":{"fields":{"Xf1":{"alt":"","value":"a"}}}}`},
+		{"a profile says that there are none", []Change{
+			change(Insert, 1, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"a"}}}}`), profile(2, `[]`),
+		}, `{"id":"U1","profile":{"fields":{}}}`},
+		{"newer custom fields win, whoever said them", []Change{
+			change(Insert, 1, `{"id":"U1"}`), profile(5, `{"Xf1":{"value":"b"}}`), change(Update, 4, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"a"}}}}`),
+		}, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"b"}}}}`},
+		{"a profile that is no object", []Change{change(Insert, 1, `{"id":"U1","profile":null}`), listed(2, `{"id":"U1","profile":[]}`)}, `{"id":"U1","profile":[]}`},
+		{"and what the older has", []Change{change(Insert, 1, `{"id":"U1","profile":{"x":1,"title":"Chef"}}`), listed(2, `{"id":"U1","profile":null}`)}, `{"id":"U1","profile":{"x":1}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := fold(t, change(Insert, 1, whole), partial(2, tt.patch))
-			if diff := cmp.Diff(decode(t, tt.want), decode(t, string(got.Slack))); diff != "" {
-				t.Errorf("merged (-want +got):\n%s", diff)
+			got := fold(t, tt.changes...)
+			if diff := cmp.Diff(tt.want, string(got.Slack)); diff != "" {
+				t.Errorf("slack (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestPartialSurvivesOlderWhole(t *testing.T) {
-	got := fold(t,
-		change(Insert, 1, `{"id":"U1","profile":{"title":"Chef"}}`),
-		partial(3, `{"id":"U1","profile":{"status_text":"away"}}`),
-		change(Update, 2, `{"id":"U1","profile":{"title":"Head Chef","status_text":""}}`))
-	if got.Title != "Head Chef" || got.StatusText != "away" || got.Version != 3 || got.SlackVersion != 2 {
-		t.Errorf("got title %q, status %q, version %d, slack_version %d", got.Title, got.StatusText, got.Version, got.SlackVersion)
-	}
-	got = fold(t, change(Insert, 1, `{"id":"U1"}`), partial(3, `{"id":"U1"}`), change(Update, 4, `{"id":"U1"}`))
-	if got.Overlay != nil {
-		t.Errorf("a newer whole object leaves overlay %+v", got.Overlay)
-	}
-}
-
-func TestPatchesStayBounded(t *testing.T) {
-	changes := []Change{change(Insert, 1, `{"id":"U1"}`)}
-	for v := range Version(1000) {
-		changes = append(changes, partial(2+v, fmt.Sprintf(`{"id":"U1","profile":{"status_text":"%d"}}`, v)))
-	}
-	if got := fold(t, changes...); len(got.Overlay.Patches) != 1 {
-		t.Errorf("%d patches are kept of 1,000 that replace each other, want 1", len(got.Overlay.Patches))
-	}
-}
-
 func TestForgotten(t *testing.T) {
 	known := []Change{
-		change(Insert, 1, `{"id":"U1","name":"ada","profile":{"real_name":"Ada","email":"ada@example.com"}}`),
-		partial(5, `{"id":"U1","profile":{"status_text":"Ada is away"}}`),
+		change(Insert, 1, `{"id":"U1","name":"ada","profile":{"real_name":"Ada","email":"ada@example.com","fields":{"Xf1":{"value":"ada"}}}}`),
+		listed(5, `{"id":"U1","name":"ada"}`),
 	}
 	erase := change(Update, 3, `{"id":"U1","is_forgotten":true,"deleted":true,"name":"ada","profile":{"real_name":"Ada"}}`)
 	late := change(Update, 9, `{"id":"U1","name":"ada"}`)
-	want := fold(t, append(known, erase, late)...)
+	fields := profile(10, `{"Xf1":{"value":"Ada"}}`)
+	want := fold(t, append(known, erase, late, fields)...)
 	for name, order := range map[string][]Change{
-		"after what was known": append(known[:2:2], erase, late),
-		"before a late one":    {known[0], erase, known[1], late},
-		"behind a newer one":   {known[0], late, known[1], erase},
+		"after what was known": append(known[:2:2], erase, fields, late),
+		"before a late one":    {known[0], erase, known[1], late, fields},
+		"behind a newer one":   {known[0], late, fields, known[1], erase},
+		"first":                {erase, known[0], late, fields, known[1]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := fold(t, order...)
@@ -183,10 +227,108 @@ func TestForgotten(t *testing.T) {
 			if strings.Contains(strings.ToLower(string(all)), "ada") {
 				t.Errorf("something personal is left: %s", all)
 			}
-			if got.Kind != Forgotten || got.ID != "U1" {
-				t.Errorf("got %s of kind %q", got.ID, got.Kind)
+			if got.Kind != Forgotten || got.ID != "U1" || !got.Deleted || got.Fingerprint <= 0 {
+				t.Errorf("got %s of kind %q, fingerprint %d", got.ID, got.Kind, got.Fingerprint)
 			}
 		})
+	}
+}
+
+// TestForgottenOfAnotherWorkspace: whoever Slack has forgotten stays out of the sums of users.list.
+func TestForgottenOfAnotherWorkspace(t *testing.T) {
+	got := fold(t, change(Insert, 1, `{"id":"U1","team_id":"T2","name":"ada"}`), change(Update, 2, `{"id":"U1","team_id":"T2","is_forgotten":true}`))
+	if got.Kind != Forgotten || got.Fingerprint >= 0 {
+		t.Errorf("kind %q, fingerprint %d", got.Kind, got.Fingerprint)
+	}
+	if got = fold(t, change(Insert, 1, `{"id":"U1","team_id":"T2","is_forgotten":true}`), listed(2, `{"id":"U1","team_id":"T2","is_forgotten":true}`)); got.Fingerprint <= 0 {
+		t.Errorf("users.list has them, and the fingerprint is %d", got.Fingerprint)
+	}
+}
+
+func TestLift(t *testing.T) {
+	insert := change(Insert, 1, `{"id":"U1","name":"ada"}`)
+	erase := change(Update, 3, `{"id":"U1","is_forgotten":true}`)
+	lift := change(Lift, 5, `{"id":"U1"}`)
+	again := listed(7, `{"id":"U1","name":"ada"}`)
+	want := fold(t, insert, erase, lift, again)
+	if want.Kind != Member || want.Name != "ada" || want.Removed {
+		t.Errorf("after a lift %+v", want)
+	}
+	for name, order := range map[string][]Change{
+		"lifted first":          {insert, lift, erase, again},
+		"what came in between":  {change(Insert, 4, `{"id":"U1","name":"eve"}`), lift, again, erase, insert},
+		"told anew, then erase": {lift, again, insert, erase},
+	} {
+		if diff := cmp.Diff(want, fold(t, order...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := fold(t, insert, lift, change(Update, 6, `{"id":"U1","is_forgotten":true}`)); got.Kind != Forgotten {
+		t.Errorf("a newer erasure after a lift: %+v", got)
+	}
+}
+
+func TestReset(t *testing.T) {
+	got := fold(t, change(Insert, 1, `{"id":"U1","name":"ada","profile":{"fields":{"Xf1":{}}}}`), listed(2, `{"id":"U1","x":1}`), change(Reset, 3, `{"id":"U1"}`))
+	if !got.Removed || len(got.Slack) > 0 || got.Parts.Told != nil || got.Parts.Listed != nil || got.Parts.Fields != nil {
+		t.Errorf("after a reset %+v", got)
+	}
+	anew := listed(4, `{"id":"U1","name":"grace"}`)
+	u, _, err := Apply(got, anew, now)
+	if err != nil || u.Removed || string(u.Slack) != `{"id":"U1","name":"grace"}` {
+		t.Errorf("told anew: %+v, error %v", u, err)
+	}
+}
+
+// TestOtherWorkspaces: who is external follows from core fields and from whether users.list has them.
+func TestOtherWorkspaces(t *testing.T) {
+	info := func(v Version, user string) Change {
+		c := listed(v, user)
+		c.InList = false
+		return c
+	}
+	for _, tt := range []struct {
+		name     string
+		changes  []Change
+		external bool
+	}{
+		{"a member", []Change{change(Insert, 1, `{"id":"U1","team_id":"T1"}`)}, false},
+		{"called a stranger by events", []Change{change(Insert, 1, `{"id":"U1","team_id":"T1","is_stranger":true}`)}, false},
+		{"another team", []Change{change(Insert, 1, `{"id":"U1","team_id":"T2"}`)}, true},
+		{"a sister workspace of an organisation", []Change{change(Insert, 1, `{"id":"U1","team_id":"T2","enterprise_user":{"teams":["T3","T1"]}}`)}, false},
+		{"the organisation itself", []Change{change(Insert, 1, `{"id":"U1","team_id":"E1","enterprise_user":{"enterprise_id":"T1"}}`)}, false},
+		{"users.list has them", []Change{change(Insert, 1, `{"id":"U1","team_id":"E1"}`), listed(2, `{"id":"U1","team_id":"E1"}`)}, false},
+		{"and still does after an event", []Change{listed(1, `{"id":"U1","team_id":"E1"}`), change(Update, 2, `{"id":"U1","team_id":"E1"}`)}, false},
+		{"users.info has them", []Change{change(Insert, 1, `{"id":"U1","team_id":"T2","is_stranger":true}`), info(2, `{"id":"U1","team_id":"T2"}`)}, true},
+	} {
+		got := fold(t, tt.changes...)
+		if (got.Kind == External) != tt.external || (got.Fingerprint < 0) != tt.external {
+			t.Errorf("%s: kind %q, fingerprint %d", tt.name, got.Kind, got.Fingerprint)
+		}
+	}
+}
+
+// TestFuture: what a broken clock has said does not freeze a person.
+func TestFuture(t *testing.T) {
+	year2200 := VersionOf(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC))
+	ahead := change(Insert, year2200, `{"id":"U1","name":"future"}`)
+	if _, err := NewChange(ahead); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a message of the year 2200: error %v", err)
+	}
+	p, _, err := partsOf(ahead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := render(team, "U1", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, old := range map[string]User{"": stored, "as an older release has it": {ID: "U1", TeamID: team, Name: "future", Version: year2200, SlackVersion: year2200,
+		Source: FromEvent, Slack: json.RawMessage(`{"id":"U1","name":"future"}`)}} {
+		got, outcome, err := Apply(&old, listed(100, `{"id":"U1","name":"ada"}`), now)
+		if err != nil || outcome != Updated || got.Name != "ada" || got.Version != 100 {
+			t.Errorf("%s: %s, %+v, error %v", name, outcome, got, err)
+		}
 	}
 }
 
@@ -195,6 +337,7 @@ func TestInvalidChange(t *testing.T) {
 	for name, spoil := range map[string]func(*Change){
 		"operation":       func(c *Change) { c.Operation = "upsert" },
 		"source":          func(c *Change) { c.Source = "" },
+		"lift by event":   func(c *Change) { c.Operation = Lift },
 		"version 0":       func(c *Change) { c.Version = 0 },
 		"version in ns":   func(c *Change) { c.Version = 1648596712000001000 },
 		"no team":         func(c *Change) { c.TeamID = "" },
@@ -207,143 +350,27 @@ func TestInvalidChange(t *testing.T) {
 		"reserved id":     func(c *Change) { c.User = json.RawMessage(`{"id":"__x__"}`) },
 		"dot id":          func(c *Change) { c.User = json.RawMessage(`{"id":".."}`) },
 		"two values":      func(c *Change) { c.User = json.RawMessage(`{"id":"U1"}{}`) },
+		"two ids":         func(c *Change) { c.User = json.RawMessage(`{"id":"U1","id":"U2"}`) },
 		"invalid UTF-8":   func(c *Change) { c.User = json.RawMessage("{\"id\":\"U1\",\"name\":\"\xff\"}") },
-		"partial insert":  func(c *Change) { c.Partial = true },
 		"key in capitals": func(c *Change) { c.User = json.RawMessage(`{"ID":"U1"}`) },
+		"too deep": func(c *Change) {
+			c.User = json.RawMessage(`{"id":"U1","x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`)
+		},
+		"too large": func(c *Change) { c.User = json.RawMessage(`{"id":"U1","x":"` + strings.Repeat("x", maxUser) + `"}`) },
+		"event id":  func(c *Change) { c.EventID = strings.Repeat("E", maxEventID+1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := good
 			spoil(&c)
-			if _, _, err := Apply(nil, c); !errors.Is(err, ErrInvalid) {
-				t.Errorf("error %v, want ErrInvalid", err)
+			if got, err := NewChange(c); !errors.Is(err, ErrInvalid) || !cmp.Equal(got, Change{}) {
+				t.Errorf("%+v, error %v, want ErrInvalid", got, err)
 			}
 		})
 	}
-	if err := good.Validate(); err != nil {
-		t.Error(err)
+	if c, err := NewChange(good); err != nil || c.UserID != "U1" {
+		t.Errorf("%+v, error %v", c, err)
 	}
-}
-
-// settle delivers messages in an order given by rng, each up to three times, and
-// those that fail for want of their insert again, as Pub/Sub would.
-func settle(t *testing.T, rng *rand.Rand, messages []Change) *User {
-	t.Helper()
-	var queue []Change
-	for _, m := range messages {
-		for range 1 + rng.IntN(3) {
-			queue = append(queue, m)
-		}
+	if _, err := NewChange(Change{Operation: Disconnect, TeamID: team, Version: 1, Source: FromEvent}); err != nil {
+		t.Errorf("a workspace needs no user: %v", err)
 	}
-	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
-	var stored *User
-	for {
-		var failed []Change
-		for _, m := range queue {
-			u, outcome, err := Apply(stored, m)
-			switch {
-			case errors.Is(err, ErrUnknownUser):
-				failed = append(failed, m)
-			case err != nil:
-				t.Fatal(err)
-			case outcome == Unchanged:
-				if diff := cmp.Diff(*stored, u); diff != "" {
-					t.Fatalf("unchanged, but (-want +got):\n%s", diff)
-				}
-			default:
-				stored = &u
-			}
-		}
-		if len(failed) == len(queue) || len(failed) == 0 {
-			return stored
-		}
-		queue = failed
-	}
-}
-
-// FuzzConvergence: the same messages in any order, any number of times, end in the same document.
-func FuzzConvergence(f *testing.F) {
-	for seed := range uint64(300) {
-		f.Add(seed, seed*7919+1)
-	}
-	f.Fuzz(func(t *testing.T, content, order uint64) {
-		messages := randomMessages(rand.New(rand.NewPCG(content, 1)))
-		want := settle(t, rand.New(rand.NewPCG(order, 2)), messages)
-		got := settle(t, rand.New(rand.NewPCG(order, 3)), messages)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("two orders of %s end differently:\n%s", describe(messages), diff)
-		}
-		if want == nil {
-			return
-		}
-		// What the document says must also be what the newest messages say, told without Apply.
-		var whole, part, removed Version
-		erased := false
-		for _, m := range messages {
-			erased = erased || strings.Contains(string(m.User), "is_forgotten")
-			switch {
-			case m.Operation == Delete:
-				removed = max(removed, m.Version)
-			case m.Partial:
-				part = max(part, m.Version)
-			default:
-				whole = max(whole, m.Version)
-			}
-		}
-		if erased {
-			return // TestForgotten
-		}
-		if want.SlackVersion != whole {
-			t.Errorf("slack_version %d, want %d of %s", want.SlackVersion, whole, describe(messages))
-		}
-		if whole == 0 {
-			part = 0 // nothing to merge into
-		}
-		if want.Removed != (removed > max(whole, part)) || want.Version != max(whole, part, removed) {
-			t.Errorf("removed=%v at version %d of %s", want.Removed, want.Version, describe(messages))
-		}
-	})
-}
-
-func describe(messages []Change) string {
-	var b strings.Builder
-	for _, m := range messages {
-		fmt.Fprintf(&b, "\n%s partial=%v @%d %s %s", m.Operation, m.Partial, m.Version, m.Source, m.User)
-	}
-	return b.String()
-}
-
-// randomMessages makes few versions and few values, so that ties and clashes of shape are common.
-func randomMessages(rng *rand.Rand) []Change {
-	value := func() string {
-		return []string{`null`, `"a"`, `"b"`, `{}`, `[]`, `{"x":1}`, `{"x":{"y":2}}`, `{"x":{"z":[]},"w":0}`}[rng.IntN(8)]
-	}
-	var messages []Change
-	for range 1 + rng.IntN(8) {
-		o := `{"id":"U1"`
-		if rng.IntN(2) == 0 {
-			o += `,"profile":` + value()
-		}
-		if rng.IntN(2) == 0 {
-			o += `,"tz":` + value()
-		}
-		if rng.IntN(5) == 0 {
-			o += `,"is_stranger":true`
-		}
-		if rng.IntN(25) == 0 {
-			o += `,"is_forgotten":true`
-		}
-		c := change([]Operation{Insert, Update, Update, Delete}[rng.IntN(4)], Version(1+rng.IntN(6)), o+"}")
-		c.Partial = c.Operation == Update && rng.IntN(2) == 0
-		c.Source = []Source{FromEvent, FromSync}[rng.IntN(2)]
-		messages = append(messages, c)
-	}
-	return messages
-}
-
-func decode(t *testing.T, s string) (v any) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(s), &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

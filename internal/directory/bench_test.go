@@ -23,12 +23,19 @@ func steps(tb testing.TB) map[string]func() {
 	if err := jsonv2.Unmarshal(event, &envelope); err != nil {
 		tb.Fatal(err)
 	}
-	c := change(Update, 2, string(envelope.Event.User))
+	c, err := NewChange(change(Update, 2, string(envelope.Event.User)))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	data, err := c.Encode()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	stored, _, err := Apply(nil, change(Insert, 1, string(envelope.Event.User)))
+	stored, _, err := Apply(nil, change(Insert, 1, string(envelope.Event.User)), now)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	both, _, err := Apply(&stored, listed(1, string(envelope.Event.User)), now)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -38,10 +45,10 @@ func steps(tb testing.TB) map[string]func() {
 		}
 	}
 	return map[string]func(){
-		"encode":   func() { _, err := c.Encode(); must(err) },
-		"decode":   func() { _, err := DecodeChange(data); must(err) },
-		"validate": func() { must(c.Validate()) },
-		"apply":    func() { _, _, err := Apply(&stored, c); must(err) },
+		"encode": func() { _, err := c.Encode(); must(err) },
+		"decode": func() { _, err := DecodeChange(data); must(err) },
+		"apply":  func() { _, _, err := Apply(&stored, c, now); must(err) },
+		"join":   func() { _, _, err := Apply(&both, c, now); must(err) },
 	}
 }
 

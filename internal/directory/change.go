@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+
+	"rollcall/internal/ijson"
 )
 
 // Operation is what a [Change] asks for.
@@ -16,6 +19,13 @@ const (
 	Insert Operation = "insert"
 	Update Operation = "update"
 	Delete Operation = "delete"
+	// Lift and Reset are an operator's. Lift ends the forgetting of a person whom Slack
+	// called forgotten by mistake. Reset drops everything that was said of a person, so that
+	// the next full sync tells it anew.
+	Lift  Operation = "lift"
+	Reset Operation = "reset"
+	// Disconnect says that the app was removed from the workspace. It has no user.
+	Disconnect Operation = "disconnect"
 )
 
 // Source says who told of a [Change].
@@ -23,109 +33,127 @@ type Source string
 
 // The sources.
 const (
-	FromEvent Source = "event" // Slack's Events API
-	FromSync  Source = "sync"  // a listing by users.list
+	FromEvent    Source = "event"    // Slack's Events API
+	FromSync     Source = "sync"     // users.list or users.info
+	FromProfile  Source = "profile"  // users.profile.get: custom fields and nothing else
+	FromOperator Source = "operator" // a person, by command
 )
 
-// longestEventID is well above Slack's, and below what Pub/Sub takes as an attribute (1,024 bytes).
-const longestEventID = 200
+const (
+	// maxEventID is well above Slack's, and below what Pub/Sub takes as an attribute (1,024 bytes).
+	maxEventID = 200
+	// maxUser bounds a user object. Slack's have some 3 kB; 100 custom fields of 500
+	// characters have 60. A worker holds several copies of each of its concurrent messages.
+	maxUser = 128 << 10
+	// MaxAhead is how far a version may be ahead of our clock. A version in the
+	// future would keep every true change out until then.
+	MaxAhead = 5 * time.Minute
+)
 
-// Change is one message about one user, as it travels through Pub/Sub.
+// Change is one message, about one user or, for a [Disconnect], a workspace, as it
+// travels through Pub/Sub. [DecodeChange] and [NewChange] return valid ones only.
 type Change struct {
 	Operation Operation `json:"operation"`
 	// TeamID is the workspace that the user is filed under: the one that was told, which
 	// is not the user's own for a person of another workspace (Slack Connect).
 	TeamID string `json:"team_id"`
-	// User is Slack's user object as Slack sent it. A delete needs nothing but its id.
+	// User is Slack's user object as Slack sent it. Of [Delete], [Lift] and [Reset] only its id counts.
 	User    json.RawMessage `json:"user,omitzero"`
 	Version Version         `json:"version"`
 	Source  Source          `json:"source"`
 	// EventID is Slack's event_id. One change may come under several.
 	EventID string `json:"event_id,omitzero"`
-	// Partial says that User holds only a part of the object, to be merged into what is stored.
-	Partial bool `json:"partial,omitzero"`
+	// InList says of a listed user that users.list has them. People of other workspaces
+	// (Slack Connect) are in users.info only.
+	InList bool `json:"in_list,omitzero"`
+
+	// UserID is the id in User; empty for a Disconnect.
+	UserID string `json:"-"`
 	// EventType is Slack's name of the event. It travels as a message attribute only.
 	EventType string `json:"-"`
 }
 
-// Encode returns the message's data. It does not look into the user object, which
-// is three quarters of it and has been validated: it is put in as it stands.
-func (c Change) Encode() ([]byte, error) {
-	user := c.User
-	if len(user) == 0 {
-		return nil, fmt.Errorf("encode change: %w: no user", ErrInvalid)
+// NewChange returns c with its UserID, or an error that wraps [ErrInvalid] if c
+// can never be applied. The error tells nothing of the person.
+func NewChange(c Change) (Change, error) {
+	if c.Operation != Disconnect {
+		var err error
+		if c.UserID, err = userID(c.User); err != nil {
+			return Change{}, err
+		}
 	}
-	c.User = nil
-	rest, err := jsonv2.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("encode change: %w", err)
-	}
-	return slices.Concat([]byte(`{"user":`), user, []byte(","), rest[1:]), nil
-}
-
-// DecodeChange reads a message's data and validates it. An error wraps
-// [ErrInvalid] and tells nothing of the person.
-func DecodeChange(data []byte) (Change, error) {
-	var c Change
-	if err := ReadJSON(data, &c); err != nil {
-		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
-	}
-	if err := c.Validate(); err != nil {
+	if err := c.validate(time.Now()); err != nil {
 		return Change{}, err
 	}
 	return c, nil
 }
 
-// Validate returns an error that wraps [ErrInvalid] if c can never be applied.
-func (c Change) Validate() error {
-	_, err := c.userID()
-	return err
-}
-
-// UserID returns the Slack id of the user that c is about, empty if c is invalid.
-func (c Change) UserID() string {
-	id, err := c.userID()
-	if err != nil {
-		return ""
+// DecodeChange reads a message's data, as [NewChange] does.
+func DecodeChange(data []byte) (Change, error) {
+	var message struct {
+		Change
+		User ijson.RawObject `json:"user"`
 	}
-	return id
-}
-
-// userID validates c and returns its user's id, without decoding the rest of the user.
-func (c Change) userID() (string, error) {
-	id, err := objectID(c.User)
-	if err != nil {
-		return "", fmt.Errorf("user: %w", err)
+	if err := ijson.Unmarshal(data, &message); err != nil {
+		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
 	}
-	return id, c.ValidateAs(id)
+	message.Change.User = json.RawMessage(message.User)
+	return NewChange(message.Change)
 }
 
-// ValidateAs is [Change.Validate] for who has read User already, by [ReadJSON], and the id in it.
-func (c Change) ValidateAs(userID string) error {
-	switch c.Operation {
-	case Insert, Update, Delete:
-	default:
+// userID returns the string "id" of exactly one JSON object.
+func userID(raw []byte) (string, error) {
+	if len(raw) > maxUser {
+		return "", fmt.Errorf("%w: user larger than %d kB", ErrInvalid, maxUser>>10)
+	}
+	var o *struct {
+		ID ijson.Text `json:"id"`
+	}
+	if err := ijson.Unmarshal(raw, &o); err != nil || o == nil {
+		return "", fmt.Errorf("%w: user is not a JSON object", ErrInvalid)
+	}
+	if err := ijson.CheckDepth(raw); err != nil {
+		return "", fmt.Errorf("%w: user: %w", ErrInvalid, err)
+	}
+	return string(o.ID), ValidateID("user.id", string(o.ID))
+}
+
+// operations says who may ask for what.
+var operations = map[Operation][]Source{
+	Insert:     {FromEvent, FromSync},
+	Update:     {FromEvent, FromSync, FromProfile},
+	Delete:     {FromEvent, FromSync, FromOperator},
+	Lift:       {FromOperator},
+	Reset:      {FromOperator},
+	Disconnect: {FromEvent},
+}
+
+func (c Change) validate(now time.Time) error {
+	sources, known := operations[c.Operation]
+	switch {
+	case !known:
 		return fmt.Errorf("%w: unknown operation", ErrInvalid)
-	}
-	switch c.Source {
-	case FromEvent, FromSync:
-	default:
-		return fmt.Errorf("%w: unknown source", ErrInvalid)
-	}
-	if c.Partial && c.Operation != Update {
-		return fmt.Errorf("%w: only an update can be partial", ErrInvalid)
-	}
-	if c.Version <= 0 || c.Version > maxVersion {
-		return fmt.Errorf("%w: version out of range", ErrInvalid)
-	}
-	if err := ValidateID("team_id", c.TeamID); err != nil {
-		return err
-	}
-	if len(c.EventID) > longestEventID {
+	case !slices.Contains(sources, c.Source):
+		return fmt.Errorf("%w: no source of such an operation", ErrInvalid)
+	case len(c.EventID) > maxEventID:
 		return fmt.Errorf("%w: event_id too long", ErrInvalid)
 	}
-	if err := checkDepth(c.User); err != nil {
-		return fmt.Errorf("user: %w", err)
+	if err := c.Version.Validate(now); err != nil {
+		return err
 	}
-	return ValidateID("user.id", userID)
+	return ValidateID("team_id", c.TeamID)
+}
+
+// Encode returns the message's data. The user object is put in as it stands.
+func (c Change) Encode() ([]byte, error) {
+	user := c.User
+	c.User = nil
+	rest, err := jsonv2.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode change: %w", err)
+	}
+	if len(user) == 0 {
+		return rest, nil
+	}
+	return slices.Concat([]byte(`{"user":`), user, []byte(","), rest[1:]), nil
 }

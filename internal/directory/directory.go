@@ -25,9 +25,22 @@ var (
 // Version orders what is known of one user: microseconds since 1970 on Slack's clock.
 type Version int64
 
-// maxVersion is in the year 2286. What is later is a unit mistaken, and would
-// keep every true change out for good.
-const maxVersion Version = 1e16
+// VersionOf returns the version that t names.
+func VersionOf(t time.Time) Version { return Version(t.UnixMicro()) }
+
+// Validate returns an error that wraps [ErrInvalid] if v is no time, or more than [MaxAhead] after now.
+func (v Version) Validate(now time.Time) error {
+	switch {
+	case v <= 0:
+		return fmt.Errorf("%w: no version", ErrInvalid)
+	case v.InFuture(now):
+		return fmt.Errorf("%w: version in the future", ErrInvalid)
+	}
+	return nil
+}
+
+// InFuture says whether v is more than [MaxAhead] after now.
+func (v Version) InFuture(now time.Time) bool { return v > VersionOf(now.Add(MaxAhead)) }
 
 // Time returns the moment that v names.
 func (v Version) Time() time.Time { return time.UnixMicro(int64(v)).UTC() }
@@ -42,11 +55,19 @@ type Workspace struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
 	Icon string `json:"icon,omitempty"` // address of an image; empty if the workspace has none of its own
+
+	// ConnectedAt is when Slack last answered the app's token, DisconnectedAt when the app
+	// was last found to be removed. The newer one says how things stand.
+	ConnectedAt    Version `json:"connected_at,omitempty"`
+	DisconnectedAt Version `json:"disconnected_at,omitempty"`
+	// Token tells the bot token that opens the workspace from others, without giving it away.
+	Token string `json:"token,omitempty"`
+	// Hidden keeps a workspace that is not Slack's, such as a smoke test's, off the pages.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
-// SmokeTest is the workspace that the smoke test of a deployment invents people
-// in. No page offers it, and it is no id of Slack's.
-const SmokeTest = "T0-SMOKE-TEST"
+// Disconnected says whether the app was removed from the workspace.
+func (w Workspace) Disconnected() bool { return w.DisconnectedAt > w.ConnectedAt }
 
 // idPattern admits Slack's ids ("U…", "W…", "T…", "E…"), which Slack asks to treat as
 // opaque, and nothing that a database would take for a path or a reserved name.

@@ -13,8 +13,11 @@ import (
 func FuzzDecodeChange(f *testing.F) {
 	for _, data := range []string{
 		`{"operation":"insert","team_id":"T1","user":{"id":"U1","profile":{"real_name":"Ada"}},"version":1648596712000001,"source":"event","event_id":"Ev1"}`,
-		`{"operation":"update","team_id":"T1","user":{"id":"U1","team_id":"T2","x":[1e999,{"a":null}]},"version":2,"source":"sync","partial":true}`,
-		`{"operation":"delete","team_id":"T1","user":{"id":"U1"},"version":3,"source":"event"}`,
+		`{"operation":"update","team_id":"T1","user":{"id":"U1","team_id":"T2","x":[1e999,{"a":null}]},"version":2,"source":"sync","in_list":true}`,
+		`{"operation":"update","team_id":"T1","user":{"id":"U1","profile":{"fields":{"Xf1":{"value":"x"}}}},"version":2,"source":"profile"}`,
+		`{"operation":"delete","team_id":"T1","user":{"id":"U1"},"version":3,"source":"sync"}`,
+		`{"operation":"reset","team_id":"T1","user":{"id":"U1"},"version":3,"source":"operator"}`,
+		`{"operation":"disconnect","team_id":"T1","version":3,"source":"event","event_id":"Ev1"}`,
 		`{"operation":"insert","team_id":"T1","user":{"id":"U1","is_forgotten":true,"name":"\ud83d\u0000<"},"version":1,"source":"event"}`,
 		`{"OPERATION":"insert","team_id":"../x","user":{"ID":"U1"},"version":-1}`,
 	} {
@@ -28,8 +31,8 @@ func FuzzDecodeChange(f *testing.F) {
 			}
 			return
 		}
-		if ValidateID("team_id", c.TeamID) != nil || ValidateID("user.id", c.UserID()) != nil {
-			t.Fatalf("%q in %q", c.UserID(), c.TeamID)
+		if ValidateID("team_id", c.TeamID) != nil || (c.Operation == Disconnect) != (c.UserID == "") {
+			t.Fatalf("%q in %q", c.UserID, c.TeamID)
 		}
 		encoded, err := c.Encode()
 		if err != nil {
@@ -39,24 +42,31 @@ func FuzzDecodeChange(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: %v", encoded, err)
 		}
-		if c.Operation == Update { // whatever is there to be updated
-			again.Operation, again.Partial = Insert, false
+		if c.Operation == Disconnect {
+			return
 		}
-		u, _, err := Apply(nil, again)
+		if c.Operation == Update { // whatever is there to be updated
+			again.Operation, again.Source = Insert, FromEvent
+		}
+		u, _, err := Apply(nil, again, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(u)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var stored User
-		if err := json.Unmarshal(canonical(u), &stored); err != nil {
+		if err := json.Unmarshal(text, &stored); err != nil {
 			t.Fatal(err)
 		}
-		if same, outcome, err := Apply(&stored, again); err != nil || outcome != Unchanged {
+		if same, outcome, err := Apply(&stored, again, now); err != nil || outcome != Unchanged {
 			t.Errorf("a repeat is %s, error %v:\n%s", outcome, err, cmp.Diff(u, same))
 		}
-		if _, _, err := Apply(&stored, c); err != nil {
+		if _, _, err := Apply(&stored, c, now); err != nil {
 			t.Error(err)
 		}
-		if len(SearchTokens(stored)) > 12*15+12*11/2 || len(stored.SortName) > sortNameLimit+4 {
+		if len(SearchTokens(stored)) > 12*15+12*11/2 || len(stored.SortName) > maxSortName+4 {
 			t.Errorf("%d tokens, a name of %d bytes", len(SearchTokens(stored)), len(stored.SortName))
 		}
 	})

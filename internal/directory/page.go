@@ -52,7 +52,7 @@ func ParseCursor(text string) (c Cursor, err error) {
 	parts := []any{&c.SortName, &c.Version, &c.ID}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) != 3 ||
-		ValidateID("id", c.ID) != nil || len(c.SortName) > sortNameLimit+utf8.UTFMax || c.String() != text {
+		ValidateID("id", c.ID) != nil || len(c.SortName) > maxSortName+utf8.UTFMax || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: not a cursor", ErrInvalid)
 	}
 	return c, nil

@@ -13,8 +13,8 @@ const (
 	maxWords = 12
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
-	// wordLimit is how many letters of a word count.
-	wordLimit = 15
+	// maxWordLetters is how many letters of a word count.
+	maxWordLetters = 15
 	// pairLetters are how many letters of each word make the token of two words.
 	pairLetters = 2
 )
@@ -35,33 +35,48 @@ func ParseQuery(text string) []string {
 
 // SearchWords returns the words that u is found by: those of real name, display
 // name, username, email and title. In scripts that put no spaces between words
-// one begins with every character.
+// one begins with every character. The fields take turns, so that a long name
+// does not keep anybody from being found by username or email.
 func SearchWords(u User) []string {
-	var found []string
+	var fields [][]string
 	for _, field := range []string{u.RealName, u.DisplayName, u.Name, u.Email, u.Title} {
-		for _, w := range words(field) {
-			runs := []string{w}
-			if unspaced(w) {
-				runs = suffixes(w)
-			}
-			for _, w := range runs {
-				if len(found) == maxWords {
-					return found
-				}
-				if !slices.Contains(found, w) {
-					found = append(found, w)
-				}
+		fields = append(fields, wordStarts(field))
+	}
+	var found []string
+	for i := 0; slices.ContainsFunc(fields, func(f []string) bool { return i < len(f) }); i++ {
+		for _, f := range fields {
+			if i < len(f) && len(found) < maxWords && !slices.Contains(found, f[i]) {
+				found = append(found, f[i])
 			}
 		}
 	}
 	return found
 }
 
+// wordStarts returns the words of a field, at most [maxWords] of them.
+func wordStarts(field string) (all []string) {
+	for _, w := range words(field) {
+		starts := []string{w}
+		if unspaced(w) {
+			starts = suffixes(w)
+		}
+		for _, w := range starts {
+			if len(all) == maxWords {
+				return all
+			}
+			if !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
+	}
+	return all
+}
+
 // SearchPrefixes returns every beginning of every word that u is found by.
 func SearchPrefixes(u User) []string {
 	var all []string
 	for _, w := range SearchWords(u) {
-		all = slices.AppendSeq(all, prefixes(w, wordLimit))
+		all = slices.AppendSeq(all, prefixes(w, maxWordLetters))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -131,7 +146,7 @@ func words(text string) (all []string) {
 	for w := range strings.FieldsFuncSeq(Fold(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.So, r)
 	}) {
-		all = append(all, firstLetters(w, wordLimit))
+		all = append(all, firstLetters(w, maxWordLetters))
 	}
 	return all
 }

@@ -16,14 +16,17 @@ func TestSearchWords(t *testing.T) {
 		want []string
 	}{
 		{"all fields", User{RealName: "Ada King-Lovelace", DisplayName: "ada ♛", Name: "ada.l", Email: "ada@example.com", Title: "Analyst, R&D"},
-			[]string{"ada", "king", "lovelace", "♛", "l", "example", "com", "analyst", "r", "d"}},
+			[]string{"ada", "analyst", "king", "♛", "l", "example", "r", "lovelace", "com", "d"}},
 		{"accents and case", User{RealName: "Zoë ÅNGSTRÖM Łukasz"}, []string{"zoe", "angstrom", "lukasz"}},
 		{"letters with strokes", User{RealName: "Søren Đặng Kjær ÆØÅ Yıldız"}, []string{"soren", "dang", "kjaer", "aeoa", "yildiz"}},
-		{"scripts with spaces", User{RealName: "Борис Йосиф", DisplayName: "दीपिका"}, []string{"борис", "иосиф", "दीपिका"}},
+		{"scripts with spaces", User{RealName: "Борис Йосиф", DisplayName: "दीपिका"}, []string{"борис", "दीपिका", "иосиф"}},
 		{"scripts without", User{RealName: "王小明"}, []string{"王小明", "小明", "明"}},
 		{"lines and tabs part words", User{Title: "one\ntwo\tthree"}, []string{"one", "two", "three"}},
 		{"nothing to find by", User{RealName: "-- . --"}, nil},
 		{"a long word is cut", User{RealName: strings.Repeat("ab", 5000)}, []string{"abababababababa"}},
+		{"each field has its turn", User{RealName: "圧倒的な長さの名前を持つ人物", Name: "ada", Email: "lovelace@x", Title: "Analyst"},
+			[]string{"圧倒的な長さの名前を持つ人物", "ada", "lovelace", "analyst", "倒的な長さの名前を持つ人物", "x", "的な長さの名前を持つ人物", "な長さの名前を持つ人物",
+				"長さの名前を持つ人物", "さの名前を持つ人物", "の名前を持つ人物", "名前を持つ人物"}},
 		{"as many words as count", User{Title: "a b c d e f g h i j k l m n"}, strings.Split("abcdefghijkl", "")},
 	}
 	for _, tt := range tests {

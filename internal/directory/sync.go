@@ -31,9 +31,24 @@ type Usage struct {
 type Stored struct {
 	ID          string
 	Fingerprint int64
+	Kind        Kind
 	Version     Version
 	Updated     int64     // Slack's own, Unix seconds
 	Written     time.Time // when the store wrote it, by the store's clock
+	// Told and Listed are the parts without their objects; nil where nothing was said.
+	Told, Listed *Said
+}
+
+// StoredOf returns what a full sync needs to know of u, which the store wrote at that time.
+func StoredOf(u User, written time.Time) Stored {
+	p := u.parts()
+	head := func(s *Said) *Said {
+		if s == nil {
+			return nil
+		}
+		return &Said{Version: s.Version, Updated: s.Updated, InList: s.InList}
+	}
+	return Stored{u.ID, u.Fingerprint, u.Kind, u.Version, u.Updated, written, head(p.Told), head(p.Listed)}
 }
 
 // SyncState says how a full sync stands.

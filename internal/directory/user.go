@@ -2,7 +2,6 @@ package directory
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -53,110 +52,28 @@ type User struct {
 	// SortName is what lists are ordered by: the name, folded. A removed user has none, so
 	// that lists pass over it.
 	SortName string `json:"sort_name,omitempty"`
-	// Fingerprint stands for the id and the content of Slack, see [fingerprint]. A removed
+	// Fingerprint stands for the id and the core of Slack, see [fingerprint]. A removed
 	// user has none, so that sums pass over it.
 	Fingerprint int64 `json:"fingerprint,omitempty"`
 
 	// Version and Source are those of the newest message.
 	Version Version `json:"version"`
 	Source  Source  `json:"source"`
-	// SlackVersion is that of the newest message that brought the whole object; 0 if none did.
+	// SlackVersion is that of the newer of what was told and listed; 0 if nothing was.
 	SlackVersion Version `json:"slack_version,omitempty"`
 	// Removed says that the user is gone from Slack. The document stays until ExpireAt, so
 	// that a late repeat of an older message cannot revive it.
 	Removed  bool      `json:"removed"`
 	ExpireAt time.Time `json:"expire_at,omitzero"`
 
-	// Slack is Slack's object whole, unknown fields included, as compact JSON with sorted keys.
+	// Slack is the object that readers see, joined from what Slack said (see [Parts]),
+	// unknown fields included, as compact JSON with sorted keys.
 	Slack json.RawMessage `json:"slack,omitempty"`
-	// Overlay is there while partial messages are newer than the newest whole object.
-	Overlay *Overlay `json:"overlay,omitempty"`
+	Parts Parts           `json:"parts,omitzero"`
 }
 
-// Overlay keeps apart what [User].Slack was merged from, so that messages may
-// arrive in any order.
-type Overlay struct {
-	Whole   json.RawMessage `json:"whole"`   // the newest whole object
-	Patches []Patch         `json:"patches"` // newer than Whole, oldest first
-}
-
-// Patch is the part of a user object that a partial message brought, less what newer ones replaced.
-type Patch struct {
-	Version Version         `json:"version"`
-	User    json.RawMessage `json:"user"`
-}
-
-// tombstoneLife is how long a removed user is kept. It exceeds the 31 days for
-// which a dead letter is kept and may be sent again.
-const tombstoneLife = 45 * 24 * time.Hour
-
-// describe fills the fields that are taken from Slack's object, and keeps the object.
-func (u *User) describe(o object) {
-	u.Slack = o.canonical()
-	u.Name = o.string("name")
-	u.RealName = first(o.string("profile", "real_name"), o.string("real_name"))
-	u.DisplayName = o.string("profile", "display_name")
-	u.Title = o.string("profile", "title")
-	u.Email = o.string("profile", "email")
-	u.Deleted = o.bool("deleted") || o.bool("is_forgotten")
-	u.TZ = o.string("tz")
-	u.StatusText = o.string("profile", "status_text")
-	u.StatusEmoji = o.string("profile", "status_emoji")
-	u.StatusExpiration = o.int("profile", "status_expiration")
-	u.Image72 = o.string("profile", "image_72")
-	u.Image192 = o.string("profile", "image_192")
-	u.Updated = o.int("updated")
-	u.Kind = kind(u.TeamID, o)
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-// kind follows Slack's page "User object". The order matters: an owner is also
-// an admin, a single-channel guest also a guest.
-func kind(teamID string, o object) Kind {
-	switch {
-	case o.bool("is_forgotten"):
-		return Forgotten
-	case isExternal(teamID, o):
-		return External
-	case o.bool("is_bot"), o.string("id") == "USLACKBOT": // Slack says is_bot: false of Slackbot
-		return Bot
-	case o.bool("is_primary_owner"), o.bool("is_owner"):
-		return Owner
-	case o.bool("is_admin"):
-		return Admin
-	case o.bool("is_ultra_restricted"):
-		return SingleChannelGuest
-	case o.bool("is_restricted"):
-		return Guest
-	}
-	return Member
-}
-
-// isExternal tells people of other workspaces. In an Enterprise organisation a
-// user's team_id may name a sister workspace or the organisation itself, and
-// enterprise_user.teams lists where the user belongs.
-func isExternal(teamID string, o object) bool {
-	home := o.string("team_id")
-	if o.bool("is_stranger") {
-		return true
-	}
-	if home == "" || home == teamID {
-		return false
-	}
-	teams, _ := o.get("enterprise_user", "teams").([]any)
-	return o.string("enterprise_user", "enterprise_id") != teamID && !slices.Contains(teams, any(teamID))
-}
-
-// sortNameLimit keeps the name within what Firestore indexes of a string (1,500 bytes) with room to spare.
-const sortNameLimit = 200
+// maxSortName keeps the name within what Firestore indexes of a string (1,500 bytes) with room to spare.
+const maxSortName = 200
 
 // sortName folds the name that people know the user by: case and accents do not count.
 func sortName(u User) string {
@@ -165,7 +82,7 @@ func sortName(u User) string {
 		name = Fold(u.ID)
 	}
 	for i := range name {
-		if i > sortNameLimit {
+		if i > maxSortName {
 			return name[:i]
 		}
 	}
@@ -180,9 +97,15 @@ var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F
 // apart: people without them on their keyboard type the plain ones.
 var plain = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
 
+// maxFolded bounds what of a text is folded, in bytes: U+FDFA alone becomes 18 letters.
+const maxFolded = 1 << 10
+
 // Fold returns s without case, accents, control characters and outer spaces,
-// so that what people take for the same compares equal.
+// so that what people take for the same compares equal. Only the first kilobyte counts.
 func Fold(s string) string {
+	if len(s) > maxFolded {
+		s = strings.ToValidUTF8(s[:maxFolded], "")
+	}
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) { // plain ASCII needs no tables
 		return strings.ToLower(strings.TrimSpace(s))
 	}

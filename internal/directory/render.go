@@ -1,0 +1,144 @@
+package directory
+
+import (
+	"slices"
+	"time"
+
+	"rollcall/internal/ijson"
+)
+
+// tombstoneLife is how long a removed user is kept. It exceeds the 31 days for
+// which a dead letter is kept and may be sent again.
+const tombstoneLife = 45 * 24 * time.Hour
+
+// render makes the document of the parts. It is a pure function.
+func render(teamID, id string, p Parts) (User, error) {
+	u := User{ID: id, TeamID: teamID, SlackVersion: p.said(), Parts: p}
+	u.Version, u.Source = p.newest()
+	var o *object
+	external := false
+	switch {
+	case p.isForgotten():
+		o = &object{top: ijson.Object{{Name: "id", Value: ijson.Quote(id)}, {Name: "is_forgotten", Value: "true"}}}
+		external = p.Forgotten.External
+		u.Kind = Forgotten
+	case p.said() > 0:
+		var err error
+		if o, err = p.object(); err != nil {
+			return User{}, err
+		}
+		external = !(p.Listed != nil && p.Listed.InList) && isExternal(teamID, o)
+		u.Kind = kind(external, o)
+	}
+	if o != nil {
+		u.describe(o)
+	}
+	if p.isRemoved() {
+		u.Removed = true
+		u.ExpireAt = max(p.Removed, p.Lifted, p.Reset).Time().Add(tombstoneLife)
+		return u, nil
+	}
+	u.SortName = sortName(u)
+	u.Fingerprint = fingerprint(id, external, o)
+	return u, nil
+}
+
+// object joins what was told and listed, and the custom fields, into the object that readers see.
+func (p Parts) object() (*object, error) {
+	newer, older, err := p.inOrder()
+	if err != nil {
+		return nil, err
+	}
+	o := newer
+	if older != nil && !newer.is("deleted") { // deactivated people keep few keys
+		o = joined(newer, older)
+	}
+	// Nobody rewrites a document when a huddle ends without an event.
+	if ends := o.profile.Get("huddle_state_expiration_ts").Int(); ends > 0 && !time.Unix(ends, 0).After(p.said().Time()) {
+		o.dropTransient()
+	}
+	if p.Fields != nil {
+		o.profile = o.profile.With("fields", ijson.Value(p.Fields.Values))
+	}
+	return o, nil
+}
+
+// inOrder returns the two objects; older is nil if there is one only.
+func (p Parts) inOrder() (newer, older *object, err error) {
+	parse := func(s *Said) *object {
+		if s == nil || err != nil {
+			return nil
+		}
+		var o *object
+		o, err = parseStored(s.Object)
+		return o
+	}
+	told, listed := parse(p.Told), parse(p.Listed)
+	switch {
+	case told == nil:
+		return listed, nil, err
+	case listed == nil, !ListedIsNewer(*p.Told, *p.Listed):
+		return told, listed, err
+	}
+	return listed, told, err
+}
+
+// describe fills the fields that are taken from Slack's object, and keeps the object.
+func (u *User) describe(o *object) {
+	top, profile := o.top, o.profile
+	u.Slack = o.text()
+	u.Name = top.Get("name").String()
+	u.RealName = first(profile.Get("real_name").String(), top.Get("real_name").String())
+	u.DisplayName = profile.Get("display_name").String()
+	u.Title = profile.Get("title").String()
+	u.Email = profile.Get("email").String()
+	u.Deleted = o.is("deleted") || u.Kind == Forgotten
+	u.TZ = top.Get("tz").String()
+	u.StatusText = profile.Get("status_text").String()
+	u.StatusEmoji = profile.Get("status_emoji").String()
+	u.StatusExpiration = profile.Get("status_expiration").Int()
+	u.Image72 = profile.Get("image_72").String()
+	u.Image192 = profile.Get("image_192").String()
+	u.Updated = top.Get("updated").Int()
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// kind follows Slack's page "User object". The order matters: an owner is also
+// an admin, a single-channel guest also a guest.
+func kind(external bool, o *object) Kind {
+	switch {
+	case external:
+		return External
+	case o.is("is_bot"), o.top.Get("id").String() == "USLACKBOT": // Slack says is_bot: false of Slackbot
+		return Bot
+	case o.is("is_primary_owner"), o.is("is_owner"):
+		return Owner
+	case o.is("is_admin"):
+		return Admin
+	case o.is("is_ultra_restricted"):
+		return SingleChannelGuest
+	case o.is("is_restricted"):
+		return Guest
+	}
+	return Member
+}
+
+// isExternal tells people of other workspaces by core fields only: is_stranger is
+// in one shape and not in the other. In an Enterprise organisation a user's team_id
+// may name a sister workspace or the organisation itself, and enterprise_user.teams
+// lists where the user belongs. Whoever is in users.list is not external, whatever this says.
+func isExternal(teamID string, o *object) bool {
+	home := o.top.Get("team_id").String()
+	if home == "" || home == teamID {
+		return false
+	}
+	return o.enterpriseUser.Get("enterprise_id").String() != teamID && !slices.Contains(o.enterpriseUser.Get("teams").Strings(), teamID)
+}

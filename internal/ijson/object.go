@@ -1,0 +1,248 @@
+package ijson
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Object is a JSON object in canonical form: its members sorted by name, no
+// spaces, strings with the fewest escapes, numbers as they were written. Equal
+// objects have equal text.
+type Object []Member
+
+// Member is one name of an object, with its value in canonical form.
+type Member struct {
+	Name  string
+	Value Value
+}
+
+// Value is canonical JSON text, empty for a member that is absent.
+//
+// The accessors return the zero value for what is absent, null or of another
+// type: Slack sends all three for "nothing there".
+type Value string
+
+// Parse reads exactly one object, by the rules of this package. Errors hold nothing of the input.
+func Parse(raw []byte) (Object, error) {
+	if err := CheckDepth(raw); err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(raw) {
+		return nil, errNotUTF8
+	}
+	text, err := jsontext.AppendFormat(make([]byte, 0, len(raw)), raw,
+		jsontext.ReorderRawObjects(true), jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false), surrogateHalves)
+	if err != nil {
+		return nil, errNotObject
+	}
+	return split(Value(text), text)
+}
+
+// ParseCanonical reads what [Object.Text] returned.
+func ParseCanonical(text Value) (Object, error) { return split(text, []byte(text)) }
+
+// split returns the members of canonical text, which bytesOf is as well. Their
+// names and values are parts of the one text.
+func split(text Value, bytesOf []byte) (Object, error) {
+	// What is canonical has no name twice.
+	d := jsontext.NewDecoder(bytes.NewBuffer(bytesOf), jsontext.AllowDuplicateNames(true), surrogateHalves)
+	if token, err := d.ReadToken(); err != nil || token.Kind() != jsontext.KindBeginObject {
+		return nil, errNotObject
+	}
+	next := func() (Value, error) {
+		v, err := d.ReadValue()
+		end := int(d.InputOffset())
+		return text[end-len(v) : end], err
+	}
+	o := make(Object, 0, 32)
+	for d.PeekKind() != jsontext.KindEndObject {
+		name, err := next()
+		if err != nil {
+			return nil, errNotObject
+		}
+		value, err := next()
+		if err != nil {
+			return nil, errNotObject
+		}
+		o = append(o, Member{name.String(), value})
+	}
+	return o, nil
+}
+
+// Get returns a member's value, empty if there is none.
+func (o Object) Get(name string) Value {
+	i, found := slices.BinarySearchFunc(o, name, compareName)
+	if !found {
+		return ""
+	}
+	return o[i].Value
+}
+
+func compareName(m Member, name string) int { return compareNames(m.Name, name) }
+
+// compareNames orders as RFC 8785 does, by UTF-16 code units, which is how Parse sorts.
+func compareNames(a, b string) int {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if i < len(a) && a[i] >= 0x80 || i < len(b) && b[i] >= 0x80 {
+		return slices.Compare(utf16Units(a), utf16Units(b))
+	}
+	return strings.Compare(a, b)
+}
+
+func utf16Units(s string) []uint16 { return utf16.Encode([]rune(s)) }
+
+// With returns o with the member set, or without it if v is empty. It leaves o as it was.
+func (o Object) With(name string, v Value) Object {
+	i, found := slices.BinarySearchFunc(o, name, compareName)
+	switch {
+	case found && v == "":
+		return slices.Concat(o[:i], o[i+1:])
+	case found:
+		o = slices.Clone(o)
+		o[i].Value = v
+		return o
+	case v == "":
+		return o
+	}
+	return slices.Concat(o[:i], Object{{name, v}}, o[i:])
+}
+
+// Merge walks two objects side by side and keeps what pick returns for each name;
+// empty leaves the name out. The values are empty where an object has not got the name.
+func Merge(a, b Object, pick func(name string, a, b Value) Value) Object {
+	merged := make(Object, 0, len(a)+len(b)/4)
+	keep := func(name string, a, b Value) {
+		if v := pick(name, a, b); v != "" {
+			merged = append(merged, Member{name, v})
+		}
+	}
+	for len(a) > 0 && len(b) > 0 {
+		switch c := compareNames(a[0].Name, b[0].Name); {
+		case c < 0:
+			keep(a[0].Name, a[0].Value, "")
+			a = a[1:]
+		case c > 0:
+			keep(b[0].Name, "", b[0].Value)
+			b = b[1:]
+		default:
+			keep(a[0].Name, a[0].Value, b[0].Value)
+			a, b = a[1:], b[1:]
+		}
+	}
+	for _, m := range a {
+		keep(m.Name, m.Value, "")
+	}
+	for _, m := range b {
+		keep(m.Name, "", m.Value)
+	}
+	return merged
+}
+
+// Text returns o as canonical JSON.
+func (o Object) Text() Value {
+	size := 2
+	for _, m := range o {
+		size += len(m.Name) + len(m.Value) + 4
+	}
+	text := append(make([]byte, 0, size), '{')
+	for i, m := range o {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		var err error
+		if text, err = jsontext.AppendQuote(text, m.Name); err != nil {
+			panic(err) // names have been read as UTF-8
+		}
+		text = append(append(text, ':'), m.Value...)
+	}
+	return Value(append(text, '}'))
+}
+
+// String returns the text of a JSON string.
+func (v Value) String() string {
+	if len(v) < 2 || v[0] != '"' {
+		return ""
+	}
+	if plain := string(v[1 : len(v)-1]); strings.IndexByte(plain, '\\') < 0 {
+		return plain
+	}
+	s, err := jsontext.AppendUnquote(nil, v)
+	if err != nil {
+		return ""
+	}
+	return string(s)
+}
+
+// Quote returns s as a JSON string.
+func Quote(s string) Value {
+	v, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(s, "\uFFFD"))
+	if err != nil {
+		panic(err) // valid UTF-8 can be quoted
+	}
+	return Value(v)
+}
+
+// Bool says whether v is true.
+func (v Value) Bool() bool { return string(v) == "true" }
+
+// Int returns a whole number.
+func (v Value) Int() int64 {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Object returns the members of an object.
+func (v Value) Object() Object {
+	if v == "" || v[0] != '{' {
+		return nil
+	}
+	o, err := ParseCanonical(v)
+	if err != nil {
+		return nil
+	}
+	return o
+}
+
+// Strings returns the strings of a list. Other elements are passed over.
+func (v Value) Strings() []string {
+	if len(v) == 0 || v[0] != '[' {
+		return nil
+	}
+	d := jsontext.NewDecoder(strings.NewReader(string(v)), surrogateHalves)
+	var all []string
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return all // at the end
+		}
+		if token.Kind() == jsontext.KindString && d.StackDepth() == 1 {
+			all = append(all, token.String())
+		}
+	}
+}
+
+// Empty says whether v is one of the ways in which Slack says "nothing there":
+// absent, null, "", 0, false, {} or [].
+func (v Value) Empty() bool {
+	switch string(v) {
+	case "", "null", `""`, "false", "{}", "[]":
+		return true
+	}
+	if v[0] != '-' && v[0] != '0' {
+		return false // not a number that is 0
+	}
+	mantissa, _, _ := strings.Cut(strings.ToLower(string(v)), "e")
+	return strings.Trim(mantissa, "-0.") == ""
+}
