@@ -141,8 +141,7 @@ func fromSync(teamID string, user json.RawMessage, inList bool) (User, error) {
 // It marks a person of another workspace whom Slack has forgotten by is_stranger.
 func (u *User) parts() Parts {
 	p := u.Parts
-	version, _ := p.newest()
-	if u.Version <= version && u.SlackVersion <= p.said() {
+	if !u.olderRelease() {
 		return p
 	}
 	var old Parts
@@ -165,6 +164,13 @@ func (u *User) parts() Parts {
 		old.Removed = u.Version
 	}
 	return join(p, old)
+}
+
+// olderRelease says whether a release before there were parts wrote u last: what
+// it knows of is newer than all parts.
+func (u *User) olderRelease() bool {
+	version, _ := u.Parts.newest()
+	return u.Version > version || u.SlackVersion > u.Parts.said()
 }
 
 // legacySaid returns the one object of an old document as the part that its source names.

@@ -39,16 +39,29 @@ type Stored struct {
 	Told, Listed *Said
 }
 
-// StoredOf returns what a full sync needs to know of u, which the store wrote at that time.
+// StoredOf returns what a full sync needs to know of u, which the store wrote at
+// that time. It needs nothing of Slack's JSON in u.
 func StoredOf(u User, written time.Time) Stored {
-	p := u.parts()
-	head := func(s *Said) *Said {
-		if s == nil {
-			return nil
-		}
-		return &Said{Version: s.Version, Updated: s.Updated, InList: s.InList}
+	s := Stored{ID: u.ID, Fingerprint: u.Fingerprint, Kind: u.Kind, Version: u.Version, Updated: u.Updated, Written: written,
+		Told: u.Parts.Told.head(), Listed: u.Parts.Listed.head()}
+	if !u.olderRelease() {
+		return s
 	}
-	return Stored{u.ID, u.Fingerprint, u.Kind, u.Version, u.Updated, written, head(p.Told), head(p.Listed)}
+	if said := (&Said{Version: u.SlackVersion, Updated: u.Updated}); u.Source == FromSync {
+		said.InList = u.Kind != External
+		s.Listed = said
+	} else {
+		s.Told = said
+	}
+	return s
+}
+
+// head returns s without its object.
+func (s *Said) head() *Said {
+	if s == nil {
+		return nil
+	}
+	return &Said{Version: s.Version, Updated: s.Updated, InList: s.InList}
 }
 
 // SyncState says how a full sync stands.

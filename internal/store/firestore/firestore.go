@@ -15,7 +15,10 @@ import (
 )
 
 // Store reads and writes one database. It is safe for concurrent use.
-type Store struct{ client *firestore.Client }
+type Store struct {
+	client     *firestore.Client
+	maxWatched int // see [Store.Watch]
+}
 
 // Open opens a database of the project. FIRESTORE_EMULATOR_HOST, if set, names an emulator.
 func Open(ctx context.Context, project, database string) (*Store, error) {
@@ -27,7 +30,7 @@ func Open(ctx context.Context, project, database string) (*Store, error) {
 }
 
 // New uses an open client, which [Store.Close] closes.
-func New(client *firestore.Client) *Store { return &Store{client} }
+func New(client *firestore.Client) *Store { return &Store{client, maxWatched} }
 
 // Close ends all connections.
 func (s *Store) Close() error { return s.client.Close() }
@@ -49,38 +52,27 @@ func (s *Store) User(ctx context.Context, teamID, userID string) (directory.User
 	case err != nil:
 		return directory.User{}, 0, fmt.Errorf("firestore: %w", err)
 	}
-	u, err := decode(snapshot)
+	u, err := userOf(snapshot)
 	// Firestore's times are in microseconds.
 	return u, directory.Revision(snapshot.UpdateTime.UnixMicro()), err
 }
 
-func decode(snapshot *firestore.DocumentSnapshot) (directory.User, error) {
-	var d document
-	if err := snapshot.DataTo(&d); err != nil {
-		return directory.User{}, fmt.Errorf("user %s: %w", snapshot.Ref.ID, err)
-	}
-	return d.user()
-}
-
-// largest is a document's size (Google's page "Usage and limits"). The client
+// maxDocument is a document's size (Google's page "Usage and limits"). The client
 // would go on trying what is larger than a request.
-const largest = 1 << 20
+const maxDocument = 1 << 20
 
 // PutUser writes u if the stored revision is still the expected one (zero: none
 // stored), and fails with [directory.ErrConflict] otherwise.
 func (s *Store) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
-	d, err := toDocument(u)
-	if err != nil {
-		return err
-	}
-	if len(d.Slack)+len(d.Overlay) > largest {
+	if size(u) > maxDocument {
 		return fmt.Errorf("firestore: %w: larger than a document", directory.ErrInvalid)
 	}
+	d, err := document(u), error(nil)
 	doc := s.users(u.TeamID).Doc(u.ID)
 	if expected == 0 {
 		_, err = doc.Create(ctx, d)
 	} else {
-		_, err = doc.Update(ctx, d.updates(), firestore.LastUpdateTime(time.UnixMicro(int64(expected))))
+		_, err = doc.Update(ctx, updates(d), firestore.LastUpdateTime(time.UnixMicro(int64(expected))))
 	}
 	switch status.Code(err) {
 	case codes.OK:
@@ -96,45 +88,73 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	return fmt.Errorf("firestore: %w", err)
 }
 
-type workspaceDocument struct {
-	ID   string `firestore:"id"`
-	Name string `firestore:"name"`
-	URL  string `firestore:"url"`
-	Icon string `firestore:"icon,omitempty"`
+// size returns how much of a document Slack's own JSON takes.
+func size(u directory.User) int {
+	n := len(u.Slack)
+	for _, said := range []*directory.Said{u.Parts.Told, u.Parts.Listed} {
+		if said != nil {
+			n += len(said.Object)
+		}
+	}
+	if u.Parts.Fields != nil {
+		n += len(u.Parts.Fields.Values)
+	}
+	return n
 }
 
-// PutWorkspace writes w.
+// PutWorkspace merges w into what is stored: what w leaves empty stays, and times
+// only grow. A w with a name is a whole description, and may take the icon away.
 func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
-	if _, err := s.workspace(w.ID).Set(ctx, workspaceDocument(w)); err != nil {
+	d := encode(w)
+	if w.Name == "" {
+		delete(d, "name")
+		delete(d, "url")
+	} else if w.Icon == "" {
+		d["icon"] = firestore.Delete
+	}
+	for name, at := range map[string]directory.Version{"connected_at": w.ConnectedAt, "disconnected_at": w.DisconnectedAt} {
+		if at > 0 {
+			d[name] = firestore.FieldTransformMaximum(int64(at))
+		}
+	}
+	if _, err := s.workspace(w.ID).Set(ctx, d, firestore.MergeAll); err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
 	return nil
 }
 
-// Workspaces returns all workspaces by id. One that nobody has written yet, but
-// that has users, has an id only.
+// Workspace returns a workspace that a sync or an installation has written, or [directory.ErrNotFound].
+func (s *Store) Workspace(ctx context.Context, teamID string) (w directory.Workspace, err error) {
+	snapshot, err := s.workspace(teamID).Get(ctx)
+	switch {
+	case status.Code(err) == codes.NotFound:
+		return directory.Workspace{}, directory.ErrNotFound
+	case err != nil:
+		return directory.Workspace{}, fmt.Errorf("firestore: %w", err)
+	}
+	return workspaceOf(snapshot)
+}
+
+// Workspaces returns all workspaces by id.
 func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
-	// A listing of references, unlike a query, has documents that are only the parents of others.
-	refs, err := s.client.Collection("workspaces").DocumentRefs(ctx).GetAll()
+	snapshots, err := s.client.Collection("workspaces").OrderBy(firestore.DocumentID, firestore.Asc).Documents(ctx).GetAll()
 	if err != nil {
 		return nil, fmt.Errorf("firestore: %w", err)
 	}
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	snapshots, err := s.client.GetAll(ctx, refs)
-	if err != nil {
-		return nil, fmt.Errorf("firestore: %w", err)
-	}
-	all := make([]directory.Workspace, len(snapshots))
-	for i, snapshot := range snapshots {
-		d := workspaceDocument{ID: snapshot.Ref.ID}
-		if snapshot.Exists() {
-			if err := snapshot.DataTo(&d); err != nil {
-				return nil, fmt.Errorf("workspace %s: %w", snapshot.Ref.ID, err)
-			}
+	var all []directory.Workspace
+	for _, snapshot := range snapshots {
+		w, err := workspaceOf(snapshot)
+		if err != nil {
+			return nil, err
 		}
-		all[i] = directory.Workspace(d)
+		all = append(all, w)
 	}
 	return all, nil
+}
+
+func workspaceOf(snapshot *firestore.DocumentSnapshot) (w directory.Workspace, err error) {
+	if err := decode(snapshot.Data(), &w); err != nil {
+		return directory.Workspace{}, fmt.Errorf("workspace %s: %w", snapshot.Ref.ID, err)
+	}
+	return w, nil
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/firestore"
 	"google.golang.org/api/option"
@@ -58,6 +60,53 @@ func TestContract(t *testing.T) {
 	r := &recorder{seen: map[string]query{}}
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, r) })
 	r.check(t)
+}
+
+// TestWatchTakeover: a listener that takes over from another misses nothing.
+func TestWatchTakeover(t *testing.T) {
+	s := open(t, &recorder{seen: map[string]query{}})
+	s.maxWatched = 1 // the next one takes over after each snapshot
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const people = 300
+	seen, ready := map[string]bool{}, make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		open := false
+		for users, err := range s.Watch(ctx, "T1") {
+			if err != nil {
+				done <- err
+				return
+			}
+			if !open {
+				open = true
+				close(ready)
+			}
+			for _, u := range users {
+				seen[u.ID] = true
+			}
+			if len(seen) == people {
+				break
+			}
+		}
+		done <- nil
+	}()
+	<-ready
+	var writers sync.WaitGroup
+	for w := range 10 {
+		writers.Go(func() {
+			for i := w; i < people; i += 10 {
+				u := directory.User{ID: fmt.Sprintf("U%d", i), TeamID: "T1", Version: 1, Source: directory.FromEvent}
+				if err := s.PutUser(ctx, u, 0); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if err := <-done; err != nil || len(seen) != people {
+		t.Errorf("told of %d of %d writes, error %v", len(seen), people, err)
+	}
 }
 
 // TestTooLarge: a user whom no document can hold is refused for good, when new

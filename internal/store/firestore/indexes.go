@@ -48,7 +48,7 @@ func indexes() (all []Index) {
 // they would cost storage, and versions, which grow with time, would bound the
 // pace of writes.
 var Exemptions = []Exemption{
-	exempt("users", "slack"), exempt("users", "overlay"), exempt("users", "search"), exempt("users", "version"),
+	exempt("users", "slack"), exempt("users", "parts"), exempt("users", "overlay"), exempt("users", "search"), exempt("users", "version"),
 	exempt("users", "slack_version"), exempt("users", "updated"), exempt("users", "status_expiration"),
 	exempt("users", "image_72"), exempt("users", "image_192"),
 	{Collection: "users", Field: "written_at", Orders: []string{"ASCENDING"}},

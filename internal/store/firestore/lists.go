@@ -63,7 +63,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 		}
 		rows := make([]directory.User, len(snapshots))
 		for i, snapshot := range snapshots {
-			if rows[i], err = decode(snapshot); err != nil {
+			if rows[i], err = userOf(snapshot); err != nil {
 				return nil, err
 			}
 		}
@@ -107,7 +107,7 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	return n, exact, err
 }
 
-// CountChanged returns how many users' newest message has a version from from to to, to not included.
+// CountChanged returns how many users' newest message has a version in [from, to).
 func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error) {
 	return count(ctx, s.users(teamID).Where("sort_version", ">=", int64(from)).Where("sort_version", "<", int64(to)))
 }

@@ -42,22 +42,26 @@ func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.
 	return values[0], values[1], nil
 }
 
+// comparedFields are what [directory.StoredOf] needs.
+var comparedFields = []string{
+	"fingerprint", "kind", "version", "source", "slack_version", "updated",
+	"parts.told.version", "parts.told.updated", "parts.listed.version", "parts.listed.updated", "parts.listed.in_list",
+}
+
 // Fingerprints returns all who are in the range. It bills a read for each, at least one.
 func (s *Store) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error) {
-	snapshots, err := s.inRange(teamID, r).Select("fingerprint", "version", "updated").Documents(ctx).GetAll()
+	snapshots, err := s.inRange(teamID, r).Select(comparedFields...).Documents(ctx).GetAll()
 	if err != nil {
 		return nil, fmt.Errorf("firestore: %w", err)
 	}
 	all := make([]directory.Stored, len(snapshots))
 	for i, snapshot := range snapshots {
-		var d document
-		if err := snapshot.DataTo(&d); err != nil {
-			return nil, fmt.Errorf("user %s: %w", snapshot.Ref.ID, err)
+		u, err := userOf(snapshot)
+		if err != nil {
+			return nil, err
 		}
-		all[i] = directory.Stored{
-			ID: snapshot.Ref.ID, Fingerprint: d.Fingerprint, Version: directory.Version(d.Version),
-			Updated: d.Updated, Written: snapshot.UpdateTime,
-		}
+		u.ID = snapshot.Ref.ID
+		all[i] = directory.StoredOf(u, snapshot.UpdateTime)
 	}
 	return all, nil
 }
@@ -68,7 +72,7 @@ func (s *Store) syncs(teamID string) *firestore.CollectionRef {
 
 // PutSync writes sync.
 func (s *Store) PutSync(ctx context.Context, sync directory.Sync) error {
-	if _, err := s.syncs(sync.TeamID).Doc(sync.ID).Set(ctx, sync); err != nil {
+	if _, err := s.syncs(sync.TeamID).Doc(sync.ID).Set(ctx, encode(sync)); err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
 	return nil
@@ -82,7 +86,7 @@ func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]director
 	}
 	all := make([]directory.Sync, len(snapshots))
 	for i, snapshot := range snapshots {
-		if err := snapshot.DataTo(&all[i]); err != nil {
+		if err := decode(snapshot.Data(), &all[i]); err != nil {
 			return nil, fmt.Errorf("sync %s: %w", snapshot.Ref.ID, err)
 		}
 	}
@@ -95,7 +99,7 @@ func (s *Store) pages(teamID, syncID string) *firestore.CollectionRef {
 
 // PutSyncPage writes a checkpoint.
 func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error {
-	if _, err := s.pages(teamID, syncID).Doc(fmt.Sprintf("%06d", p.Number)).Set(ctx, p); err != nil {
+	if _, err := s.pages(teamID, syncID).Doc(fmt.Sprintf("%06d", p.Number)).Set(ctx, encode(p)); err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
 	return nil
@@ -109,7 +113,7 @@ func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]directo
 	}
 	all := make([]directory.SyncPage, len(snapshots))
 	for i, snapshot := range snapshots {
-		if err := snapshot.DataTo(&all[i]); err != nil {
+		if err := decode(snapshot.Data(), &all[i]); err != nil {
 			return nil, fmt.Errorf("page %s of sync %s: %w", snapshot.Ref.ID, syncID, err)
 		}
 	}

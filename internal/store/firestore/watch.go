@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	// watchFrom is how far back a watch begins, for clocks that differ.
-	watchFrom = 5 * time.Second
-	// watchAtMost bounds what the client keeps of a listener's results: after as
+	// watchMargin is how far before a known moment a listener begins. Clocks differ, and a
+	// write's written_at lies before its commit, so a write may appear after one with a later written_at.
+	watchMargin = 5 * time.Second
+	// maxWatched bounds what the client keeps of a listener's results: after as
 	// many writes another listener takes over.
-	watchAtMost = 2000
+	maxWatched = 2000
 )
 
 // Watch yields the users that are written, removed ones too, from its first use
@@ -24,7 +25,7 @@ const (
 // is one snapshot listener, which bills a read for each write that it tells of.
 func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error] {
 	return func(yield func([]directory.User, error) bool) {
-		since := time.Now().Add(-watchFrom)
+		since := time.Now().Add(-watchMargin)
 		for {
 			var more bool
 			if since, more = s.listen(ctx, teamID, since, yield); !more {
@@ -34,39 +35,41 @@ func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.
 	}
 }
 
-// listen yields what one listener tells, and returns when the last was written and whether to go on.
-func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yield func([]directory.User, error) bool) (time.Time, bool) {
+// listen yields what one listener tells, and returns where the next one begins and whether to go on.
+func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yield func([]directory.User, error) bool) (next time.Time, more bool) {
 	// Inclusive: of two writes at one time the second may be yet to come.
 	snapshots := s.users(teamID).Where("written_at", ">=", since).OrderBy("written_at", firestore.Asc).Snapshots(ctx)
 	defer snapshots.Stop()
-	for seen := 0; seen < watchAtMost; {
+	next = since
+	for seen := 0; seen < s.maxWatched; {
 		snapshot, err := snapshots.Next()
 		if ctx.Err() != nil {
-			return since, false
+			return next, false
 		}
 		if err != nil {
 			yield(nil, fmt.Errorf("firestore: %w", err))
-			return since, false
+			return next, false
 		}
 		users := []directory.User{}
 		for _, change := range snapshot.Changes {
 			if change.Kind == firestore.DocumentRemoved { // its time to live ended
 				continue
 			}
-			u, err := decode(change.Doc)
+			u, err := userOf(change.Doc)
 			if err != nil {
 				yield(nil, err)
-				return since, false
+				return next, false
 			}
 			users = append(users, u)
-			if change.Doc.UpdateTime.After(since) {
-				since = change.Doc.UpdateTime
+			// The query's own clock: a document's update time is later and finer.
+			if at, ok := change.Doc.Data()["written_at"].(time.Time); ok && at.Add(-watchMargin).After(next) {
+				next = at.Add(-watchMargin)
 			}
 		}
 		seen += len(users)
 		if !yield(users, nil) {
-			return since, false
+			return next, false
 		}
 	}
-	return since, true
+	return next, true
 }

@@ -3,7 +3,6 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"rollcall/internal/directory"
@@ -16,8 +15,12 @@ type Store interface {
 	// PutUser writes u if the stored revision is still the expected one (zero: none
 	// stored), and fails with [directory.ErrConflict] otherwise.
 	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	// PutWorkspace merges w into what is stored: what w leaves empty stays, and times only
+	// grow. A w with a name is a whole description, and may take the icon away.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
-	// Workspaces returns all workspaces by id, those that only have users with nothing but the id.
+	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
+	// Workspaces returns all workspaces that were put, by id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 	ListStore
 	SyncStore
@@ -56,38 +59,36 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 const team = "T1"
 
 func change(op directory.Operation, v directory.Version, user string) directory.Change {
-	return directory.Change{Operation: op, TeamID: team, User: []byte(user), Version: v, Source: directory.FromEvent}
+	return must(directory.Change{Operation: op, TeamID: team, User: []byte(user), Version: v, Source: sourceOf(op)})
+}
+
+func sourceOf(op directory.Operation) directory.Source {
+	if op == directory.Delete {
+		return directory.FromSync
+	}
+	return directory.FromEvent
+}
+
+func listed(v directory.Version, user string) directory.Change {
+	return must(directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(user), Version: v, Source: directory.FromSync, InList: true})
+}
+
+func must(c directory.Change) directory.Change {
+	c, err := directory.NewChange(c)
+	if err != nil {
+		panic(err) // the suite's own
+	}
+	return c
 }
 
 // apply reads, decides and writes until nothing changed in between.
 func apply(t *testing.T, s Store, c directory.Change) directory.Outcome {
 	t.Helper()
-	for {
-		var current *directory.User
-		stored, revision, err := s.User(t.Context(), c.TeamID, c.UserID())
-		if err == nil {
-			current = &stored
-		} else if !errors.Is(err, directory.ErrNotFound) {
-			t.Errorf("read: %v", err)
-			return ""
-		}
-		next, outcome, err := directory.Apply(current, c)
-		if err != nil {
-			t.Errorf("apply: %v", err)
-			return ""
-		}
-		if outcome == directory.Unchanged {
-			return outcome
-		}
-		err = s.PutUser(t.Context(), next, revision)
-		if err == nil {
-			return outcome
-		}
-		if !errors.Is(err, directory.ErrConflict) {
-			t.Errorf("write: %v", err)
-			return ""
-		}
+	outcome, err := directory.ApplyTo(t.Context(), s, c)
+	if err != nil {
+		t.Error(err)
 	}
+	return outcome
 }
 
 func get(t *testing.T, s Store, id string) directory.User {

@@ -42,16 +42,17 @@ func testFingerprints(t *testing.T, s Store) {
 	}
 	apply(t, s, change(directory.Insert, 100, `{"id":"UX1","team_id":"T2"}`))
 	apply(t, s, change(directory.Update, 200, `{"id":"U01","updated":7,"name":"changed"}`))
+	apply(t, s, listed(250, `{"id":"U01","updated":9,"name":"listed"}`))
 	apply(t, s, change(directory.Delete, 300, `{"id":"U02"}`))
 
 	want := map[string]directory.Stored{}
 	for i := range 20 {
 		if i != 2 {
 			u := get(t, s, fmt.Sprintf("U%02d", i))
-			want[u.ID] = directory.Stored{ID: u.ID, Fingerprint: u.Fingerprint, Version: u.Version, Updated: u.Updated}
+			want[u.ID] = directory.StoredOf(u, time.Time{})
 		}
 	}
-	if want["U01"].Version != 200 || want["U01"].Updated != 7 {
+	if want["U01"].Version != 250 || want["U01"].Updated != 9 || want["U01"].Told.Updated != 7 || !want["U01"].Listed.InList {
 		t.Errorf("U01 is %+v", want["U01"])
 	}
 	middle := directory.FingerprintLimit / 2

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,10 @@ func testPut(t *testing.T, s Store) {
 		t.Fatalf("nobody: revision %d, error %v", revision, err)
 	}
 	ada, _, err := directory.Apply(nil, change(directory.Insert, 1, `{"id":"U1","name":"ada","deleted":true,"tz":"Europe/London","updated":7,
-		"profile":{"real_name":"Ada","display_name":"a","title":"t","email":"e","status_text":"s","status_emoji":":e:","status_expiration":9,"image_72":"https://i/72","image_192":"https://i/192"}}`))
+		"profile":{"fields":{"Xf1":{"value":"x","alt":""}},"real_name":"Ada","display_name":"a","title":"t","email":"e","status_text":"s","status_emoji":":e:","status_expiration":9,"image_72":"https://i/72","image_192":"https://i/192"}}`), time.Now())
+	if err == nil {
+		ada, _, err = directory.Apply(&ada, listed(2, `{"id":"U1","color":"x","updated":8}`), time.Now())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +44,7 @@ func testPut(t *testing.T, s Store) {
 	}
 
 	// Every optional field goes away again.
-	bare, _, err := directory.Apply(&got, change(directory.Update, 2, `{"id":"U1"}`))
+	bare, _, err := directory.Apply(&got, change(directory.Update, 3, `{"id":"U1"}`), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +70,11 @@ func testApply(t *testing.T, s Store) {
 	insert := func(id string, v directory.Version) directory.Change {
 		return change(directory.Insert, v, fmt.Sprintf(whole, id))
 	}
-	partial := func(id string, v directory.Version) directory.Change {
-		c := change(directory.Update, v, fmt.Sprintf(`{"id":"%s","profile":{"status_text":"away"}}`, id))
-		c.Partial = true
-		return c
-	}
 	other := func(id string, v directory.Version) directory.Change {
 		return change(directory.Update, v, fmt.Sprintf(`{"id":"%s","name":"grace"}`, id))
+	}
+	list := func(id string, v directory.Version) directory.Change {
+		return listed(v, fmt.Sprintf(`{"id":"%s","name":"grace","profile":{"title":"Admiral"}}`, id))
 	}
 	remove := func(id string, v directory.Version) directory.Change {
 		return change(directory.Delete, v, fmt.Sprintf(`{"id":"%s"}`, id))
@@ -94,14 +96,12 @@ func testApply(t *testing.T, s Store) {
 			func(u directory.User) bool { return u.Name == "grace" }},
 		{"tie the other way", []step{{change(directory.Insert, 5, `{"id":"UD","name":"grace"}`), directory.Created}, {insert("UD", 5), directory.Unchanged}},
 			func(u directory.User) bool { return u.Name == "grace" }},
-		{"partial", []step{{insert("UE", 1), directory.Created}, {partial("UE", 2), directory.Updated}, {partial("UE", 2), directory.Unchanged}},
+		{"listed", []step{{insert("UE", 1), directory.Created}, {list("UE", 2), directory.Updated}, {list("UE", 2), directory.Unchanged}},
 			func(u directory.User) bool {
-				return u.StatusText == "away" && u.Title == "Analyst" && u.Overlay != nil && u.SlackVersion == 1
+				return u.Title == "Admiral" && u.Parts.Told.Version == 1 && u.Parts.Listed.InList && u.SlackVersion == 2
 			}},
-		{"partial before an older whole", []step{{insert("UF", 1), directory.Created}, {partial("UF", 3), directory.Updated}, {other("UF", 2), directory.Updated}},
-			func(u directory.User) bool { return u.StatusText == "away" && u.Name == "grace" }},
-		{"whole after partial", []step{{insert("UG", 1), directory.Created}, {partial("UG", 2), directory.Updated}, {other("UG", 3), directory.Updated}},
-			func(u directory.User) bool { return u.StatusText == "" && u.Overlay == nil }},
+		{"listed before", []step{{list("UF", 1), directory.Created}, {insert("UF", 2), directory.Updated}},
+			func(u directory.User) bool { return u.Title == "Analyst" && u.Parts.Listed.Version == 1 }},
 		{"delete and late repeat", []step{{insert("UH", 1), directory.Created}, {remove("UH", 2), directory.Removed}, {insert("UH", 1), directory.Unchanged}, {remove("UH", 2), directory.Unchanged}},
 			func(u directory.User) bool { return u.Removed && !u.ExpireAt.IsZero() && u.SortName == "" }},
 		{"delete before its insert", []step{{remove("UI", 2), directory.Removed}, {insert("UI", 1), directory.Updated}},
@@ -116,7 +116,7 @@ func testApply(t *testing.T, s Store) {
 					t.Errorf("step %d: %q, want %q", i+1, got, step.want)
 				}
 			}
-			if u := get(t, s, tt.steps[0].c.UserID()); !tt.check(u) {
+			if u := get(t, s, tt.steps[0].c.UserID); !tt.check(u) {
 				t.Errorf("ends as %+v", u)
 			}
 		})
@@ -127,7 +127,7 @@ func testApply(t *testing.T, s Store) {
 func testShapes(t *testing.T, s Store) {
 	for i, fields := range []string{
 		`"profile":null`, `"profile":[]`, `"profile":"x"`, `"profile":{}`, `"x":0`,
-		`"profile":{"fields":{}}`, `"profile":{"fields":[]}`, `"profile":{"fields":null}`,
+		`"profile":{"fields":{"Xf1":{"value":[]}}}`,
 		`"tz":null,"name":null,"real_name":""`, `"tz":7,"name":["a"],"deleted":"yes","updated":"now"`,
 		`"new_in_2027":{"a":[[1,[2]],{}],"__x__":{"":null},"a.b":1,"*/~[]` + "`" + `":2}`,
 		`"":1`, `"numbers":[1e400,12345678901234567890,1.10,-0,1E+2]`,
@@ -146,14 +146,9 @@ func testShapes(t *testing.T, s Store) {
 		if diff := cmp.Diff(generic(t, sent), generic(t, string(u.Slack))); diff != "" {
 			t.Errorf("%.80s (-want +got):\n%s", sent, diff)
 		}
-		part := change(directory.Update, 2, sent)
-		part.Partial = true
-		for _, repeat := range []struct {
-			c    directory.Change
-			want directory.Outcome
-		}{{change(directory.Insert, 1, sent), directory.Unchanged}, {part, directory.Updated}, {part, directory.Unchanged}} {
-			if got := apply(t, s, repeat.c); got != repeat.want {
-				t.Errorf("%.80s: again, partial %v: %q", sent, repeat.c.Partial, got)
+		for v, want := range []directory.Outcome{directory.Unchanged, directory.Updated, directory.Unchanged} {
+			if got := apply(t, s, change(directory.Update, directory.Version(1+(v+1)/2), sent)); got != want {
+				t.Errorf("%.80s: again: %q, want %q", sent, got, want)
 			}
 		}
 	}
@@ -178,16 +173,14 @@ func generic(t *testing.T, s string) string {
 
 func testForgotten(t *testing.T, s Store) {
 	apply(t, s, change(directory.Insert, 1, `{"id":"U1","name":"ada","profile":{"email":"ada@example.com"}}`))
-	c := change(directory.Update, 2, `{"id":"U1","profile":{"status_text":"ada"}}`)
-	c.Partial = true
-	apply(t, s, c)
+	apply(t, s, listed(2, `{"id":"U1","profile":{"status_text":"ada"}}`))
 	apply(t, s, change(directory.Update, 3, `{"id":"U1","is_forgotten":true,"name":"ada"}`))
 	u := get(t, s, "U1")
 	all, err := json.Marshal(u)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Kind != directory.Forgotten || u.Overlay != nil || strings.Contains(string(all), "ada") {
+	if u.Kind != directory.Forgotten || u.Parts.Told != nil || strings.Contains(string(all), "ada") {
 		t.Errorf("left: %s", all)
 	}
 }
@@ -225,12 +218,9 @@ func testConcurrentWriters(t *testing.T, s Store) {
 
 // testLargeObject: an object is stored whole or refused, never cut.
 func testLargeObject(t *testing.T, s Store) {
-	for _, size := range []int{900 << 10, 3 << 20} {
+	for _, size := range []int{100 << 10, 3 << 20} {
 		id := fmt.Sprintf("U%d", size)
-		u, _, err := directory.Apply(nil, change(directory.Insert, 1, `{"id":"`+id+`","pad":"`+strings.Repeat("x", size)+`"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
+		u := directory.User{ID: id, TeamID: team, Version: 1, Slack: []byte(`{"pad":"` + strings.Repeat("x", size) + `"}`)}
 		if err := s.PutUser(t.Context(), u, 0); err != nil {
 			if _, _, err := s.User(t.Context(), team, id); !errors.Is(err, directory.ErrNotFound) {
 				t.Errorf("%d bytes: refused, but reading gives %v", size, err)
@@ -256,7 +246,7 @@ func testWorkspaces(t *testing.T, s Store) {
 			t.Fatal(err)
 		}
 	}
-	// T2 has a user, and nobody has written the workspace yet.
+	// T2 has a user, and nobody has put the workspace: no sync and no installation knows it.
 	for _, id := range []string{"T1", "T2"} {
 		c := change(directory.Insert, 1, `{"id":"U1","name":"in `+id+`"}`)
 		c.TeamID = id
@@ -266,14 +256,37 @@ func testWorkspaces(t *testing.T, s Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []directory.Workspace{{ID: "T1", Name: "One", URL: "https://one.slack.com/"}, {ID: "T2"}, {ID: "T3", Name: "Three"}}
+	want := []directory.Workspace{{ID: "T1", Name: "One", URL: "https://one.slack.com/"}, {ID: "T3", Name: "Three"}}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := s.Workspace(ctx, "T2"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("a workspace that nobody put: %v", err)
 	}
 	for _, id := range []string{"T1", "T2"} {
 		page, err := s.Users(ctx, id, directory.PageRequest{Limit: 10})
 		if err != nil || len(page.Users) != 1 || page.Users[0].Name != "in "+id {
 			t.Errorf("%s has %+v, error %v", id, page.Users, err)
+		}
+	}
+
+	// Writes merge, and times only grow.
+	for _, step := range []struct{ put, want directory.Workspace }{
+		{directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, Token: "t", Hidden: true},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, Token: "t", Hidden: true}},
+		{directory.Workspace{ID: "T4", DisconnectedAt: 7},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
+		{directory.Workspace{ID: "T4", DisconnectedAt: 6},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
+		{directory.Workspace{ID: "T4", Name: "4", URL: "v", ConnectedAt: 8},
+			directory.Workspace{ID: "T4", Name: "4", URL: "v", ConnectedAt: 8, DisconnectedAt: 7, Token: "t", Hidden: true}},
+	} {
+		if err := s.PutWorkspace(ctx, step.put); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Workspace(ctx, "T4")
+		if diff := cmp.Diff(step.want, got); diff != "" || err != nil {
+			t.Errorf("after %+v: error %v (-want +got):\n%s", step.put, err, diff)
 		}
 	}
 }
