@@ -66,7 +66,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 		t.Fatal(err)
 	}
 	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
-	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, log))
+	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, "", log))
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
 	pages := ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -119,7 +119,7 @@ func (s *System) Serve(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, log))
+	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, "", log))
 	s.UI = serve(ui.New(t.Context(), ui.Options{Store: store, Log: log}))
 	s.Worker = serve(worker.New(store, s.Topology.WorkWithin(), log)) + "/"
 }

@@ -188,7 +188,7 @@ func (publisher) Publish(context.Context, directory.Change) error { return nil }
 
 // TestTarget: a webhook that runs elsewhere, with the right secret and with the wrong one.
 func TestTarget(t *testing.T) {
-	server := httptest.NewServer(webhook.New(slack.NewVerifier("sesame"), publisher{}, slog.New(slog.DiscardHandler)))
+	server := httptest.NewServer(webhook.New(slack.NewVerifier("sesame"), publisher{}, "", slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
 	o := small()
 	o.Target, o.Secret, o.Rates = server.URL+"/slack/events", "sesame", []int{60}
