@@ -54,10 +54,10 @@ func fill(tb testing.TB, s interface {
 		slots <- struct{}{}
 		writing.Go(func() {
 			defer func() { <-slots }()
-			u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
-				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync})
+			c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
+				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync, InList: true})
 			if err == nil {
-				err = s.PutUser(tb.Context(), u, 0)
+				_, err = directory.ApplyTo(tb.Context(), s, c)
 			}
 			if err != nil {
 				tb.Error(err)
