@@ -1,4 +1,26 @@
-// Package webhook receives Slack's Events API and publishes what it tells about users.
+// Package webhook receives Slack's Events API at POST /slack/events and publishes
+// what it says about people.
+//
+//	request                                                        answer
+//	signature or timestamp missing, wrong, twice, or more than     401, nothing parsed
+//	5 minutes off
+//	body over 1 MiB                                                413
+//	body that does not arrive within 2 s                           408
+//	method other than POST                                         405
+//	not JSON, or a name twice in an object; an event about a       400
+//	person without user.id or time, or of the future
+//	url_verification                                               200 and the challenge
+//	team_join, user_change, app_uninstalled, tokens_revoked        200 once Pub/Sub has accepted the message
+//	(of the bot)
+//	one of these that names no workspace, or that is another       200, and a warning in the log
+//	app's where SLACK_APP_ID is set
+//	app_rate_limited                                               200, and a warning in the log
+//	anything else                                                  200
+//	Pub/Sub refuses or is slow                                     503 within 2.5 s: Slack sends the event again
+//
+// Whatever is none of Rollcall's business is answered 200, because an error would
+// make Slack repeat it and in the end disable the subscription. The answer waits
+// for Pub/Sub, so that no event is acknowledged and then lost.
 package webhook
 
 import (

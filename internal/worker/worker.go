@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// maxBody is above what Pub/Sub delivers at most: 10 MB of data in base64.
-	maxBody = 16 << 20
+	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
+	// envelope. It bounds what concurrent messages take of the memory.
+	maxBody = 1 << 20
 	// readWithin is for the body.
 	readWithin = 10 * time.Second
 )
