@@ -93,8 +93,8 @@ func (r *run) publishAll(ctx context.Context, page directory.ListingPage) error 
 	publishing, ctx := errgroup.WithContext(ctx)
 	publishing.SetLimit(publishAtOnce)
 	for _, user := range page.Users {
-		c := r.change(directory.Insert, user, page.Version)
-		if c.Validate() != nil {
+		c, err := directory.NewChange(r.change(directory.Insert, user, page.Version))
+		if err != nil {
 			continue // told of already
 		}
 		r.count()

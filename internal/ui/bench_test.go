@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // fill invents a workspace of n people and stores them.
 func fill(tb testing.TB, s interface {
-	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	directory.Store
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }, n int,
 ) {

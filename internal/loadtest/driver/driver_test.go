@@ -65,7 +65,7 @@ func TestTraffic(t *testing.T) {
 		if err != nil || r.Change == nil {
 			t.Fatalf("no change, error %v: %s", err, body)
 		}
-		key := r.TeamID + "/" + r.UserID
+		key := r.TeamID + "/" + r.Change.UserID
 		if r.Type == "team_join" {
 			known[key] = true
 		}
