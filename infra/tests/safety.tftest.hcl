@@ -1,9 +1,7 @@
 # What must never regress. Nothing is contacted: the provider is a mock.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -32,7 +30,7 @@ run "services" {
     error_message = "Only the webhook is public."
   }
   assert {
-    condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !strcontains(m.member, "all")])
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !contains(["allUsers", "allAuthenticatedUsers"], m.member)])
     error_message = "The worker is invoked by the push identity, the ui by IAP's, and neither by everybody."
   }
   assert {

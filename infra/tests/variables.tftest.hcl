@@ -1,9 +1,7 @@
 # Wrong settings are refused before anything is planned, and the app's manifest follows the right ones.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
