@@ -140,6 +140,7 @@ resource "google_cloudbuild_trigger" "build" {
   }
 
   substitutions = {
+    _BUILDER      = var.builder
     _MODE         = each.key
     _REGION       = var.region
     _STATE_BUCKET = var.state_bucket

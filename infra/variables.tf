@@ -129,6 +129,16 @@ variable "state_bucket" {
   }
 }
 
+variable "builder" {
+  description = "The image that builds run in, by digest, as infra/builder.sh prints it. Required with repository."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.builder == null ? var.repository == null : can(regex("@sha256:[0-9a-f]{64}$", var.builder))
+    error_message = "Builds run in an image that is given by digest: run infra/builder.sh, which makes it and prints it."
+  }
+}
+
 variable "slack_socket_mode" {
   description = "Print the Slack app's manifest for Socket Mode (local mode) rather than for the deployed webhook."
   type        = bool

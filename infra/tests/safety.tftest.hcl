@@ -18,6 +18,7 @@ variables {
   repository     = "projects/rollcall-test/locations/europe-west1/connections/github/repositories/rollcall"
   repository_url = "https://example.com/rollcall"
   state_bucket   = "rollcall-state"
+  builder        = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
 }
 
 run "services" {
@@ -218,12 +219,17 @@ run "builds" {
     condition     = google_cloudbuild_trigger.build["check"].service_account == google_service_account.builder["planner"].id && google_cloudbuild_trigger.build["check"].substitutions._MODE == "check"
     error_message = "What a pull request runs can change nothing."
   }
+  assert {
+    condition     = alltrue([for t in google_cloudbuild_trigger.build : t.substitutions._BUILDER == var.builder])
+    error_message = "Every build runs in the image that was given by digest."
+  }
 }
 
 run "no_repository_no_triggers" {
   variables {
     repository   = null
     state_bucket = null
+    builder      = null
   }
   assert {
     condition     = length(google_cloudbuild_trigger.build) == 0 && length(google_storage_bucket_iam_member.state) == 0

@@ -143,6 +143,7 @@ run "not_a_repository" {
   variables {
     repository   = "github.com/o/r"
     state_bucket = "b"
+    builder      = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
   }
   expect_failures = [var.repository]
 }
@@ -151,6 +152,7 @@ run "repository_without_state" {
   command = plan
   variables {
     repository = "projects/p/locations/l/connections/c/repositories/r"
+    builder    = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
   }
   expect_failures = [var.state_bucket]
 }
@@ -161,4 +163,23 @@ run "unknown_scope" {
     slack_optional_scopes = ["admin"]
   }
   expect_failures = [var.slack_optional_scopes]
+}
+
+run "repository_without_builder" {
+  command = plan
+  variables {
+    repository   = "projects/p/locations/l/connections/c/repositories/r"
+    state_bucket = "b"
+  }
+  expect_failures = [var.builder]
+}
+
+run "builder_by_tag" {
+  command = plan
+  variables {
+    repository   = "projects/p/locations/l/connections/c/repositories/r"
+    state_bucket = "b"
+    builder      = "r/builder:latest"
+  }
+  expect_failures = [var.builder]
 }

@@ -14,9 +14,58 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+func needsBash(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		const how = "no bash to run the scripts with: install your system's package bash"
+		if os.Getenv("CI") != "" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+}
+
 type cloudBuild struct {
 	Substitutions map[string]string
 	Steps         []struct{ ID, Name, Script string }
+}
+
+// TestBuilder: the image that builds run in has the Java that its emulators need, and names versions.
+func TestBuilder(t *testing.T) {
+	dockerfile := infra(t, "builder/Dockerfile")
+	java := regexp.MustCompile(`openjdk-(\d+)-jre-headless`).FindStringSubmatch(dockerfile)
+	// Release notes of the Google Cloud CLI, 523.0.0: the Firestore emulator has no support for Java before 21.
+	if java == nil || java[1] < "21" {
+		t.Errorf("Java: %v", java)
+	}
+	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
+		if !regexp.MustCompile(`:\d+\.\d+`).MatchString(image[1]) {
+			t.Errorf("%s has no version", image[1])
+		}
+	}
+	for _, name := range regexp.MustCompile(`google-cloud-cli[a-z-]*=?\S*`).FindAllString(dockerfile, -1) {
+		if !strings.Contains(name, "=$GOOGLE_CLOUD_CLI") {
+			t.Errorf("%s has no version", name)
+		}
+	}
+	if !regexp.MustCompile(`(?m)^ARG GOOGLE_CLOUD_CLI=\d+\.\d+\.\d+-\d+$`).MatchString(dockerfile) {
+		t.Error("no version of the Google Cloud CLI")
+	}
+	needsBash(t)
+	var build cloudBuild
+	source, err := os.ReadFile("../../cloudbuild.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(source, &build); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), "bash", "-c", build.Steps[0].Script)
+	c.Dir = t.TempDir()
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "_BUILDER=r/builder:latest"}
+	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "run infra/builder.sh") {
+		t.Errorf("a build in an image by tag goes on: %v\n%s", err, out)
+	}
 }
 
 // TestCloudBuild runs the scripts of cloudbuild.yaml that deploy and take back,
@@ -36,8 +85,16 @@ func TestCloudBuild(t *testing.T) {
 		order = append(order, step.ID)
 		scripts[step.ID] = step.Script
 	}
-	if diff := cmp.Diff([]string{"tools", "test", "images", "apply", "smoke-test"}, order); diff != "" {
+	if diff := cmp.Diff([]string{"test", "images", "apply", "smoke-test"}, order); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	for _, step := range build.Steps {
+		if step.Name != "${_BUILDER}" {
+			t.Errorf("step %s runs in %s, which no digest pins", step.ID, step.Name)
+		}
+	}
+	if build.Substitutions["_BUILDER"] != "" {
+		t.Errorf("a build runs in %s although no trigger says so", build.Substitutions["_BUILDER"])
 	}
 	if build.Substitutions["_MODE"] != "check" {
 		t.Error("a build deploys although nobody said so")
@@ -56,13 +113,7 @@ func TestCloudBuild(t *testing.T) {
 	if !strings.Contains(scripts["test"], "\nVULNDB=https://vuln.go.dev .ci/run") {
 		t.Error("what is deployed need not have been checked for known vulnerabilities")
 	}
-	if _, err := exec.LookPath("bash"); err != nil {
-		const how = "no bash to run the scripts with: install your system's package bash"
-		if os.Getenv("CI") != "" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
+	needsBash(t)
 	const update = "gcloud run services update-traffic rollcall-"
 	for _, tt := range []struct {
 		name, mode string
