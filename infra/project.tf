@@ -53,7 +53,11 @@ resource "google_secret_manager_secret" "slack" {
   for_each  = toset(["slack-signing-secret", "slack-bot-tokens"])
   secret_id = each.key
   replication {
-    auto {}
+    user_managed { # automatic replication needs `global`, which policies on locations forbid, and cannot be changed later
+      replicas {
+        location = var.region
+      }
+    }
   }
   # A version that was destroyed by mistake can be restored this long.
   version_destroy_ttl = "${7 * 24 * 3600}s"

@@ -18,7 +18,11 @@ resource "google_project_iam_member" "traces" {
 resource "google_secret_manager_secret" "log_level" {
   secret_id = "rollcall-log-level"
   replication {
-    auto {}
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
   }
   depends_on = [google_project_service.api]
 }

@@ -18,9 +18,12 @@ variable "region" {
 }
 
 variable "firestore_location" {
-  description = "Where the database is: a region, or the multi-regions eur3 and nam5. It can never be changed."
+  description = "Where the database is: a region, or the multi-regions eur3 and nam5. Choose it near `region`: it can never be changed."
   type        = string
-  default     = "eur3"
+  validation {
+    condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|eur3|nam5|nam7)$", var.firestore_location))
+    error_message = "A Firestore location is a region like europe-west1, or eur3, nam5 or nam7."
+  }
 }
 
 variable "firestore_database" {

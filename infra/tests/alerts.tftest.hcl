@@ -3,7 +3,8 @@ mock_provider "google" {
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"

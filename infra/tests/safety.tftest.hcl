@@ -5,7 +5,8 @@ mock_provider "google" {
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -81,6 +82,13 @@ run "secrets_by_reference" {
   assert {
     condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { webhook = google_service_account.runtime["webhook"].member, fullsync = google_service_account.runtime["fullsync"].member }
     error_message = "Each secret is read by the one deployable that needs it."
+  }
+  assert {
+    condition = alltrue([
+      for s in concat(values(google_secret_manager_secret.slack), [google_secret_manager_secret.log_level]) :
+      length(s.replication[0].auto) == 0 && [for r in s.replication[0].user_managed[0].replicas : r.location] == ["europe-west1"]
+    ])
+    error_message = "Secrets are kept in the region: automatic replication needs the location global."
   }
 }
 

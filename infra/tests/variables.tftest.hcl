@@ -5,7 +5,8 @@ mock_provider "google" {
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -15,12 +16,17 @@ variables {
   viewers = ["domain:example.com"]
 }
 
-# README.md's first apply: what images and secrets are put into, and what the app is made from.
+# README.md's first apply: what images and secrets are put into, what the app is made from, and all
+# grants that revisions need, so that IAM has minutes to spread them before there are revisions.
 run "first_apply" {
   plan_options {
     target = [
       google_artifact_registry_repository.images,
-      google_secret_manager_secret.slack,
+      google_secret_manager_secret_iam_member.reader,
+      google_secret_manager_secret_iam_member.log_level,
+      google_secret_manager_secret_version.log_level,
+      google_pubsub_topic_iam_member.publisher,
+      google_project_iam_member.firestore,
       data.google_project.this,
     ]
   }
@@ -31,6 +37,13 @@ run "first_apply" {
   assert {
     condition     = length(google_secret_manager_secret.slack) == 2
     error_message = "The secrets are there before the services that read them."
+  }
+  assert {
+    condition = (
+      length(google_secret_manager_secret_iam_member.reader) == 2 && length(google_secret_manager_secret_iam_member.log_level) == 6 &&
+      length(google_pubsub_topic_iam_member.publisher) == 2 && length(google_project_iam_member.firestore) == 3
+    )
+    error_message = "The grants are there minutes before the services that need them."
   }
 }
 
@@ -112,6 +125,14 @@ run "not_a_region" {
     region = "Europe"
   }
   expect_failures = [var.region]
+}
+
+run "not_a_location" {
+  command = plan
+  variables {
+    firestore_location = "Belgium"
+  }
+  expect_failures = [var.firestore_location]
 }
 
 run "not_a_database" {
