@@ -55,13 +55,13 @@ resource "google_cloud_run_v2_service" "service" {
     service_account                  = google_service_account.runtime[each.key].email
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
-    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated }
+    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated, "rollcall/commit" = try(var.images.commit, "") }
     scaling {
       max_instance_count = var.max_instances[each.key]
     }
 
     containers {
-      image = var.images[each.key]
+      image = try(var.images[each.key], null)
       resources {
         limits            = { cpu = "1", memory = "512Mi" }
         cpu_idle          = true
@@ -124,6 +124,13 @@ resource "google_cloud_run_v2_service" "service" {
     percent = 100
   }
 
+  lifecycle {
+    precondition {
+      condition     = var.images != null
+      error_message = "There are no images yet: run infra/images.sh."
+    }
+  }
+
   # A revision does not start without its secrets and its topic.
   depends_on = [
     google_secret_manager_secret_iam_member.log_level,
@@ -147,7 +154,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
       max_retries     = 2       # each goes on from the checkpoint of the one before
 
       containers {
-        image = var.images.fullsync
+        image = try(var.images.fullsync, null)
         resources {
           limits = { cpu = "1", memory = "512Mi" }
         }

@@ -37,10 +37,15 @@ variable "firestore_database" {
 }
 
 variable "images" {
-  description = "The image of each deployable, by digest, as ko prints it."
-  type        = object({ webhook = string, worker = string, ui = string, fullsync = string })
+  description = "The image of each deployable, by digest, and the commit they were built from. infra/images.sh writes it to the state's bucket."
+  type = object({
+    webhook   = string, worker = string, ui = string, fullsync = string
+    commit    = optional(string, "")
+    committed = optional(number, 0) # when, in Unix seconds: deployments do not go back
+  })
+  default = null # the first apply comes before there are images
   validation {
-    condition     = alltrue([for image in values(var.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
+    condition     = var.images == null ? true : alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : can(regex("@sha256:[0-9a-f]{64}$", var.images[name]))])
     error_message = "Images are given by digest (…@sha256:…): a tag can move under a running service."
   }
 }
@@ -130,6 +135,12 @@ variable "state_bucket" {
     condition     = var.repository == null || var.state_bucket != null
     error_message = "Builds need to know the bucket of the state."
   }
+}
+
+variable "deploy_approval" {
+  description = "Whether a deployment waits until a Cloud Build Approver has approved it."
+  type        = bool
+  default     = false
 }
 
 variable "builder" {

@@ -169,6 +169,7 @@ run "least_privilege" {
         values(google_project_iam_member.firestore),
         values(google_service_account_iam_member.deployer_acts_as),
         values(google_storage_bucket_iam_member.state),
+        values(google_artifact_registry_repository_iam_member.builder_image),
         values(google_pubsub_topic_iam_member.publisher),
         values(google_secret_manager_secret_iam_member.reader),
         values(google_cloud_run_v2_service_iam_member.invoker),
@@ -220,16 +221,37 @@ run "full_sync" {
 
 run "builds" {
   assert {
-    condition     = length(google_cloudbuild_trigger.build["deploy"].repository_event_config[0].push) == 1 && length(google_cloudbuild_trigger.build["check"].repository_event_config[0].pull_request) == 1
-    error_message = "A push deploys, a pull request is checked."
+    condition = (
+      { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].push) } == { check = 0, test = 1, deploy = 1 } &&
+      { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].pull_request) } == { check = 1, test = 0, deploy = 0 }
+    )
+    error_message = "A pull request is checked; a push is tested, and then deployed."
   }
   assert {
-    condition     = google_cloudbuild_trigger.build["check"].service_account == google_service_account.builder["planner"].id && google_cloudbuild_trigger.build["check"].substitutions._MODE == "check"
-    error_message = "What a pull request runs can change nothing."
+    condition = { for name, t in google_cloudbuild_trigger.build : name => "${t.filename} as ${t.service_account}" } == {
+      check  = "cloudbuild.yaml as ${google_service_account.builder["planner"].id}"
+      test   = "cloudbuild.yaml as ${google_service_account.builder["planner"].id}"
+      deploy = "infra/deploy.yaml as ${google_service_account.builder["deployer"].id}"
+    }
+    error_message = "Tests run as the identity that can change nothing, and only deploying as the other."
+  }
+  assert {
+    condition     = alltrue([for t in google_cloudbuild_trigger.build : t.include_build_logs == null && !t.approval_config[0].approval_required])
+    error_message = "Build logs, which name viewers, are not copied to public checks."
   }
   assert {
     condition     = alltrue([for t in google_cloudbuild_trigger.build : t.substitutions._BUILDER == var.builder])
     error_message = "Every build runs in the image that was given by digest."
+  }
+}
+
+run "deployments_wait_for_approval" {
+  variables {
+    deploy_approval = true
+  }
+  assert {
+    condition     = { for name, t in google_cloudbuild_trigger.build : name => t.approval_config[0].approval_required } == { check = false, test = false, deploy = true }
+    error_message = "With deploy_approval a deployment waits, and tests do not."
   }
 }
 

@@ -19,6 +19,9 @@ variables {
 # README.md's first apply: what images and secrets are put into, what the app is made from, and all
 # grants that revisions need, so that IAM has minutes to spread them before there are revisions.
 run "first_apply" {
+  variables {
+    images = null
+  }
   plan_options {
     target = [
       google_artifact_registry_repository.images,
@@ -77,6 +80,14 @@ run "manifest_for_socket_mode" {
     condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read"]
     error_message = "Two scopes are enough."
   }
+}
+
+run "no_images" {
+  command = plan
+  variables {
+    images = null
+  }
+  expect_failures = [google_cloud_run_v2_service.service]
 }
 
 run "image_by_tag" {
