@@ -12,10 +12,12 @@ resource "google_monitoring_uptime_check_config" "webhook" {
     type   = "uptime_url"
     labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
   }
-  depends_on = [google_project_service.api]
+  depends_on = [google_cloud_run_v2_service.service] # not before it could answer
 }
 
 locals {
+  sync_window_minutes = 60 * var.sync_every_hours + 15
+
   requests = "run_googleapis_com:request_count"
   executed = "run_googleapis_com:job_completed_execution_count"
 
@@ -71,11 +73,19 @@ locals {
       for      = "0s"
       query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"failed\"}[15m])) > 0"
     }
+    # Half the time is in the query and half in the condition, so that a new installation has two intervals as well.
     FullSyncMissing = {
       summary  = "No full sync has succeeded for two intervals"
       severity = "ERROR"
+      for      = "${60 * local.sync_window_minutes}s"
+      query    = "(sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"succeeded\"}[${local.sync_window_minutes}m])) or vector(0)) < 0.5"
+    }
+    # Cloud Run refuses with 429 when no instance is free and none may be added (Google's page "Troubleshoot Cloud Run").
+    NoInstance = {
+      summary  = "Cloud Run refused requests because all instances were busy"
+      severity = "ERROR"
       for      = "0s"
-      query    = "(sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"succeeded\"}[${2 * 60 * var.sync_every_hours + 30}m])) or vector(0)) < 0.5"
+      query    = "sum by (service_name) (increase(logging_googleapis_com:user_rollcall_no_instance{monitored_resource=\"cloud_run_revision\"}[10m])) > 0"
     }
     Drift = {
       summary  = "A full sync had to repair more than ${var.drift_threshold} users: events are being lost"
@@ -103,6 +113,7 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = "Rollcall: ${each.key}"
   type         = "email"
   labels       = { email_address = each.value }
+  force_delete = true # policies refer to it, and an address could never be removed
   depends_on   = [google_project_service.api]
 }
 
@@ -142,7 +153,7 @@ resource "google_monitoring_alert_policy" "alert" {
   alert_strategy {
     auto_close = "${24 * 3600}s"
   }
-  depends_on = [google_logging_metric.counted]
+  depends_on = [google_logging_metric.counted, google_logging_metric.no_instance]
 }
 
 # Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
@@ -160,21 +171,24 @@ resource "google_monitoring_dashboard" "rollcall" {
     displayName = "Rollcall"
     mosaicLayout = {
       columns = 48
-      tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : {
-        xPos   = i % 3 * 16
-        yPos   = floor(i / 3) * 14
-        width  = 16
-        height = 14
-        widget = {
-          title = title
-          xyChart = {
-            dataSets = [{
-              plotType        = "LINE"
-              timeSeriesQuery = { prometheusQuery = local.charts[title] }
-            }]
+      # Google leaves positions of 0 out of what it stores, so they are left out here too, or each plan would add them.
+      tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : merge(
+        i % 3 == 0 ? {} : { xPos = i % 3 * 16 },
+        i < 3 ? {} : { yPos = floor(i / 3) * 14 },
+        {
+          width  = 16
+          height = 14
+          widget = {
+            title = title
+            xyChart = {
+              dataSets = [{
+                plotType        = "LINE"
+                timeSeriesQuery = { prometheusQuery = local.charts[title] }
+              }]
+            }
           }
-        }
-      }]
+        },
+      )]
     }
   })
   depends_on = [google_logging_metric.counted]

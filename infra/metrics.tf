@@ -45,6 +45,20 @@ locals {
   }
 }
 
+# Cloud Run's own line for a request that it refused: "The request was aborted because there was no available instance."
+resource "google_logging_metric" "no_instance" {
+  name             = "rollcall_no_instance"
+  description      = "Requests that Cloud Run refused because all instances were busy."
+  filter           = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^rollcall-\" AND logName:\"run.googleapis.com%2Frequests\" AND textPayload:\"no available instance\""
+  label_extractors = {}
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+  }
+  depends_on = [google_project_service.api]
+}
+
 resource "google_logging_metric" "counted" {
   for_each         = local.metrics
   name             = "rollcall_${each.key}"

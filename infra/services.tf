@@ -138,6 +138,7 @@ resource "google_cloud_run_v2_service" "service" {
     google_secret_manager_secret_version.log_level,
     google_pubsub_topic_iam_member.publisher,
     google_project_iam_member.firestore,
+    google_firestore_index.query, # until its indexes are built, a query fails: so long the older revision serves
   ]
 }
 

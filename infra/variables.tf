@@ -36,6 +36,16 @@ variable "firestore_database" {
   }
 }
 
+variable "firestore_existing" {
+  description = "Whether the database was there before Rollcall: then it is never deleted, and its rules stay as they are."
+  type        = bool
+  default     = false
+  validation {
+    condition     = var.firestore_existing || var.firestore_database != "(default)"
+    error_message = "(default) belongs to the whole project: import it and set firestore_existing, as README.md says."
+  }
+}
+
 variable "images" {
   description = "The image of each deployable, by digest, and the commit they were built from. infra/images.sh writes it to the state's bucket."
   type = object({
@@ -96,9 +106,13 @@ variable "max_instances" {
 }
 
 variable "alert_emails" {
-  description = "Addresses that alerts are mailed to, by a name of your choice."
+  description = "Addresses that alerts are mailed to, by a name of your choice. Required unless alert_channels has some."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = length(var.alert_emails) + length(var.alert_channels) > 0
+    error_message = "Alerts need somebody to go to: set alert_emails or alert_channels."
+  }
   validation {
     condition     = alltrue([for address in values(var.alert_emails) : can(regex("^[^@ ]+@[^@ ]+$", address))])
     error_message = "Give e-mail addresses."

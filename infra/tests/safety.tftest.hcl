@@ -142,6 +142,10 @@ run "firestore" {
     error_message = "The database cannot be deleted by mistake, and can go back in time."
   }
   assert {
+    condition     = google_firestore_database.directory.deletion_policy == "DELETE"
+    error_message = "A database that was made here goes with the rest."
+  }
+  assert {
     condition     = google_firestore_backup_schedule.daily.retention == "604800s" && google_firestore_backup_schedule.weekly.retention == "8467200s"
     error_message = "Daily and weekly backups."
   }
@@ -156,6 +160,25 @@ run "firestore" {
   assert {
     condition     = length(google_firestore_field.exemption["users slack"].index_config) == 1 && length(google_firestore_field.exemption["users slack"].index_config[0].indexes) == 0
     error_message = "Slack's object is not indexed."
+  }
+}
+
+run "indexes_take_their_time" {
+  assert {
+    condition     = alltrue([for i in google_firestore_index.query : i.timeouts.create == "4h"]) && alltrue([for f in google_firestore_field.exemption : f.timeouts.update == "4h"])
+    error_message = "An apply waits longer than 20 minutes for an index."
+  }
+}
+
+run "database_that_was_here_before" {
+  variables {
+    firestore_database  = "(default)"
+    firestore_existing  = true
+    deletion_protection = false
+  }
+  assert {
+    condition     = google_firestore_database.directory.deletion_policy == "ABANDON" && google_firestore_database.directory.delete_protection_state == "DELETE_PROTECTION_ENABLED"
+    error_message = "Removing Rollcall removes nobody else's data."
   }
 }
 

@@ -13,7 +13,8 @@ variables {
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
   }
-  viewers = ["domain:example.com"]
+  viewers      = ["domain:example.com"]
+  alert_emails = { oncall = "oncall@example.com" }
 }
 
 # README.md's first apply: what images and secrets are put into, what the app is made from, and all
@@ -146,6 +147,14 @@ run "not_a_location" {
   expect_failures = [var.firestore_location]
 }
 
+run "default_database_without_saying_so" {
+  command = plan
+  variables {
+    firestore_database = "(default)"
+  }
+  expect_failures = [var.firestore_existing]
+}
+
 run "not_a_database" {
   command = plan
   variables {
@@ -166,6 +175,14 @@ run "no_address" {
   command = plan
   variables {
     alert_emails = { oncall = "me" }
+  }
+  expect_failures = [var.alert_emails]
+}
+
+run "alerts_for_nobody" {
+  command = plan
+  variables {
+    alert_emails = {}
   }
   expect_failures = [var.alert_emails]
 }
