@@ -3,7 +3,7 @@
 
 resource "google_service_account" "builder" {
   for_each     = toset(["deployer", "planner"])
-  account_id   = "rollcall-${each.key}"
+  account_id   = "${local.name}-${each.key}"
   display_name = "Rollcall ${each.key} (Cloud Build)"
   depends_on   = [google_project_service.api]
 }
@@ -22,7 +22,7 @@ resource "google_project_iam_member" "deployer" {
 
 # Google's role for administering secrets reads them as well, the bot tokens too.
 resource "google_project_iam_custom_role" "secret_keeper" {
-  role_id = "rollcallSecretKeeper"
+  role_id = "${replace(var.prefix, "-", "_")}rollcallSecretKeeper"
   title   = "Rollcall secret keeper"
   permissions = [
     "secretmanager.secrets.create",
@@ -58,7 +58,7 @@ resource "google_secret_manager_secret_iam_member" "smoke_test" {
 
 # What a plan reads of the project: settings, and nobody's data.
 resource "google_project_iam_custom_role" "planner" {
-  role_id = "rollcallPlanner"
+  role_id = "${replace(var.prefix, "-", "_")}rollcallPlanner"
   title   = "Rollcall planner"
   permissions = [
     "artifactregistry.repositories.get",
@@ -126,7 +126,7 @@ resource "google_cloudbuild_trigger" "build" {
     test   = { identity = "planner", file = "cloudbuild.yaml", push = ["^main$"], pull_request = [], approval = false }
     deploy = { identity = "deployer", file = "infra/deploy.yaml", push = ["^main$"], pull_request = [], approval = var.deploy_approval }
   }
-  name            = "rollcall-${each.key}"
+  name            = "${local.name}-${each.key}"
   location        = var.region
   filename        = each.value.file
   service_account = google_service_account.builder[each.value.identity].id
@@ -155,6 +155,6 @@ resource "google_cloudbuild_trigger" "build" {
 
   substitutions = merge(
     { _BUILDER = var.builder, _STATE_BUCKET = var.state_bucket },
-    each.key == "deploy" ? { _REGION = var.region, _DATABASE = var.firestore_database } : {},
+    each.key == "deploy" ? { _REGION = var.region, _DATABASE = local.database, _PREFIX = var.prefix } : {},
   )
 }

@@ -1,5 +1,5 @@
 resource "google_firestore_database" "directory" {
-  name                              = var.firestore_database
+  name                              = local.database
   location_id                       = var.firestore_location
   type                              = "FIRESTORE_NATIVE"
   concurrency_mode                  = "OPTIMISTIC"

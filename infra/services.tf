@@ -1,5 +1,5 @@
 locals {
-  job = "projects/${var.project_id}/locations/${var.region}/jobs/rollcall-fullsync"
+  job = "projects/${var.project_id}/locations/${var.region}/jobs/${local.name}-fullsync"
 
   services = {
     webhook = {
@@ -29,7 +29,7 @@ locals {
       env = {
         FIRESTORE_DATABASE       = google_firestore_database.directory.name
         AUTH                     = "iap"
-        IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/rollcall-ui"
+        IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/${local.name}-ui"
         SYNC_JOB                 = local.job
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
       }
@@ -40,7 +40,7 @@ locals {
 
 resource "google_cloud_run_v2_service" "service" {
   for_each             = local.services
-  name                 = "rollcall-${each.key}"
+  name                 = "${local.name}-${each.key}"
   location             = var.region
   ingress              = each.value.ingress
   iap_enabled          = each.value.iap
@@ -143,7 +143,7 @@ resource "google_cloud_run_v2_service" "service" {
 }
 
 resource "google_cloud_run_v2_job" "fullsync" {
-  name                = "rollcall-fullsync"
+  name                = "${local.name}-fullsync"
   location            = var.region
   deletion_protection = false
 
@@ -206,7 +206,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
 }
 
 resource "google_cloud_scheduler_job" "fullsync" {
-  name             = "rollcall-fullsync"
+  name             = "${local.name}-fullsync"
   region           = var.region
   description      = "Starts a full sync of every workspace."
   schedule         = "7 */${var.sync_every_hours} * * *" # not when everybody else's jobs start

@@ -7,6 +7,16 @@ variable "project_id" {
   }
 }
 
+variable "prefix" {
+  description = "What all names begin with, so that one project can hold several installations: \"staging-\", say. Each needs a state bucket of its own."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.prefix == "" || can(regex("^[a-z][a-z0-9-]{0,9}-$", var.prefix))
+    error_message = "A prefix is empty, or has up to 11 lower-case letters, digits and hyphens, begins with a letter and ends with a hyphen."
+  }
+}
+
 variable "region" {
   description = "Where Cloud Run, Cloud Scheduler, Cloud Build and the images are."
   type        = string
@@ -27,11 +37,11 @@ variable "firestore_location" {
 }
 
 variable "firestore_database" {
-  description = "The database's id. One of its own keeps what else the project has in (default) apart, and each identity's grants on it alone."
+  description = "The database's id; null for the prefix and \"rollcall\". A database of its own keeps its grants apart from what else the project stores."
   type        = string
-  default     = "rollcall"
+  default     = null
   validation {
-    condition     = var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
+    condition     = var.firestore_database == null || var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
     error_message = "A database id is (default), or 4 to 63 lower-case letters, digits and hyphens that begin with a letter."
   }
 }
@@ -41,7 +51,7 @@ variable "firestore_existing" {
   type        = bool
   default     = false
   validation {
-    condition     = var.firestore_existing || var.firestore_database != "(default)"
+    condition     = var.firestore_existing || coalesce(var.firestore_database, "rollcall") != "(default)"
     error_message = "(default) belongs to the whole project: import it and set firestore_existing, as README.md says."
   }
 }

@@ -163,6 +163,47 @@ run "firestore" {
   }
 }
 
+run "beside_another" {
+  variables {
+    prefix             = "staging-"
+    firestore_database = null
+  }
+  assert {
+    # What Google knows by a name that only one thing in the project may have.
+    condition = alltrue([for name in concat(
+      [for s in google_cloud_run_v2_service.service : s.name],
+      [for s in google_secret_manager_secret.slack : s.secret_id],
+      [for a in google_service_account.runtime : a.account_id],
+      [for a in google_service_account.invoker : a.account_id],
+      [for a in google_service_account.builder : a.account_id],
+      [for t in google_cloudbuild_trigger.build : t.name],
+      [for m in google_logging_metric.counted : replace(m.name, "_", "-")],
+      [
+        google_cloud_run_v2_job.fullsync.name, google_cloud_scheduler_job.fullsync.name, google_firestore_database.directory.name,
+        google_pubsub_topic.user_events.name, google_pubsub_topic.dead_letters.name, google_pubsub_subscription.worker.name,
+        google_pubsub_subscription.parked.name, google_secret_manager_secret.log_level.secret_id,
+        google_artifact_registry_repository.images.repository_id, replace(google_logging_metric.no_instance.name, "_", "-"),
+        replace(google_project_iam_custom_role.planner.role_id, "_", "-"), replace(google_project_iam_custom_role.secret_keeper.role_id, "_", "-"),
+      ],
+    ) : startswith(name, "staging-")])
+    error_message = "Two installations share no name."
+  }
+  assert {
+    condition     = alltrue([for a in concat(values(google_service_account.runtime), values(google_service_account.invoker), values(google_service_account.builder)) : length(a.account_id) <= 30])
+    error_message = "An account id has at most 30 characters."
+  }
+  assert {
+    condition = alltrue([for a in google_monitoring_alert_policy.alert :
+      !can(regex("[\"_]rollcall[-_]", replace(replace(a.conditions[0].condition_prometheus_query_language[0].query, "staging_rollcall", ""), "staging-rollcall", "")))
+    ])
+    error_message = "An installation's alerts look at itself."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.build["deploy"].substitutions._PREFIX == "staging-" && google_cloudbuild_trigger.build["deploy"].substitutions._DATABASE == "staging-rollcall"
+    error_message = "A deployment knows its installation."
+  }
+}
+
 run "indexes_take_their_time" {
   assert {
     condition     = alltrue([for i in google_firestore_index.query : i.timeouts.create == "4h"]) && alltrue([for f in google_firestore_field.exemption : f.timeouts.update == "4h"])

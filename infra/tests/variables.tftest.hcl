@@ -139,6 +139,14 @@ run "not_a_region" {
   expect_failures = [var.region]
 }
 
+run "long_prefix" {
+  command = plan
+  variables {
+    prefix = "acceptance-test-"
+  }
+  expect_failures = [var.prefix]
+}
+
 run "not_a_location" {
   command = plan
   variables {
