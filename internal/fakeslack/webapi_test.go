@@ -74,7 +74,7 @@ func TestSlackGoReadsTheWebAPI(t *testing.T) {
 		t.Errorf("users.list: %d users, %v", len(users), err)
 	}
 	stranger, err := c.GetUserInfoContext(t.Context(), w.ExternalIDs()[0])
-	if err != nil || !stranger.IsStranger {
+	if err != nil || stranger.TeamID != partners[0] {
 		t.Errorf("users.info of somebody external: %+v, %v", stranger, err)
 	}
 	if _, err := c.GetUserInfoContext(t.Context(), "U404"); err == nil || err.Error() != "user_not_found" {
