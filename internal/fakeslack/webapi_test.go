@@ -320,7 +320,7 @@ func TestRemove(t *testing.T) {
 	if err := json.Unmarshal(before[len(before)-1], &last); err != nil {
 		t.Fatal(err)
 	}
-	if string(w.User(last.ID)) != string(before[len(before)-1]) {
+	if p, ok := w.Person(last.ID); !ok || string(p.ListObject(false)) != string(before[len(before)-1]) {
 		t.Error("the last one is not found any more")
 	}
 }
