@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -45,11 +46,18 @@ func Host() string {
 	return "127.0.0.1"
 }
 
-// Handler adds to h what every service answers and knows: GET /health and traces.
+// common are headers of every answer. Browsers heed Strict-Transport-Security over TLS only, and not for IP addresses.
+var common = http.Header{
+	"Strict-Transport-Security": {"max-age=63072000"},
+	"X-Robots-Tag":              {"noindex, nofollow"},
+}
+
+// Handler adds to h what every service answers and knows: GET /health, headers and traces.
 // Once stopping is done, health and all else is 503.
 func Handler(stopping context.Context, h http.Handler) http.Handler {
 	answer := traced(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), common)
 		if stopping.Err() != nil {
 			w.Header().Set("Connection", "close")
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
