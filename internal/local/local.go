@@ -62,7 +62,7 @@ type Store interface {
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, o Options) (err error) {
-	out := &console{w: o.Out}
+	out := &console{w: service.Terminal(o.Out)}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
 	page, err := service.Listen("127.0.0.1", o.Config.Port)

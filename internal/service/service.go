@@ -26,15 +26,9 @@ func Main(run func(context.Context) error) {
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(Terminal(os.Stderr), err) // it may quote Slack
 		os.Exit(1)
 	}
-}
-
-// IsTerminal says whether a person watches f.
-func IsTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // Host returns where to listen: everywhere on Cloud Run, which authenticates
