@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 		defer letters.Close() //nolint:errcheck // the process ends
 		o.DeadLetters = letters
 	}
-	h := ui.New(ctx, o)
+	h := service.Traced(ui.New(ctx, o))
 	if c.Auth == "none" && c.OnCloudRun == "" {
 		h = service.LoopbackHosts(h)
 	}

@@ -32,7 +32,7 @@ func run(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 
-	h, err := function.Handler(ctx, "worker", worker.New(store, push.WorkWithin(push.AckDeadline), log))
+	h, err := function.Handler(ctx, "worker", service.Traced(worker.New(store, push.WorkWithin(push.AckDeadline), log)))
 	if err != nil {
 		return err
 	}
