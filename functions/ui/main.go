@@ -8,11 +8,10 @@ import (
 	"net/http"
 	"os"
 
-	"google.golang.org/api/idtoken"
-
 	"rollcall/internal/config"
 	"rollcall/internal/googlecloud"
 	"rollcall/internal/service"
+	"rollcall/internal/service/identity"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/ui"
 )
@@ -38,7 +37,7 @@ func run(ctx context.Context) error {
 
 	var authenticate func(http.Handler) http.Handler
 	if c.Auth == "iap" {
-		validator, err := idtoken.NewValidator(ctx)
+		validator, err := identity.NewValidator(ctx, http.DefaultTransport)
 		if err != nil {
 			return fmt.Errorf("open the token validator: %w", err)
 		}

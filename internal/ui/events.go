@@ -63,6 +63,12 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	if position == "" {
 		position = r.URL.Query().Get("since")
 	}
+	ctx := r.Context()
+	if until := viewerOf(ctx).Until; !until.IsZero() { // the browser comes back, with a new token if it still gets one
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	f := h.hub.feed(current.ID)
 	defer f.leave()
 	to := stream{w, http.NewResponseController(w)}
@@ -82,7 +88,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 			return // the viewer has gone
 		}
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-h.hub.ctx.Done():
 			return

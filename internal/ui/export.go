@@ -55,7 +55,7 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 		if r.Method == http.MethodHead { // nothing would be sent of what is read
 			return
 		}
-		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
+		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", viewerOf(r.Context()).Email, "team_id", current.ID)
 		out := bufio.NewWriterSize(w, 64<<10)
 		to := open(out)
 		deadline := http.NewResponseController(w)

@@ -61,7 +61,7 @@ func (h *handler) page(view func(*http.Request) (templ.Component, error)) http.H
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, p := h.problemOf(r, err)
-	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: signedIn(r.Context())}, problemPage(p)))
+	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: viewerOf(r.Context()).Email}, problemPage(p)))
 }
 
 func (h *handler) render(w http.ResponseWriter, r *http.Request, status int, content templ.Component) {

@@ -50,7 +50,7 @@ func (h *handler) person(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("user: %w", err)
 	}
-	h.Audit.InfoContext(ctx, "person viewed", "audit", true, "viewer", signedIn(ctx), "team_id", teamID, "user_id", id)
+	h.Audit.InfoContext(ctx, "person viewed", "audit", true, "viewer", viewerOf(ctx).Email, "team_id", teamID, "user_id", id)
 	view := h.personView(r, workspaces, current, u)
 	return layout(view.chrome, person(view)), nil
 }

@@ -179,7 +179,7 @@ func TestAudit(t *testing.T) {
 	o.Log, o.Audit = slog.New(slog.NewJSONHandler(&requests, nil)), slog.New(slog.NewJSONHandler(&log, nil))
 	o.Authenticate = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), signedInKey{}, "grace@example.com")))
+			next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), viewer{Email: "grace@example.com"})))
 		})
 	}
 	h := New(t.Context(), o)

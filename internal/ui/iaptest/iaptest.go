@@ -16,7 +16,8 @@ import (
 	"time"
 
 	"google.golang.org/api/idtoken"
-	"google.golang.org/api/option"
+
+	"rollcall/internal/service/identity"
 )
 
 // Proxy has a key of its own.
@@ -97,10 +98,15 @@ func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	return ValidatorBy(t, func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(keys)), Request: r}, nil
-	})}
-	v, err := idtoken.NewValidator(t.Context(), option.WithHTTPClient(client))
+	})
+}
+
+// ValidatorBy is the validator of production on a network that answers like that.
+func ValidatorBy(t testing.TB, network func(*http.Request) (*http.Response, error)) *idtoken.Validator {
+	t.Helper()
+	v, err := identity.NewValidator(t.Context(), roundTrip(network))
 	if err != nil {
 		t.Fatal(err)
 	}
