@@ -68,6 +68,28 @@ type Webhook struct {
 type Worker struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	// PushAudience and PushServiceAccount are those of the subscription's token; empty: it is not checked.
+	PushAudience       string `env:"PUSH_AUDIENCE"`
+	PushServiceAccount string `env:"PUSH_SERVICE_ACCOUNT"`
+	PushSignature      string `env:"PUSH_SIGNATURE" envDefault:"required"`
+	OnCloudRun         string `env:"K_SERVICE"` // set by Cloud Run
+}
+
+// SignatureRemoved says that Cloud Run, which requires an invoker, has checked and removed the token's signature.
+func (c Worker) SignatureRemoved() bool { return c.PushSignature == "removed-by-cloud-run" }
+
+func (c Worker) validate() error {
+	err := c.Common.validate()
+	if (c.PushAudience == "") != (c.PushServiceAccount == "") {
+		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for pushes that nobody signs"))
+	}
+	switch {
+	case c.PushSignature != "required" && !c.SignatureRemoved():
+		err = errors.Join(err, fmt.Errorf("PUSH_SIGNATURE: %q is neither required nor removed-by-cloud-run", c.PushSignature))
+	case c.SignatureRemoved() && (c.OnCloudRun == "" || c.PushAudience == ""):
+		err = errors.Join(err, errors.New("PUSH_SIGNATURE: removed-by-cloud-run needs Cloud Run, and PUSH_AUDIENCE with PUSH_SERVICE_ACCOUNT"))
+	}
+	return err
 }
 
 // UI is the configuration of functions/ui.

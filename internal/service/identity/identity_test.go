@@ -1,18 +1,11 @@
-package identity
+package identity_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math/big"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,14 +13,17 @@ import (
 	"time"
 
 	"google.golang.org/api/idtoken"
+
+	"rollcall/internal/service/identity"
+	"rollcall/internal/service/identity/identitytest"
 )
 
 // google answers for the address of the keys of service accounts' tokens.
 type google struct {
-	key     *rsa.PrivateKey
+	*identitytest.Google
+	keys    string
 	fetches atomic.Int32
 	down    atomic.Bool
-	maxAge  string
 }
 
 func (g *google) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -36,39 +32,28 @@ func (g *google) RoundTrip(r *http.Request) (*http.Response, error) {
 	if g.down.Load() {
 		return nil, errors.New("no route to host")
 	}
-	encode := base64.RawURLEncoding.EncodeToString
-	body := fmt.Sprintf(`{"keys":[{"kid":"k1","kty":"RSA","alg":"RS256","n":%q,"e":%q}]}`, encode(g.key.N.Bytes()), encode(big.NewInt(int64(g.key.E)).Bytes()))
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Cache-Control": {g.maxAge}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return identitytest.Answer(r, g.keys), nil
 }
 
-// token is good for a day. One of another kid is forged.
-func (g *google) token(t *testing.T, kid string) string {
+// token is good for a day.
+func (g *google) token(t *testing.T) string {
 	t.Helper()
-	part := func(v any) string {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(b)
-	}
-	content := part(map[string]string{"alg": "RS256", "kid": kid}) + "." + part(map[string]any{"aud": "a", "exp": time.Now().Add(24 * time.Hour).Unix()})
-	sum := sha256.Sum256([]byte(content))
-	signature, err := rsa.SignPKCS1v15(nil, g.key, 5, sum[:]) // 5 is crypto.SHA256
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return g.Token(t, map[string]any{"aud": "a", "exp": time.Now().Add(24 * time.Hour).Unix()})
+}
+
+// forged is a token by a key that nobody has.
+func (g *google) forged(t *testing.T) string {
+	t.Helper()
+	return identitytest.Sign(t, map[string]any{"alg": "RS256", "kid": "k2"}, map[string]any{"aud": "a", "exp": time.Now().Add(time.Hour).Unix()},
+		func([]byte) []byte { return make([]byte, 256) })
 }
 
 // inBubble runs f with a validator whose keys may be kept for 1000 seconds.
 func inBubble(t *testing.T, f func(*testing.T, *google, *idtoken.Validator)) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	known := identitytest.New(t)
 	synctest.Test(t, func(t *testing.T) {
-		g := &google{key: key, maxAge: "public, max-age=1000, must-revalidate"}
-		v, err := NewValidator(t.Context(), g)
+		g := &google{Google: known, keys: known.Keys(t)}
+		v, err := identity.NewValidator(t.Context(), g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,10 +67,10 @@ func TestOneFetch(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
-				if _, err := v.Validate(t.Context(), g.token(t, "k1"), "a"); err != nil {
+				if _, err := v.Validate(t.Context(), g.token(t), "a"); err != nil {
 					t.Error(err)
 				}
-				if _, err := v.Validate(t.Context(), g.token(t, "k2"), "a"); err == nil || errors.Is(err, ErrKeys) {
+				if _, err := v.Validate(t.Context(), g.forged(t), "a"); err == nil || errors.Is(err, identity.ErrKeys) {
 					t.Errorf("forged: %v", err)
 				}
 			})
@@ -102,9 +87,9 @@ func TestKeysAway(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *google, v *idtoken.Validator) {
 		g.down.Store(true)
 		for range 100 { // ten seconds
-			for _, kid := range []string{"k1", "k2"} {
-				if _, err := v.Validate(t.Context(), g.token(t, kid), "a"); !errors.Is(err, ErrKeys) {
-					t.Fatalf("%s: %v", kid, err)
+			for _, token := range []string{g.token(t), g.forged(t)} {
+				if _, err := v.Validate(t.Context(), token, "a"); !errors.Is(err, identity.ErrKeys) {
+					t.Fatal(err)
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -113,13 +98,13 @@ func TestKeysAway(t *testing.T) {
 			t.Errorf("%d fetches in ten seconds", n)
 		}
 		g.down.Store(false)
-		time.Sleep(retryInterval)
-		if _, err := v.Validate(t.Context(), g.token(t, "k1"), "a"); err != nil {
+		time.Sleep(5 * time.Second)
+		if _, err := v.Validate(t.Context(), g.token(t), "a"); err != nil {
 			t.Errorf("Google is back: %v", err)
 		}
 		hurried, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := v.Validate(hurried, g.token(t, "k1"), "a"); err != nil {
+		if _, err := v.Validate(hurried, g.token(t), "a"); err != nil {
 			t.Errorf("the keys are there: %v", err)
 		}
 	})
@@ -131,7 +116,7 @@ func TestKeysAreKept(t *testing.T) {
 		check := func(what string, want error) {
 			t.Helper()
 			start := time.Now()
-			_, err := v.Validate(t.Context(), g.token(t, "k1"), "a")
+			_, err := v.Validate(t.Context(), g.token(t), "a")
 			if !errors.Is(err, want) || want == nil && time.Since(start) > 0 && what != "fetched" {
 				t.Errorf("%s: %v after %v", what, err, time.Since(start))
 			}
@@ -149,9 +134,9 @@ func TestKeysAreKept(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		check("still valid", nil)
 		time.Sleep(200 * time.Second)
-		check("no longer valid", ErrKeys)
+		check("no longer valid", identity.ErrKeys)
 		g.down.Store(false)
-		time.Sleep(retryInterval)
+		time.Sleep(5 * time.Second)
 		check("fetched", nil)
 		time.Sleep(800 * time.Second)
 		check("to be renewed", nil)
@@ -164,26 +149,13 @@ func TestKeysAreKept(t *testing.T) {
 	})
 }
 
-func TestMaxAge(t *testing.T) {
-	for said, want := range map[string]time.Duration{
-		"max-age=300": 300 * time.Second, "public, Max-Age=300": 300 * time.Second, "": 0, "no-cache": 0, "max-age=x": 0, "max-age": 0, "s-maxage=7": 0,
-	} {
-		if got := maxAge(http.Header{"Cache-Control": {said}}); got != want {
-			t.Errorf("%q: %v", said, got)
-		}
-	}
-	if got := maxAge(http.Header{"Cache-Control": {"max-age=300"}, "Age": {"100"}}); got != 200*time.Second {
-		t.Errorf("an old answer: %v", got)
-	}
-}
-
 func TestAlgorithm(t *testing.T) {
 	encode := base64.RawURLEncoding.EncodeToString
 	header := encode([]byte(`{"alg":"ES256"}`))
 	for token, want := range map[string]string{
 		header + ".x." + encode(make([]byte, 64)): "ES256 64", header + ".x.": "ES256 0", header + ".x": " 0", header + ".x.!": " 0", "!.x.AA": " 0", "": " 0", "..": " 0",
 	} {
-		if name, size := Algorithm(token); fmt.Sprint(name, " ", size) != want {
+		if name, size := identity.Algorithm(token); fmt.Sprint(name, " ", size) != want {
 			t.Errorf("%q: %s, %d bytes", token, name, size)
 		}
 	}

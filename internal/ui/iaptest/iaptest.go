@@ -3,14 +3,12 @@
 package iaptest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"google.golang.org/api/idtoken"
 
 	"rollcall/internal/service/identity"
+	"rollcall/internal/service/identity/identitytest"
 )
 
 // Proxy has a key of its own.
@@ -51,15 +50,7 @@ func (p *Proxy) Token(t testing.TB, claims map[string]any) string {
 // Sign makes a token with any header and signature.
 func Sign(t testing.TB, header, claims any, signature func(content []byte) []byte) string {
 	t.Helper()
-	part := func(v any) string {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(b)
-	}
-	content := part(header) + "." + part(claims)
-	return content + "." + base64.RawURLEncoding.EncodeToString(signature([]byte(content)))
+	return identitytest.Sign(t, header, claims, signature)
 }
 
 // ES256 is the signature of RFC 7518 by the proxy's key.
@@ -82,11 +73,6 @@ func (p *Proxy) PublicKey(t testing.TB) []byte {
 	return point
 }
 
-// roundTrip answers for the network.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // Validator is Google's own, given the proxy's key for Identity-Aware Proxy's.
 func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	t.Helper()
@@ -99,14 +85,14 @@ func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 		t.Fatal(err)
 	}
 	return ValidatorBy(t, func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(keys)), Request: r}, nil
+		return identitytest.Answer(r, string(keys)), nil
 	})
 }
 
 // ValidatorBy is the validator of production on a network that answers like that.
 func ValidatorBy(t testing.TB, network func(*http.Request) (*http.Response, error)) *idtoken.Validator {
 	t.Helper()
-	v, err := identity.NewValidator(t.Context(), roundTrip(network))
+	v, err := identity.NewValidator(t.Context(), identitytest.RoundTrip(network))
 	if err != nil {
 		t.Fatal(err)
 	}
