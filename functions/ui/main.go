@@ -11,6 +11,7 @@ import (
 	"rollcall/internal/config"
 	"rollcall/internal/googlecloud"
 	"rollcall/internal/service"
+	"rollcall/internal/service/audit"
 	"rollcall/internal/service/identity"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/ui"
@@ -44,7 +45,8 @@ func run(ctx context.Context) error {
 		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
 	}
 	o := ui.Options{Store: store, Log: log, Authenticate: authenticate,
-		Audit: service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project)} // whatever else is too much to log
+		// Whatever else is too much to log.
+		Audit: audit.New(service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project), []byte(c.AuditHashKey.Reveal()))}
 	if c.SyncJob != "" {
 		job, err := googlecloud.OpenJob(ctx, c.SyncJob)
 		if err != nil {

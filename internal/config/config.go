@@ -101,8 +101,12 @@ type UI struct {
 	AllowUnauthenticated bool   `env:"ALLOW_UNAUTHENTICATED"`
 	SyncJob              string `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
 	DeadLetters          string `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
+	AuditHashKey         Secret `env:"AUDIT_HASH_KEY"`           // empty: each process has one of its own
 	OnCloudRun           string `env:"K_SERVICE"`                // set by Cloud Run, where the listener is not loopback
 }
+
+// minAuditHashKey keeps names from being found by trying out keys.
+const minAuditHashKey = 32
 
 func (c UI) validate() error {
 	err := c.Common.validate()
@@ -117,6 +121,9 @@ func (c UI) validate() error {
 		}
 	default:
 		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
+	}
+	if n := len(c.AuditHashKey); n > 0 && n < minAuditHashKey {
+		err = errors.Join(err, fmt.Errorf("AUDIT_HASH_KEY: %d bytes, at least %d are needed", n, minAuditHashKey))
 	}
 	if c.SyncJob != "" && !jobName.MatchString(c.SyncJob) {
 		err = errors.Join(err, fmt.Errorf("SYNC_JOB: %q is not projects/…/locations/…/jobs/…", c.SyncJob))

@@ -58,6 +58,8 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"IAP_AUDIENCE=/projects/1/a"}, ""},
 		{"ui", []string{"AUTH=none"}, ""},
 		{"ui", []string{"AUTH=basic"}, "AUTH"},
+		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=short"}, "AUDIT_HASH_KEY"},
+		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=0123456789abcdef0123456789abcdef"}, ""},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=fullsync"}, "SYNC_JOB"},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=projects/p/locations/europe-west1/jobs/fullsync"}, ""},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui"}, "ALLOW_UNAUTHENTICATED"},

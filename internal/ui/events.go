@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
 const (
@@ -46,14 +47,16 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, current, err := h.current(r.Context(), l.teamID)
+	if err == nil && current.ID == "" {
+		err = directory.ErrNotFound
+	}
 	if err != nil {
+		h.missing(r, "live", l.teamID, "", err)
 		h.fail(w, r, err)
 		return
 	}
-	if current.ID == "" {
-		h.fail(w, r, directory.ErrNotFound)
-		return
-	}
+	told := l.shown(r, "live", current.ID)
+	defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), told) }() // once it is known who was shown
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
@@ -82,7 +85,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		case stale:
 			err = to.send("id: %s\nevent: stale\ndata:\n\n", now)
 		case len(changes) > 0:
-			err = to.changes(now, changes, l.req.Filter)
+			err = to.changes(now, changes, l.req.Filter, &told)
 		}
 		if err != nil {
 			return // the viewer has gone
@@ -115,12 +118,15 @@ func (s stream) send(format string, args ...any) error {
 	return s.c.Flush()
 }
 
-func (s stream) changes(id string, changes []change, f directory.Filter) error {
+func (s stream) changes(id string, changes []change, f directory.Filter, shown *audit.Entry) error {
 	var b bytes.Buffer
 	for i, c := range changes {
 		t := told{ID: c.user.ID, HTML: c.html}
 		if !f.Matches(c.user) {
 			t.Gone, t.HTML = true, ""
+		} else {
+			shown.Count++
+			shown.UserIDs = audit.Add(shown.UserIDs, c.user.ID)
 		}
 		data, err := json.Marshal(t)
 		if err != nil {

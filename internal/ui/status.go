@@ -269,7 +269,7 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	h.Audit.InfoContext(r.Context(), "full sync started", "audit", true, "viewer", viewerOf(r.Context()).Email)
+	h.Audit.Did(r.Context(), viewerOf(r.Context()).Email, "full sync started")
 	http.Redirect(w, r, statusAddress(teamID, strconv.FormatInt(h.Now().Unix(), 10)), http.StatusSeeOther)
 }
 

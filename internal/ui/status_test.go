@@ -1,10 +1,8 @@
 package ui
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -168,41 +166,6 @@ func TestStartSync(t *testing.T) {
 	}
 	if w := post(serving(t, people(t)), "/sync", "", same...); w.Code != http.StatusNotFound {
 		t.Errorf("without a syncer: %d", w.Code)
-	}
-}
-
-// TestAudit: who looked at whom is logged, with nothing of the profile. The line that every
-// request has says neither.
-func TestAudit(t *testing.T) {
-	var requests, log bytes.Buffer
-	o := testOptions(t, people(t))
-	o.Log, o.Audit = slog.New(slog.NewJSONHandler(&requests, nil)), slog.New(slog.NewJSONHandler(&log, nil))
-	o.Authenticate = func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), viewer{Email: "grace@example.com"})))
-		})
-	}
-	h := New(t.Context(), o)
-	get(t, h, "/?q=lovelace")
-	if log.Len() > 0 {
-		t.Errorf("a list is audited: %s", &log)
-	}
-	get(t, h, "/users/"+team+"/U1")
-	if n := strings.Count(requests.String(), "\n"); n != 2 || !strings.Contains(requests.String(), `"route":"GET /users/{team}/{id}"`) {
-		t.Errorf("%d lines for two requests: %s", n, &requests)
-	}
-	for _, personal := range []string{"lovelace", "grace", "U1"} {
-		if strings.Contains(requests.String(), personal) {
-			t.Errorf("%s in %s", personal, &requests)
-		}
-	}
-	for _, want := range []string{`"audit":true`, `"viewer":"grace@example.com"`, `"user_id":"U1"`} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("no %s in %s", want, &log)
-		}
-	}
-	if strings.Contains(log.String(), "Lovelace") {
-		t.Errorf("a profile is in the log: %s", &log)
 	}
 }
 
