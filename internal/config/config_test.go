@@ -58,6 +58,13 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"IAP_AUDIENCE=/projects/1/a"}, ""},
 		{"ui", []string{"AUTH=none"}, ""},
 		{"ui", []string{"AUTH=basic"}, "AUTH"},
+		{"ui", []string{"AUTH=none", "VIEWERS=T1=a@example.com"}, "VIEWERS"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1"}, "T1"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=ada"}, "neither an address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com,"}, "neither an address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=a@example.com"}, "no workspace id"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com;T1=b@example.com"}, "comes twice"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS="}, ""},
 		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=short"}, "AUDIT_HASH_KEY"},
 		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=0123456789abcdef0123456789abcdef"}, ""},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=fullsync"}, "SYNC_JOB"},
@@ -99,6 +106,16 @@ func TestValidate(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestViewers(t *testing.T) {
+	c, err := Load[UI]([]string{"GOOGLE_CLOUD_PROJECT=p", "IAP_AUDIENCE=a", "VIEWERS=T1 = ada@example.com, @example.com;\n*=boss@example.com;"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Viewers{"T1": {"ada@example.com", "@example.com"}, "*": {"boss@example.com"}}, c.Viewers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

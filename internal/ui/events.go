@@ -56,12 +56,20 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	told := l.shown(r, "live", current.ID)
+	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
+		w.Header().Set("Content-Type", "text/event-stream")
+		h.Audit.Shown(r.Context(), told)
+		return
+	}
+	leave, err := h.streams.take(viewerOf(r.Context()))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	defer leave()
 	defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), told) }() // once it is known who was shown
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
-		return
-	}
 	position := r.Header.Get("Last-Event-ID")
 	if position == "" {
 		position = r.URL.Query().Get("since")

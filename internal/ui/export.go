@@ -46,6 +46,14 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 			h.fail(w, r, err)
 			return
 		}
+		if r.Method != http.MethodHead {
+			leave, err := h.exports.take(viewerOf(r.Context()))
+			if err != nil {
+				h.fail(w, r, err)
+				return
+			}
+			defer leave()
+		}
 		req := l.req
 		req.Limit, req.After, req.Before = exportAtOnce, nil, nil
 		page, err := h.Store.Users(r.Context(), current.ID, req)

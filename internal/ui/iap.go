@@ -43,6 +43,7 @@ func RequireIAP(validator TokenValidator, audience string, log *slog.Logger) fun
 			}
 			v := viewer{Until: time.Unix(payload.Expires, 0)}
 			v.Email, _ = payload.Claims["email"].(string)
+			v.Domain, _ = payload.Claims["hd"].(string)
 			next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), v)))
 		})
 	}
@@ -73,8 +74,9 @@ func validate(r *http.Request, validator TokenValidator, audience string) (*idto
 
 // viewer is who looks, empty without authentication.
 type viewer struct {
-	Email string
-	Until time.Time // zero: without end
+	Email  string
+	Domain string    // that administers the address, which need not be the one behind its @
+	Until  time.Time // zero: without end
 }
 
 type viewerKey struct{}

@@ -265,6 +265,10 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	if _, _, err := h.current(r.Context(), teamID); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	if err := h.Syncer.StartSync(r.Context()); err != nil {
 		h.fail(w, r, err)
 		return

@@ -53,6 +53,8 @@ type Options struct {
 	Audit       *audit.Log // told who looked at whom; nil for one that writes to Log
 	// Authenticate stands before every page; nil lets everybody in.
 	Authenticate func(http.Handler) http.Handler
+	// Viewers says who sees which workspace; nil: everybody who is let in sees all of them.
+	Viewers Viewers
 	// ImageSources are origins, besides Slack's own, that images may come from.
 	ImageSources []string
 	Now          func() time.Time // nil for time.Now
@@ -60,8 +62,10 @@ type Options struct {
 
 type handler struct {
 	Options
-	hub    *hub
-	caches caches
+	hub     *hub
+	caches  caches
+	streams *turns
+	exports *turns
 }
 
 // New returns the handler of all pages. Live pages end with ctx.
@@ -72,7 +76,7 @@ func New(ctx context.Context, o Options) http.Handler {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Log, nil)
 	}
-	h := &handler{Options: o, caches: newCaches()}
+	h := &handler{Options: o, caches: newCaches(), streams: newTurns(maxStreams), exports: newTurns(maxExports)}
 	h.hub = newHub(ctx, o.Store, h.renderChange, o.Log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", h.page(h.table))
