@@ -222,6 +222,29 @@ func TestOneWatch(t *testing.T) {
 	})
 }
 
+// TestEventsEndWithTheToken: a stream goes on no longer than the viewer is signed in.
+func TestEventsEndWithTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		ctx, stop := context.WithCancel(t.Context())
+		signedIn := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), viewer{Email: "grace@example.com", Until: time.Now().Add(10 * time.Minute)})))
+			})
+		}
+		h := New(ctx, Options{Store: w, Log: slog.New(slog.DiscardHandler), Authenticate: signedIn})
+		start, body := time.Now(), httptest.NewRecorder()
+		viewing, leave := context.WithTimeout(t.Context(), time.Hour)
+		defer leave()
+		h.ServeHTTP(body, httptest.NewRequest(http.MethodGet, "/events", nil).WithContext(viewing))
+		if took := time.Since(start); took != 10*time.Minute {
+			t.Errorf("the stream ended after %v", took)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
 // TestEventsEndWithTheServer: streams do not hold up the end.
 func TestEventsEndWithTheServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
