@@ -94,7 +94,7 @@ func TestForbidden(t *testing.T) {
 		{"webhook", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/slack", false},
 		{"worker", "rollcall/internal/pubsub/push", false},
-		{"store/bolt", "rollcall/internal/directory", false},
+		{"store/sqlite", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/pubsub", true},
 		{"webhook", "rollcall/internal/worker", true},
 		{"ui", "rollcall/internal/store/firestore", true},
