@@ -27,7 +27,7 @@ import (
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 	"rollcall/internal/slack/webapi"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
@@ -181,7 +181,7 @@ func (away) User(context.Context, string, string) (directory.User, directory.Rev
 }
 
 func workerLines(t *testing.T) []map[string]any {
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func fullSyncLines(t *testing.T) []map[string]any {
 	workspace := fakeslack.New(fakeslack.Options{People: 5, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(workspace.Handler())
 	defer server.Close()
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // event is one server-sent event.
@@ -92,7 +92,7 @@ func TestEvents(t *testing.T) {
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond // those of pages
 	server.Start()
 	t.Cleanup(server.Close)
-	store := o.Store.(*bolt.Store)
+	store := o.Store.(*sqlite.Store)
 	put := func(v directory.Version, slack string) {
 		t.Helper()
 		c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: team, User: []byte(slack), Version: v, Source: directory.FromEvent})

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // syncer counts what it is asked for.
@@ -60,7 +60,7 @@ func TestStatus(t *testing.T) {
 			f.syncs = tt.syncs
 			o := testOptions(t, f)
 			o.Syncer, o.DeadLetters = &syncer{}, tt.letters
-			if err := o.Store.(*bolt.Store).Lease(t.Context(), team, "a", noon.Add(tt.leased)); err != nil {
+			if err := o.Store.(*sqlite.Store).Lease(t.Context(), team, "a", noon.Add(tt.leased)); err != nil {
 				t.Fatal(err)
 			}
 			w := get(t, New(t.Context(), o), tt.path)

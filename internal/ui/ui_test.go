@@ -20,7 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -37,7 +37,7 @@ type fake struct {
 // store opens a real one that holds it.
 func (f *fake) store(t testing.TB) Store {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func TestFlood(t *testing.T) {
 }
 
 func flood(t *testing.T, size int) {
-	w := newWorldWith(t, trusting{}, openBolt)
+	w := newWorldWith(t, trusting{}, openSQLite)
 	w.handlers["webhook"] = asOnCloudRun(w.handlers["webhook"])
 	var hook *pipes
 	w.serve(t, func() net.Listener {
@@ -85,7 +85,7 @@ func flood(t *testing.T, size int) {
 func TestStrangersNameNoTrace(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
-	w := newWorldWith(t, trusting{}, openBolt)
+	w := newWorldWith(t, trusting{}, openSQLite)
 	w.serve(t, func() net.Listener {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
