@@ -50,11 +50,14 @@ resource "google_secret_manager_secret_iam_member" "log_level" {
 }
 
 locals {
+  # Go collects garbage harder when it comes near its limit, a tenth before Cloud Run ends the instance.
+  memory = { limit = "512Mi", go = "460MiB" }
+
   log_level_folder = "/etc/rollcall"
 
   # What every program is told.
   common_env = merge(
-    { GOOGLE_CLOUD_PROJECT = var.project_id, LOG_LEVEL_FILE = "${local.log_level_folder}/log-level" },
+    { GOOGLE_CLOUD_PROJECT = var.project_id, LOG_LEVEL_FILE = "${local.log_level_folder}/log-level", GOMEMLIMIT = local.memory.go },
     var.tracing ? { OTEL_EXPORTER_OTLP_ENDPOINT = "https://telemetry.googleapis.com" } : {},
   )
 }

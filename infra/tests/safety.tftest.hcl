@@ -204,6 +204,52 @@ run "beside_another" {
   }
 }
 
+run "memory" {
+  assert {
+    condition = alltrue([
+      for c in concat([for s in google_cloud_run_v2_service.service : s.template[0].containers[0]], [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0]]) :
+      tonumber(trimsuffix({ for e in c.env : e.name => e.value }["GOMEMLIMIT"], "MiB")) <= 0.9 * tonumber(trimsuffix(c.resources[0].limits.memory, "Mi"))
+    ])
+    error_message = "Go's limit of memory lies a tenth below the instance's."
+  }
+  assert {
+    # 30 MB: measured with users of 900 kB.
+    condition     = 30 * google_cloud_run_v2_service.service["worker"].template[0].max_instance_request_concurrency <= 400
+    error_message = "What an instance of the worker does at once fits its memory."
+  }
+}
+
+run "no_domains" {
+  assert {
+    condition     = length(google_compute_backend_service.service) + length(google_compute_global_forwarding_rule.balancer) == 0 && google_cloud_run_v2_service.service["webhook"].ingress == "INGRESS_TRAFFIC_ALL"
+    error_message = "Without domains there is no load balancer."
+  }
+}
+
+run "domains_of_ones_own" {
+  variables {
+    domains = { webhook = "slack.example.com", ui = "people.example.com" }
+  }
+  assert {
+    condition = { for name, s in google_cloud_run_v2_service.service : name => s.ingress } == {
+      webhook = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", ui = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", worker = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    }
+    error_message = "No way leads past the load balancer."
+  }
+  assert {
+    condition     = output.webhook_url == "https://slack.example.com/slack/events" && yamldecode(output.slack_app_manifest).settings.event_subscriptions.request_url == output.webhook_url && output.ui_url == "https://people.example.com"
+    error_message = "Slack's request URL is the domain, and survives a move of the service."
+  }
+  assert {
+    condition     = google_compute_backend_service.service["webhook"].security_policy == google_compute_security_policy.webhook["webhook"].id && google_monitoring_uptime_check_config.webhook.monitored_resource[0].labels.host == "slack.example.com"
+    error_message = "Cloud Armor stands before the webhook, and the uptime check comes by the domain."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.service["ui"].iap_enabled && !google_cloud_run_v2_service.service["ui"].invoker_iam_disabled
+    error_message = "The page stays behind Identity-Aware Proxy."
+  }
+}
+
 run "indexes_take_their_time" {
   assert {
     condition     = alltrue([for i in google_firestore_index.query : i.timeouts.create == "4h"]) && alltrue([for f in google_firestore_field.exemption : f.timeouts.update == "4h"])
