@@ -4,7 +4,7 @@ data "google_project" "this" {
 
 resource "google_project_service" "api" {
   for_each = toset([
-    "artifactregistry", "cloudbuild", "cloudscheduler", "firestore", "iam", "iap",
+    "artifactregistry", "cloudbuild", "cloudscheduler", "containerscanning", "firebaserules", "firestore", "iam", "iap",
     "logging", "monitoring", "pubsub", "run", "secretmanager",
   ])
   service = "${each.key}.googleapis.com"
@@ -32,6 +32,12 @@ resource "google_artifact_registry_repository" "images" {
   location      = var.region
   format        = "DOCKER"
   description   = "Images of Rollcall's services."
+  docker_config {
+    immutable_tags = true
+  }
+  vulnerability_scanning_config {
+    enablement_config = "INHERITED" # on, by the API below
+  }
 
   # What runs, and enough before it to go back to.
   cleanup_policies {
