@@ -62,5 +62,9 @@ func run(ctx context.Context) error {
 		defer letters.Close() //nolint:errcheck // the process ends
 		o.DeadLetters = letters
 	}
-	return service.Serve(ctx, service.Host(), c.Port, ui.New(ctx, o), log)
+	h := ui.New(ctx, o)
+	if c.Auth == "none" && c.OnCloudRun == "" {
+		h = service.LoopbackHosts(h)
+	}
+	return service.Serve(ctx, service.Host(), c.Port, h, log)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -115,7 +116,7 @@ type FullSync struct {
 }
 
 func (c FullSync) validate() error {
-	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens))
+	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
 // DeadLetters is the configuration of functions/deadletters.
@@ -140,6 +141,20 @@ func validateTokens(tokens []Secret) error {
 	return nil
 }
 
+// validateAPIURL keeps tokens off the network in the clear: only a Slack on this machine may be spoken to without TLS.
+func validateAPIURL(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("SLACK_API_URL: must begin with https://, or with http:// and a loopback address")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // Local is the configuration of functions/local.
 type Local struct {
 	Project       string     `env:"GOOGLE_CLOUD_PROJECT" envDefault:"rollcall-local"`
@@ -161,7 +176,7 @@ func (c Local) validate() error {
 	if (c.PubSubHost == "") != (c.FirestoreHost == "") {
 		err = errors.Join(err, errors.New("PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST: set both, or neither for the embedded backends"))
 	}
-	return errors.Join(err, validateTokens(c.BotTokens))
+	return errors.Join(err, validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
 // Load reads environ ("KEY=value" lines, as of [os.Environ]). Its error names

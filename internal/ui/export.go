@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -114,18 +113,6 @@ func (e csvExporter) user(u directory.User) error {
 func (e csvExporter) end() error {
 	e.w.Flush()
 	return e.w.Error()
-}
-
-// harmless puts an apostrophe before what a spreadsheet would take for a formula
-// (OWASP's page "CSV Injection"), spaces before it or not, and before an
-// apostrophe, so that ours can be told from a person's.
-func harmless(cell string) string {
-	cell = strings.ReplaceAll(cell, "\x00", "")
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\ufeff"))
-	if strings.ContainsRune("'=+-@\t\r\n＝＋－＠", first) {
-		return "'" + cell
-	}
-	return cell
 }
 
 type jsonExporter struct {

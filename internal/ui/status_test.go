@@ -129,6 +129,9 @@ func post(h http.Handler, path, body string, header ...string) *httptest.Respons
 	return w
 }
 
+// same is what a browser says of a form on the page itself.
+var same = []string{"Sec-Fetch-Site", "same-origin"}
+
 func TestStartSync(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -139,13 +142,15 @@ func TestStartSync(t *testing.T) {
 		started  int
 		location string
 	}{
-		{"same origin", "team=" + team, []string{"Sec-Fetch-Site", "same-origin"}, nil, 303, 1, "/status?started=1648641600&team=" + team},
-		{"no browser", "", nil, nil, 303, 1, "/status?started=1648641600"},
+		{"same origin", "team=" + team, same, nil, 303, 1, "/status?started=1648641600&team=" + team},
+		{"no workspace", "", same, nil, 303, 1, "/status?started=1648641600"},
+		{"an old browser", "", []string{"Origin", "http://example.com"}, nil, 303, 1, "/status?started=1648641600"},
+		{"nobody says from where", "", nil, nil, 403, 0, ""},
 		{"another site's page", "team=" + team, []string{"Sec-Fetch-Site", "cross-site"}, nil, 403, 0, ""},
 		{"another site's form, an old browser", "team=" + team, []string{"Origin", "https://evil.example"}, nil, 403, 0, ""},
-		{"not a team", "team=a/b", nil, nil, 400, 0, ""},
-		{"running already", "", nil, directory.ErrLeased, 409, 1, ""},
-		{"refused", "", nil, errors.New("permission denied on secret-project"), 503, 1, ""},
+		{"not a team", "team=a/b", same, nil, 400, 0, ""},
+		{"running already", "", same, directory.ErrLeased, 409, 1, ""},
+		{"refused", "", same, errors.New("permission denied on secret-project"), 503, 1, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +166,7 @@ func TestStartSync(t *testing.T) {
 			}
 		})
 	}
-	if w := post(serving(t, people(t)), "/sync", ""); w.Code != http.StatusNotFound {
+	if w := post(serving(t, people(t)), "/sync", "", same...); w.Code != http.StatusNotFound {
 		t.Errorf("without a syncer: %d", w.Code)
 	}
 }

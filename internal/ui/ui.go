@@ -85,7 +85,7 @@ func New(ctx context.Context, o Options) http.Handler {
 	mux.Handle("GET "+assetsPath, gzhttp.GzipHandler(assets()))
 	mux.Handle("GET /", h.page(func(*http.Request) (templ.Component, error) { return nil, directory.ErrNotFound }))
 
-	guarded := h.observed(http.NewCrossOriginProtection().Handler(mux))
+	guarded := h.observed(sameOrigin(mux))
 	if o.Authenticate != nil {
 		guarded = o.Authenticate(guarded)
 	}
@@ -116,6 +116,7 @@ func (h *handler) secure(next http.Handler) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		header.Set("Cache-Control", "no-store") // people's data; assets say otherwise
 		next.ServeHTTP(w, r)

@@ -187,6 +187,8 @@ func checkHeaders(t *testing.T, got http.Header) {
 		"X-Content-Type-Options": "nosniff",
 		"Referrer-Policy":        "no-referrer",
 		"Cache-Control":          "no-store",
+
+		"Cross-Origin-Resource-Policy": "same-origin",
 	} {
 		if got.Get(key) != want {
 			t.Errorf("%s: %q, want %q", key, got.Get(key), want)
@@ -335,8 +337,9 @@ func read(t *testing.T, page string) (ids []string, links map[string]string) {
 func TestMethods(t *testing.T) {
 	h := serving(t, people(t))
 	for method, want := range map[string]int{http.MethodHead: 200, http.MethodPost: 405, http.MethodPut: 405, http.MethodDelete: 405, http.MethodOptions: 405} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+		w, r := httptest.NewRecorder(), httptest.NewRequest(method, "/", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", method, w.Code, want)
 		}

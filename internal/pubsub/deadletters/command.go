@@ -14,6 +14,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"rollcall/internal/service"
 )
 
 const usage = `Looks at the messages that Pub/Sub has parked after five failed deliveries,
@@ -87,6 +89,7 @@ func Parse(args []string, out io.Writer) (Request, error) {
 
 // Run does what was asked for. Unless told not to, it asks before it changes anything.
 func (c Command) Run(ctx context.Context, r Request) error {
+	c.Out = service.Terminal(c.Out) // attributes are whatever somebody has published
 	c.Parking.Idle = r.idle
 	if r.yes {
 		c.In = strings.NewReader("y\n")
@@ -126,7 +129,8 @@ func (c Command) list(letters []Letter) error {
 	fmt.Fprintln(w, "MESSAGE\tPARKED\tATTEMPTS\tOPERATION\tTEAM\tUSER\tSOURCE")
 	for _, l := range letters {
 		by[cmp.Or(l.Operation, unknown)]++
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", l.ID, l.Parked.UTC().Format(time.RFC3339), l.Attempts, l.Operation, l.TeamID, l.UserID, l.Source)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", l.ID, l.Parked.UTC().Format(time.RFC3339), l.Attempts,
+			service.Printable(l.Operation), service.Printable(l.TeamID), service.Printable(l.UserID), service.Printable(l.Source))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -214,7 +218,7 @@ const unknown = "unknown"
 func counts(by map[string]int) string {
 	var parts []string
 	for _, operation := range slices.Sorted(maps.Keys(by)) {
-		parts = append(parts, fmt.Sprintf("%d %s", by[operation], operation))
+		parts = append(parts, fmt.Sprintf("%d %s", by[operation], service.Printable(operation)))
 	}
 	switch n := sum(by); n {
 	case 0:

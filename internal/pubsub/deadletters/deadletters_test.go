@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
@@ -122,6 +123,23 @@ func TestListAndShow(t *testing.T) {
 	}
 	if out, err = w.run(t, "", "show", "-id", c); err != nil || !strings.Contains(out, `"data":"nonsense"`) {
 		t.Errorf("show what is not JSON: %v\n%s", err, out)
+	}
+}
+
+// TestTerminal: what somebody has published can be shown without doing anything to the terminal.
+func TestTerminal(t *testing.T) {
+	w := newWorld(t)
+	const nasty = "\x1b]0;owned\x07\u009b2J\u202e\nupdate"
+	w.server.Publish("projects/p/topics/user-events-dead", []byte(`{"operation":"update","team_id":"T1","user":{"id":"U1","name":"\u009b2J\u202e"},"version":5,"source":"event"}`),
+		map[string]string{"operation": nasty, "team_id": nasty, "source": nasty + "\ta\tb"})
+	for _, action := range []string{"list", "show", "redrive", "discard"} {
+		out, err := w.run(t, "n\n", action)
+		if i := strings.IndexFunc(out, func(r rune) bool { return unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) }); i >= 0 {
+			t.Errorf("%s writes %q", action, out)
+		}
+		if err == nil && !strings.Contains(out, "owned") || strings.Count(out, "\n") > 3 {
+			t.Errorf("%s: %v\n%s", action, err, out)
+		}
 	}
 }
 
