@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"cloud.google.com/go/firestore"
-	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/api/iterator"
-	"google.golang.org/protobuf/proto"
 
 	"rollcall/internal/directory"
 )
@@ -17,64 +16,94 @@ import (
 // maxPurged is how many documents are read, and then deleted, at a time.
 const maxPurged = 500
 
+// leaves are collections whose documents have nothing below them. Elsewhere each
+// document is asked, which takes a call.
+var leaves = []string{"users", "changes", "emoji", "leases", "pages"}
+
 // PurgeWorkspace deletes a workspace and every document below it, in bounded
 // batches, and returns how many there were. Broken off it has deleted some of
 // them, and the workspace last: calling it again goes on. progress is told after
 // each batch. It bills a read and a delete for each document.
 func (s *Store) PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error) {
-	below, err := s.below(s.workspace(teamID))
-	if err != nil {
-		return 0, err
-	}
-	for {
-		snapshots, err := below.Limit(maxPurged).Documents(ctx).GetAll()
-		if err != nil {
-			return deleted, fmt.Errorf("firestore: %w", err)
-		}
-		refs := make([]*firestore.DocumentRef, len(snapshots))
-		for i, snapshot := range snapshots {
-			refs[i] = snapshot.Ref
-		}
-		if len(refs) == 0 {
-			break
-		}
-		if err := s.deleteAll(ctx, refs); err != nil {
-			return deleted, err
-		}
-		deleted += len(refs)
-		progress(deleted)
+	p := purge{s, 0, progress}
+	if err := p.below(ctx, s.workspace(teamID)); err != nil {
+		return p.deleted, err
 	}
 	_, err = s.Workspace(ctx, teamID)
-	if errors.Is(err, directory.ErrNotFound) {
-		return deleted, nil
-	} else if err != nil {
-		return deleted, err
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		return p.deleted, nil
+	case err != nil:
+		return p.deleted, err
 	}
-	if _, err := s.workspace(teamID).Delete(ctx); err != nil {
-		return deleted, fmt.Errorf("firestore: %w", err)
-	}
-	return deleted + 1, nil
+	err = p.delete(ctx, []*firestore.DocumentRef{s.workspace(teamID)})
+	return p.deleted, err
 }
 
-// below returns the names of all documents below one, whatever collections they are
-// in. The client has no method for such a query, which Google's Node.js client makes for
-// its recursiveDelete: no kind, all descendants.
-func (s *Store) below(doc *firestore.DocumentRef) (firestore.Query, error) {
-	request, err := proto.Marshal(&firestorepb.RunQueryRequest{
-		Parent: doc.Path,
-		QueryType: &firestorepb.RunQueryRequest_StructuredQuery{StructuredQuery: &firestorepb.StructuredQuery{
-			From:   []*firestorepb.StructuredQuery_CollectionSelector{{AllDescendants: true}},
-			Select: &firestorepb.StructuredQuery_Projection{Fields: []*firestorepb.StructuredQuery_FieldReference{{FieldPath: firestore.DocumentID}}},
-		}},
-	})
+type purge struct {
+	store    *Store
+	deleted  int
+	progress func(deleted int)
+}
+
+// below deletes all that is below a document.
+func (p *purge) below(ctx context.Context, doc *firestore.DocumentRef) error {
+	collections, err := doc.Collections(ctx).GetAll()
 	if err != nil {
-		return firestore.Query{}, fmt.Errorf("encode query: %w", err)
+		return fmt.Errorf("firestore: %w", err)
 	}
-	q, err := doc.Collection("users").Deserialize(request)
-	if err != nil {
-		return firestore.Query{}, fmt.Errorf("firestore: %w", err)
+	for _, c := range collections {
+		if err := p.collection(ctx, c); err != nil {
+			return err
+		}
 	}
-	return q, nil
+	return nil
+}
+
+func (p *purge) collection(ctx context.Context, c *firestore.CollectionRef) error {
+	for {
+		refs, err := firstRefs(ctx, c, maxPurged)
+		if err != nil || len(refs) == 0 {
+			return err
+		}
+		for _, ref := range refs {
+			if slices.Contains(leaves, c.ID) {
+				break
+			}
+			if err := p.below(ctx, ref); err != nil {
+				return err
+			}
+		}
+		if err := p.delete(ctx, refs); err != nil {
+			return err
+		}
+	}
+}
+
+// firstRefs returns the first documents of a collection, also such as are not there and have others below them.
+func firstRefs(ctx context.Context, c *firestore.CollectionRef, limit int) (refs []*firestore.DocumentRef, err error) {
+	all := c.DocumentRefs(ctx)
+	all.PageInfo().MaxSize = limit
+	for len(refs) < limit {
+		ref, err := all.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("firestore: %w", err)
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+func (p *purge) delete(ctx context.Context, refs []*firestore.DocumentRef) error {
+	if err := p.store.deleteAll(ctx, refs); err != nil {
+		return err
+	}
+	p.deleted += len(refs)
+	p.progress(p.deleted)
+	return nil
 }
 
 // deleteAll deletes documents, as many at once as Firestore likes.
