@@ -74,15 +74,15 @@ func TestCloudBuild(t *testing.T) {
 	}{
 		{name: "pull request", mode: "check", previous: "rev-1",
 			does: []string{"ko build --base-import-paths --push=false --tags abc1234 ./functions/worker", "terraform plan -lock=false"},
-			not:  []string{"terraform apply", "smoke", "gcloud run"}},
+			not:  []string{"terraform apply", "rollcallctl", "gcloud run"}},
 		{name: "deployment", mode: "deploy", previous: "rev-1",
 			does: []string{
 				"ko build --base-import-paths --push=true --tags abc1234 ./functions/fullsync",
 				"gcloud storage cp gs://state/rollcall.tfvars installation.auto.tfvars", "terraform init -backend-config=bucket=state",
-				"terraform apply -auto-approve -lock-timeout=10m", "smoke -webhook https://webhook/slack/events secret rollcall p",
+				"terraform apply -auto-approve -lock-timeout=10m", "rollcallctl smoke --webhook https://webhook/slack/events secret rollcall p",
 			},
 			not: []string{update, "gcloud run jobs update"}},
-		{name: "deployment that fails", mode: "deploy", failing: "smoke *", previous: "rev-1", fails: true,
+		{name: "deployment that fails", mode: "deploy", failing: "rollcallctl *", previous: "rev-1", fails: true,
 			says: []string{"The smoke test failed", "rollcall-worker: rev-1"},
 			does: []string{
 				update + "webhook --region r --to-revisions rev-1=100 --quiet", update + "worker --region r --to-revisions rev-1=100 --quiet",
@@ -90,11 +90,11 @@ func TestCloudBuild(t *testing.T) {
 			}},
 		{name: "apply that fails", mode: "deploy", failing: "terraform apply *", previous: "rev-1", fails: true,
 			says: []string{"terraform apply failed", "rollcall-worker: rev-1"},
-			does: []string{update + "webhook --region r --to-revisions rev-1=100 --quiet"}, not: []string{"smoke"}},
+			does: []string{update + "webhook --region r --to-revisions rev-1=100 --quiet"}, not: []string{"rollcallctl"}},
 		{name: "secret that cannot be read", mode: "deploy", failing: "gcloud secrets *", previous: "rev-1", fails: true,
 			says: []string{"The smoke test could not be run"},
-			does: []string{update + "ui --region r --to-revisions rev-1=100 --quiet"}, not: []string{"smoke"}},
-		{name: "first deployment fails", mode: "deploy", failing: "smoke *", fails: true,
+			does: []string{update + "ui --region r --to-revisions rev-1=100 --quiet"}, not: []string{"rollcallctl"}},
+		{name: "first deployment fails", mode: "deploy", failing: "rollcallctl *", fails: true,
 			says: []string{"rollcall-webhook: there was none before"}, not: []string{update, "gcloud run jobs update"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -108,11 +108,11 @@ func TestCloudBuild(t *testing.T) {
 			calls := filepath.Join(tools, "calls")
 			record := "#!/bin/sh\ncall=\"$(basename $0) $*\"\necho \"$call\" >> " + calls + "\ncase $call in $FAILING) echo what went wrong; exit 1; esac\n"
 			for program, script := range map[string]string{
-				"go":        record,
-				"ko":        record + `echo "r/image@sha256:0"`,
-				"terraform": record + `if [ "$1" = output ]; then printf https://webhook/slack/events; fi`,
-				"gcloud":    record + `case "$*" in *secrets*) echo secret;; *describe*) if [ -z "$PREVIOUS" ]; then exit 1; fi; echo "$PREVIOUS";; esac`,
-				"smoke":     strings.Replace(record, "$*", "$* $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT", 1),
+				"go":          record,
+				"ko":          record + `echo "r/image@sha256:0"`,
+				"terraform":   record + `if [ "$1" = output ]; then printf https://webhook/slack/events; fi`,
+				"gcloud":      record + `case "$*" in *secrets*) echo secret;; *describe*) if [ -z "$PREVIOUS" ]; then exit 1; fi; echo "$PREVIOUS";; esac`,
+				"rollcallctl": strings.Replace(record, "$*", "$* $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT", 1),
 			} {
 				if err := os.WriteFile(filepath.Join(tools, program), []byte(script), 0o755); err != nil {
 					t.Fatal(err)
