@@ -121,13 +121,15 @@ func (c FullSync) validate() error {
 
 // Operator is the configuration of functions/rollcallctl.
 type Operator struct {
-	Common
+	Project  string `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
 	Topic    string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
 	Parking  string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 }
 
-// SmokeTest is that of its smoke test.
+func (Operator) validate() error { return nil }
+
+// SmokeTest is that of its smoke test, besides.
 type SmokeTest struct {
 	Operator
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
