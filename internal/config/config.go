@@ -184,19 +184,20 @@ func (c FullSync) validate() error {
 	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
-// DeadLetters is the configuration of functions/deadletters.
-type DeadLetters struct {
-	Common
-	Topic   string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
-	Parking string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
+// Operator is the configuration of functions/rollcallctl.
+type Operator struct {
+	Project  string `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
+	Topic    string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	Parking  string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
+	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 }
 
-// SmokeTest is the configuration of internal/e2e/smoke.
+func (Operator) validate() error { return nil }
+
+// SmokeTest is that of its smoke test, besides.
 type SmokeTest struct {
-	Common
+	Operator
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
-	Topic         string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
-	Database      string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 }
 
 func validateTokens(tokens []Secret) error {

@@ -22,7 +22,7 @@ func TestManual(t *testing.T) {
 		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
 		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=",
 		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
-		"gcloud run jobs execute rollcall-fullsync", "internal/e2e/smoke",
+		"gcloud run jobs execute rollcall-fullsync", "rollcallctl smoke",
 	}
 	at := 0
 	for _, step := range steps {

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rollcall/internal/directory"
 	"rollcall/internal/store/sqlite"
 )
@@ -277,5 +279,28 @@ func TestManyChanges(t *testing.T) {
 		if len(changes) > 0 && changes[len(changes)-1].user.ID != "1009" {
 			t.Errorf("after %s: the last is %s", position, changes[len(changes)-1].user.ID)
 		}
+	}
+}
+
+// TestErasedIsNotReplayed: a viewer who comes back is not told what somebody was
+// before they were forgotten or removed, and is told what they are since.
+func TestErasedIsNotReplayed(t *testing.T) {
+	row := func(id string, kind directory.Kind, removed bool, html string) change {
+		return change{directory.User{ID: id, Kind: kind, Removed: removed}, html}
+	}
+	forgotten, gone := row("U1", directory.Forgotten, false, "(forgotten)"), row("U2", "", true, "")
+	bob, back := row("U3", directory.Member, false, "Bob"), row("U2", directory.Member, false, "Grace is back")
+	f := &feed{epoch: "E", wake: make(chan struct{})}
+	f.append([]change{row("U1", directory.Member, false, "Ada"), bob, row("U2", directory.Member, false, "Grace")})
+	before, _, _, _ := f.after("E-0")
+	f.append([]change{row("U1", directory.Member, false, "Ada King"), forgotten, gone, back})
+
+	got, now, _, stale := f.after("E-0")
+	want := []change{forgotten, bob, gone, forgotten, forgotten, gone, back}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(change{})); diff != "" || stale || now != "E-7" {
+		t.Errorf("at %s, stale: %v (-want +got):\n%s", now, stale, diff)
+	}
+	if before[0].html != "Ada" {
+		t.Error("a viewer who is being told has it changed under their hands")
 	}
 }

@@ -126,22 +126,7 @@ func (s *Store) DeleteSyncPages(ctx context.Context, teamID, syncID string) erro
 	if err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
-	writer := s.client.BulkWriter(ctx)
-	var jobs []*firestore.BulkWriterJob
-	for _, ref := range refs {
-		job, err := writer.Delete(ref)
-		if err != nil {
-			return fmt.Errorf("firestore: %w", err)
-		}
-		jobs = append(jobs, job)
-	}
-	writer.End()
-	for _, job := range jobs {
-		if _, err := job.Results(); err != nil {
-			return fmt.Errorf("firestore: %w", err)
-		}
-	}
-	return nil
+	return s.deleteAll(ctx, refs)
 }
 
 type lease struct {
