@@ -33,6 +33,6 @@ func run(ctx context.Context) error {
 	publisher := pubsub.NewPublisher(client, c.Topic)
 	defer publisher.Stop()
 
-	h := webhook.New(slack.NewVerifier(c.SigningSecret.Reveal()), publisher, log)
+	h := webhook.New(slack.NewVerifier(c.SigningSecret.Reveal()), publisher, c.AppID, log)
 	return service.Serve(ctx, service.Host(), c.Port, h, log)
 }

@@ -60,7 +60,9 @@ func (c Common) validate() error {
 type Webhook struct {
 	Common
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
-	Topic         string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	// AppID is the Slack app's, "A…"; events of others are ignored. Empty: not checked.
+	AppID string `env:"SLACK_APP_ID"`
+	Topic string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
 }
 
 // Worker is the configuration of functions/worker.

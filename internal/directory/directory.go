@@ -1,6 +1,53 @@
 // Package directory is Rollcall's domain: the people of Slack workspaces, the
-// changes that are told of them, and the rules by which a change becomes a
-// stored user. It knows nothing of Slack's API, Pub/Sub or any database.
+// changes that Slack reports, and the rules by which a change becomes a stored
+// user. It knows nothing of Slack's API, Pub/Sub or any database.
+//
+// # The message
+//
+// A [Change] travels through Pub/Sub as JSON:
+//
+//	{"operation": "insert | update | delete | lift | reset | disconnect", "team_id": "T…",
+//	 "user": {"id": "U…", "…": "Slack's object, verbatim"}, "version": 1648596712000001,
+//	 "source": "event | sync | profile | operator", "event_id": "Ev…", "in_list": true}
+//
+// The version is a time on Slack's clock in microseconds: an event's event_ts, or
+// a moment before Slack produced a listing. Versions alone order messages, because
+// Slack repeats events under new ids, and Pub/Sub delivers at least once and in any
+// order. A queue that kept the order would stop at the first message that fails.
+//
+// # A person is a join of what was said
+//
+// Slack describes one person in three shapes that differ although nothing changed:
+// events, listings and profiles. So a document keeps the newest of each apart
+// ([Parts]), and what readers see, slack, is made of them:
+//
+//   - The core (see coreTop and what follows it) comes from one object, the newer of the
+//     event and the listing. A core field that the newer one lacks is gone.
+//   - All other keys come from the newer object and, where it has not got the key at
+//     all, from the older one: locale and huddles survive a listing, color survives an event.
+//   - Of somebody whom the newer object calls deleted nothing of the older one is shown.
+//   - Custom fields come from whoever said them last: an event that has any, or users.profile.get.
+//
+// [Apply] joins a message into the parts:
+//
+//	stored            insert    update                            delete
+//	nothing           create    fail: delivered again, in the     a tombstone
+//	                            end parked as a dead letter
+//	a newer or the    nothing   nothing                           nothing
+//	same part
+//	an older part     write     write                             mark removed, to expire after 45 days
+//
+// The same messages in any order, any number of times, end in the same document;
+// FuzzConvergence looks for a counter-example. That is why a delete leaves a
+// tombstone (the insert that it outran may still arrive), why equal versions are
+// decided by the canonical JSON that sorts last, and why is_forgotten stays true
+// whatever arrives later: only an operator's [Lift] ends it.
+//
+// # Fingerprints
+//
+// Each document has a fingerprint of its id and core. Firestore counts and sums
+// fingerprints of a range for a thousandth of what reading costs, which is how a
+// full sync finds what differs.
 package directory
 
 import (

@@ -161,7 +161,7 @@ func webhookLines(t *testing.T) []map[string]any {
 		post := func(p takes, secret, body string) {
 			r := httptest.NewRequest("POST", "/slack/events", strings.NewReader(body))
 			r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
-			webhook.New(slack.NewVerifier(system.Secret), p, log).ServeHTTP(httptest.NewRecorder(), r)
+			webhook.New(slack.NewVerifier(system.Secret), p, "", log).ServeHTTP(httptest.NewRecorder(), r)
 		}
 		join := events.Callback("team_join", `{"id":"U1"}`, 1648596712000001, "Ev1")
 		post(takes{}, system.Secret, join)

@@ -83,3 +83,19 @@ func CheckDepth(raw []byte) error {
 	}
 	return nil
 }
+
+// Maybe holds a T, or the zero value where the JSON is of another type.
+type Maybe[T any] struct{ Value T }
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (m *Maybe[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	var read T
+	if json.Unmarshal(v, &read, surrogateHalves) == nil {
+		m.Value = read
+	}
+	return nil
+}

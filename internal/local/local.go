@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		AllowMassDelete: people.invented, // it is another one at each start
 	}}
 	front := http.NewServeMux()
-	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, log))
+	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
 	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncs, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)

@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/ijson"
 )
 
 // Sentinel errors of [DecodeRequest].
@@ -24,71 +24,75 @@ var (
 type Request struct {
 	Challenge   string            // of a url_verification
 	RateLimited bool              // app_rate_limited: Slack is dropping events
-	Change      *directory.Change // of an event about a user
+	Change      *directory.Change // of an event about a user or about the app's installation
+
+	// NoWorkspace says that an event would be a change, but names no workspace.
+	NoWorkspace bool
 
 	// Type is the event's type, or the request's where it holds no event. For logs.
 	Type    string
-	TeamID  string
+	AppID   string // of the app that Slack sent the event to
+	TeamID  string // the workspace that was told
 	EventID string
-	UserID  string // of Change
 }
 
-// effects says what each event about a user means. Events of other types are none of Rollcall's business.
-// See Slack's pages "team_join", "user_change", "user_profile_changed" and "user_status_changed".
-var effects = map[string]struct {
-	operation directory.Operation
-	partial   bool
-}{
-	"team_join":            {operation: directory.Insert},
-	"user_change":          {operation: directory.Update},
-	"user_profile_changed": {operation: directory.Update, partial: true},
-	"user_status_changed":  {operation: directory.Update, partial: true},
+// operations says what each event means. Slack sends user_profile_changed,
+// user_status_changed and user_huddle_changed beside user_change, at the same
+// moment and with the same object (their pages say so), so they are none of
+// Rollcall's business, as all others.
+var operations = map[string]directory.Operation{
+	"team_join":       directory.Insert,
+	"user_change":     directory.Update,
+	"app_uninstalled": directory.Disconnect,
+	"tokens_revoked":  directory.Disconnect, // if it names the bot's
 }
 
 type envelope struct {
-	Type      directory.Text `json:"type"`
-	Challenge directory.Text `json:"challenge"`
-	TeamID    directory.Text `json:"team_id"`
-	EventID   directory.Text `json:"event_id"`
-	EventTime timestamp      `json:"event_time"`
-	Event     innerEvent     `json:"event"`
+	Type           ijson.Text                   `json:"type"`
+	Challenge      ijson.Text                   `json:"challenge"`
+	AppID          ijson.Text                   `json:"api_app_id"`
+	TeamID         ijson.Text                   `json:"team_id"`
+	ContextTeamID  ijson.Text                   `json:"context_team_id"`
+	Authorizations ijson.Maybe[[]authorization] `json:"authorizations"`
+	EventID        ijson.Text                   `json:"event_id"`
+	EventTime      timestamp                    `json:"event_time"`
+	Event          innerEvent                   `json:"event"`
+}
+
+type authorization struct {
+	TeamID ijson.Text `json:"team_id"`
 }
 
 type innerEvent struct {
-	Type    directory.Text `json:"type"`
-	EventTS timestamp      `json:"event_ts"`
-	User    user           `json:"user"`
-}
-
-// user is a user object and, so that nobody needs to look for it again, its id.
-type user struct {
-	body []byte // of the request, which is being decoded
-	raw  []byte // the part of it that is the object
-	id   directory.Text
-}
-
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no user.
-func (u *user) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() != jsontext.KindBeginObject {
-		return d.SkipValue()
-	}
-	start := d.InputOffset() // the end of the name before
-	var o struct {
-		ID directory.Text `json:"id"`
-	}
-	err := json.UnmarshalDecode(d, &o)
-	u.raw, u.id = bytes.TrimLeft(u.body[start:d.InputOffset()], ": \t\r\n"), o.ID
-	return err
+	Type    ijson.Text      `json:"type"`
+	EventTS timestamp       `json:"event_ts"`
+	User    ijson.RawObject `json:"user"`
+	Tokens  ijson.Maybe[struct {
+		Bot []ijson.Text `json:"bot"` // ids of users, not tokens
+	}] `json:"tokens"`
 }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no event that Rollcall knows.
 func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	*e = innerEvent{User: user{body: e.User.body}}
+	*e = innerEvent{}
 	if d.PeekKind() != jsontext.KindBeginObject {
 		return d.SkipValue()
 	}
 	type fields innerEvent
 	return json.UnmarshalDecode(d, (*fields)(e))
+}
+
+// workspace returns the workspace that was told. The envelope's team_id may be
+// missing, empty or the other workspace's for events about people in shared
+// channels and for organisation-wide installations.
+func (e envelope) workspace() string {
+	if e.ContextTeamID != "" {
+		return string(e.ContextTeamID)
+	}
+	if all := e.Authorizations.Value; len(all) > 0 && all[0].TeamID != "" {
+		return string(all[0].TeamID)
+	}
+	return string(e.TeamID)
 }
 
 // DecodeRequest reads a request's body. It is lenient where Slack may add to
@@ -99,11 +103,11 @@ func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 // slack-go's parser is passed over because it fails on event types that it does
 // not know, and drops the fields of a user that it does not know.
 func DecodeRequest(body []byte) (Request, error) {
-	e := &envelope{Event: innerEvent{User: user{body: body}}}
-	if err := directory.ReadJSON(body, &e); err != nil || e == nil {
+	e := &envelope{}
+	if err := ijson.Unmarshal(body, &e); err != nil || e == nil {
 		return Request{}, ErrNotJSON
 	}
-	r := Request{Type: string(e.Type), TeamID: string(e.TeamID), EventID: string(e.EventID)}
+	r := Request{Type: string(e.Type), AppID: string(e.AppID), TeamID: e.workspace(), EventID: string(e.EventID)}
 	switch e.Type {
 	case "url_verification":
 		r.Challenge = string(e.Challenge)
@@ -120,8 +124,12 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 	if inner.Type != "" {
 		r.Type = string(inner.Type)
 	}
-	effect, ours := effects[r.Type]
-	if !ours {
+	operation, ours := operations[r.Type]
+	if !ours || r.Type == "tokens_revoked" && len(inner.Tokens.Value.Bot) == 0 {
+		return r, nil
+	}
+	if r.TeamID == "" {
+		r.NoWorkspace = true
 		return r, nil
 	}
 	version, err := eventVersion(inner.EventTS, e.EventTime)
@@ -129,19 +137,21 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 		return Request{}, err
 	}
 	c := directory.Change{
-		Operation: effect.operation,
+		Operation: operation,
 		TeamID:    r.TeamID,
-		User:      inner.User.raw,
 		Version:   version,
 		Source:    directory.FromEvent,
 		EventID:   r.EventID,
-		Partial:   effect.partial,
 		EventType: r.Type,
 	}
-	if err := c.ValidateAs(string(inner.User.id)); err != nil {
+	if operation != directory.Disconnect {
+		c.User = []byte(inner.User)
+	}
+	c, err = directory.NewChange(c)
+	if err != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	r.Change, r.UserID = &c, string(inner.User.id)
+	r.Change = &c
 	return r, nil
 }
 

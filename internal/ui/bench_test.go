@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // fill invents a workspace of n people and stores them.
 func fill(tb testing.TB, s interface {
-	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	directory.Store
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }, n int,
 ) {
@@ -54,10 +54,10 @@ func fill(tb testing.TB, s interface {
 		slots <- struct{}{}
 		writing.Go(func() {
 			defer func() { <-slots }()
-			u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
-				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync})
+			c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
+				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync, InList: true})
 			if err == nil {
-				err = s.PutUser(tb.Context(), u, 0)
+				_, err = directory.ApplyTo(tb.Context(), s, c)
 			}
 			if err != nil {
 				tb.Error(err)

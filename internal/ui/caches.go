@@ -60,7 +60,7 @@ var errNobodyYet = errors.New("nobody yet")
 func (h *handler) workspaces(ctx context.Context) ([]directory.Workspace, error) {
 	all, err := h.caches.workspaces.get("", func() ([]directory.Workspace, error) {
 		all, err := h.Store.Workspaces(ctx)
-		all = slices.DeleteFunc(all, func(w directory.Workspace) bool { return w.ID == directory.SmokeTest })
+		all = slices.DeleteFunc(all, func(w directory.Workspace) bool { return w.Hidden })
 		if err == nil && len(all) == 0 { // the first one is waited for
 			err = errNobodyYet
 		}

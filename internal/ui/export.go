@@ -139,11 +139,11 @@ func writeJSON(w io.Writer) exporter { return &jsonExporter{w: w} }
 // exported is a user without what only the store needs.
 type exported struct {
 	directory.User
-	SortName     string             `json:"sort_name,omitempty"`
-	Fingerprint  int64              `json:"fingerprint,omitempty"`
-	SlackVersion int64              `json:"slack_version,omitempty"`
-	Overlay      *directory.Overlay `json:"overlay,omitempty"`
-	Removed      bool               `json:"removed,omitempty"`
+	SortName     string    `json:"sort_name,omitempty"`
+	Fingerprint  int64     `json:"fingerprint,omitempty"`
+	SlackVersion int64     `json:"slack_version,omitempty"`
+	Parts        *struct{} `json:"parts,omitempty"`
+	Removed      bool      `json:"removed,omitempty"`
 }
 
 func (e *jsonExporter) user(u directory.User) error {

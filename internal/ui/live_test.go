@@ -95,15 +95,11 @@ func TestEvents(t *testing.T) {
 	store := o.Store.(*bolt.Store)
 	put := func(v directory.Version, slack string) {
 		t.Helper()
-		stored, revision, err := store.User(t.Context(), team, "U1")
+		c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: team, User: []byte(slack), Version: v, Source: directory.FromEvent})
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, _, err := directory.Apply(&stored, directory.Change{Operation: directory.Update, TeamID: team, User: []byte(slack), Version: v, Source: directory.FromEvent})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := store.PutUser(t.Context(), u, revision); err != nil {
+		if _, err := directory.ApplyTo(t.Context(), store, c); err != nil {
 			t.Fatal(err)
 		}
 	}

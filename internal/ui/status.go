@@ -154,7 +154,10 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) er
 			v.Last = &view
 		}
 	}
-	newest, err := h.Store.Users(ctx, teamID, directory.PageRequest{Limit: 1, Order: directory.ByChange, Filter: directory.Filter{Source: directory.FromEvent}})
+	// What a broken clock has said is not the last event.
+	ahead := directory.Cursor{Version: directory.VersionOf(h.Now().Add(directory.MaxAhead)), ID: "Z"}
+	newest, err := h.Store.Users(ctx, teamID, directory.PageRequest{Limit: 1, Order: directory.ByChange, After: &ahead,
+		Filter: directory.Filter{Source: directory.FromEvent}})
 	if err != nil {
 		return fmt.Errorf("last event: %w", err)
 	}

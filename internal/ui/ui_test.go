@@ -71,8 +71,12 @@ const team = "T0ROLLCALL"
 
 func user(t testing.TB, slack string) directory.User {
 	t.Helper()
-	u, _, err := directory.Apply(nil, directory.Change{
+	c, err := directory.NewChange(directory.Change{
 		Operation: directory.Insert, TeamID: team, User: []byte(slack), Version: 1648596712000001, Source: directory.FromEvent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _, err := directory.Apply(nil, c, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestPages(t *testing.T) {
-	many := &fake{workspaces: []directory.Workspace{{ID: directory.SmokeTest}, {ID: "T0OTHER"}, {ID: team, Name: "Marlow & Finch"}}}
+	many := &fake{workspaces: []directory.Workspace{{ID: "T0HIDDEN", Hidden: true}, {ID: "T0OTHER"}, {ID: team, Name: "Marlow & Finch"}}}
 	for i := range 120 {
 		many.users = append(many.users, user(t, fmt.Sprintf(`{"id":"U%03d","name":"n%d"}`, i, i)))
 	}

@@ -23,6 +23,8 @@ type chrome struct {
 	Workspaces []workspaceLink // empty unless there are several
 	Status     string          // the address of the status page
 	SignedIn   string          // the viewer's address, empty without authentication
+	// Disconnected is since when the app is no longer in the workspace; zero if it is.
+	Disconnected time.Time
 }
 
 type workspaceLink struct {
@@ -76,6 +78,9 @@ func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, curr
 	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: signedIn(r.Context()), Home: "/", Status: "/status"}
 	if c.Title == "" {
 		c.Title = "Nobody yet"
+	}
+	if current.Disconnected() {
+		c.Disconnected = current.DisconnectedAt.Time()
 	}
 	if len(workspaces) > 1 {
 		c.Home += "?team=" + url.QueryEscape(current.ID)

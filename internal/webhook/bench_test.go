@@ -24,7 +24,7 @@ func (accepting) Publish(context.Context, directory.Change) error { return nil }
 // handleAgain returns a function that has the webhook handle the same event again. It allocates nothing itself.
 func handleAgain(tb testing.TB) func() {
 	tb.Helper()
-	h := New(slack.NewVerifier(secret), accepting{}, service.NewLogger(io.Discard, slog.LevelInfo, "p"))
+	h := New(slack.NewVerifier(secret), accepting{}, "", service.NewLogger(io.Discard, slog.LevelInfo, "p"))
 	event, err := os.ReadFile("../slack/testdata/events/user_change.json")
 	if err != nil {
 		tb.Fatal(err)

@@ -24,7 +24,7 @@ func FuzzEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		p := &publisher{}
 		w := httptest.NewRecorder()
-		New(slack.NewVerifier(secret), p, slog.New(slog.DiscardHandler)).ServeHTTP(w, signed(body))
+		New(slack.NewVerifier(secret), p, "", slog.New(slog.DiscardHandler)).ServeHTTP(w, signed(body))
 		if w.Code != 200 && w.Code != 400 || w.Code == 400 && len(p.published) > 0 {
 			t.Errorf("status %d, published %d", w.Code, len(p.published))
 		}

@@ -1,4 +1,26 @@
-// Package webhook receives Slack's Events API and publishes what it tells about users.
+// Package webhook receives Slack's Events API at POST /slack/events and publishes
+// what it says about people.
+//
+//	request                                                        answer
+//	signature or timestamp missing, wrong, twice, or more than     401, nothing parsed
+//	5 minutes off
+//	body over 1 MiB                                                413
+//	body that does not arrive within 2 s                           408
+//	method other than POST                                         405
+//	not JSON, or a name twice in an object; an event about a       400
+//	person without user.id or time, or of the future
+//	url_verification                                               200 and the challenge
+//	team_join, user_change, app_uninstalled, tokens_revoked        200 once Pub/Sub has accepted the message
+//	(of the bot)
+//	one of these that names no workspace, or that is another       200, and a warning in the log
+//	app's where SLACK_APP_ID is set
+//	app_rate_limited                                               200, and a warning in the log
+//	anything else                                                  200
+//	Pub/Sub refuses or is slow                                     503 within 2.5 s: Slack sends the event again
+//
+// Whatever is none of Rollcall's business is answered 200, because an error would
+// make Slack repeat it and in the end disable the subscription. The answer waits
+// for Pub/Sub, so that no event is acknowledged and then lost.
 package webhook
 
 import (
@@ -39,14 +61,16 @@ type Verifier interface {
 type handler struct {
 	verifier  Verifier
 	publisher Publisher
+	appID     string
 	log       *slog.Logger
 }
 
 // New returns the handler of POST /slack/events. It answers 200 once an event
 // about a user has been published and for everything that is none of Rollcall's
-// business, so that Slack neither repeats it nor disables the subscription.
-func New(verifier Verifier, publisher Publisher, log *slog.Logger) http.Handler {
-	h := &handler{verifier, publisher, log}
+// business, so that Slack neither repeats it nor disables the subscription. Events
+// of another app than that of appID are ignored, unless it is empty.
+func New(verifier Verifier, publisher Publisher, appID string, log *slog.Logger) http.Handler {
+	h := &handler{verifier, publisher, appID, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/events", h.events)
 	return mux
@@ -112,7 +136,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Tim
 		return slack.Request{}, err
 	}
 	req, err := slack.DecodeRequest(body)
-	if err != nil || req.Change == nil {
+	if err != nil || req.Change == nil || h.isOtherApp(req) {
 		return req, err
 	}
 	ctx, cancel := context.WithDeadline(r.Context(), start.Add(publishWithin))
@@ -120,13 +144,19 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Tim
 	return req, h.publisher.Publish(ctx, *req.Change)
 }
 
+func (h *handler) isOtherApp(req slack.Request) bool { return h.appID != "" && req.AppID != h.appID }
+
 // result is what became of a request, as metrics count it.
-func result(req slack.Request, answer refusal) string {
+func (h *handler) result(req slack.Request, answer refusal) string {
 	switch {
 	case answer.status >= 500:
 		return "not_published"
 	case answer.reason != "":
 		return "refused"
+	case req.NoWorkspace:
+		return "no_workspace"
+	case req.Change != nil && h.isOtherApp(req):
+		return "other_app"
 	case req.Change != nil:
 		return "published"
 	case req.RateLimited:
@@ -145,11 +175,13 @@ var messages = map[string]struct {
 	"not_published":    {slog.LevelError, "event not published"},
 	"refused":          {slog.LevelWarn, "request refused"},
 	"app_rate_limited": {slog.LevelWarn, "app_rate_limited: Slack is dropping events"},
+	"no_workspace":     {slog.LevelWarn, "event ignored: it names no workspace"},
+	"other_app":        {slog.LevelWarn, "event ignored: it is another app's"},
 }
 
 // logRequest writes the one line of a request: who and what, never a profile.
 func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal, err error, took time.Duration) {
-	result := result(req, answer)
+	result := h.result(req, answer)
 	m, special := messages[result]
 	if !special {
 		m.text = "event" // at slog.LevelInfo
@@ -165,10 +197,12 @@ func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal,
 	add("type", req.Type)
 	add("team_id", req.TeamID)
 	add("event_id", req.EventID)
-	add("user_id", req.UserID)
-	if c := req.Change; c != nil && h.log.Enabled(r.Context(), slog.LevelDebug) {
-		attrs = append(attrs, slog.String("operation", string(c.Operation)), slog.Bool("partial", c.Partial),
-			slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
+	if c := req.Change; c != nil {
+		add("user_id", c.UserID)
+		if h.log.Enabled(r.Context(), slog.LevelDebug) {
+			attrs = append(attrs, slog.String("operation", string(c.Operation)),
+				slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
+		}
 	}
 	if answer.status != http.StatusUnauthorized { // a stranger's headers are not worth keeping
 		add("retry_num", r.Header.Get("X-Slack-Retry-Num"))

@@ -75,6 +75,7 @@ func TestAnswers(t *testing.T) {
 		status    int
 		body      string // of a 200
 		published int
+		appID     string
 	}{
 		{name: "no signature", request: unsigned(func(h http.Header) { h.Del("X-Slack-Signature") }), status: 401},
 		{name: "wrong signature", request: unsigned(func(h http.Header) { h.Set("X-Slack-Signature", "v0="+strings.Repeat("0", 64)) }), status: 401},
@@ -94,8 +95,15 @@ func TestAnswers(t *testing.T) {
 		{name: "challenge", request: signed(`{"type":"url_verification","challenge":"<abc>"}`), status: 200, body: "<abc>"},
 		{name: "team_join", request: signed(event(`{"type":"team_join",` + user + `}`)), status: 200, published: 1},
 		{name: "user_change", request: signed(change), status: 200, published: 1},
-		{name: "user_profile_changed", request: signed(event(`{"type":"user_profile_changed",` + user + `}`)), status: 200, published: 1},
-		{name: "user_status_changed", request: signed(event(`{"type":"user_status_changed",` + user + `}`)), status: 200, published: 1},
+		{name: "user_profile_changed", request: signed(event(`{"type":"user_profile_changed",` + user + `}`)), status: 200},
+		{name: "user_status_changed", request: signed(event(`{"type":"user_status_changed",` + user + `}`)), status: 200},
+		{name: "user_huddle_changed", request: signed(event(`{"type":"user_huddle_changed",` + user + `}`)), status: 200},
+		{name: "app_uninstalled", request: signed(event(`{"type":"app_uninstalled","event_ts":"1.0"}`)), status: 200, published: 1},
+		{name: "no workspace", request: signed(strings.Replace(change, "T1", "", 1)), status: 200},
+		{name: "our app's", request: signed(strings.Replace(change, "{", `{"api_app_id":"A1",`, 1)), appID: "A1", status: 200, published: 1},
+		{name: "another app's", request: signed(strings.Replace(change, "{", `{"api_app_id":"A2",`, 1)), appID: "A1", status: 200},
+		{name: "no app's", request: signed(change), appID: "A1", status: 200},
+		{name: "another app's challenge", request: signed(`{"type":"url_verification","challenge":"abc"}`), appID: "A1", status: 200, body: "abc"},
 		{name: "no user", request: signed(event(`{"type":"user_change","event_ts":"1.0"}`)), status: 400},
 		{name: "no user.id", request: signed(event(`{"type":"team_join","event_ts":"1.0","user":{"name":"x"}}`)), status: 400},
 		{name: "app_rate_limited", request: signed(`{"type":"app_rate_limited","team_id":"T1","minute_rate_limited":1}`), status: 200},
@@ -108,7 +116,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			w := httptest.NewRecorder()
-			New(slack.NewVerifier(secret), &tt.publisher, slog.New(slog.NewJSONHandler(&log, nil))).ServeHTTP(w, tt.request)
+			New(slack.NewVerifier(secret), &tt.publisher, tt.appID, slog.New(slog.NewJSONHandler(&log, nil))).ServeHTTP(w, tt.request)
 			if w.Code != tt.status {
 				t.Errorf("status %d, want %d", w.Code, tt.status)
 			}
@@ -134,11 +142,11 @@ func TestAnswers(t *testing.T) {
 func TestPublishedChange(t *testing.T) {
 	p := &publisher{}
 	const user = `{"id":"U1","name":"<ada>","new":[[1.10]]}`
-	r := signed(event(`{"type":"user_status_changed","event_ts":"1648596712.000001","user":` + user + `}`))
-	New(slack.NewVerifier(secret), p, slog.New(slog.DiscardHandler)).ServeHTTP(httptest.NewRecorder(), r)
+	r := signed(event(`{"type":"user_change","event_ts":"1648596712.000001","user":` + user + `}`))
+	New(slack.NewVerifier(secret), p, "", slog.New(slog.DiscardHandler)).ServeHTTP(httptest.NewRecorder(), r)
 	want := []directory.Change{{
 		Operation: directory.Update, TeamID: "T1", User: json.RawMessage(user), Version: 1648596712000001,
-		Source: directory.FromEvent, EventID: "Ev1", Partial: true, EventType: "user_status_changed",
+		Source: directory.FromEvent, EventID: "Ev1", UserID: "U1", EventType: "user_change",
 	}}
 	if diff := cmp.Diff(want, p.published); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -153,7 +161,7 @@ func TestSlowPublish(t *testing.T) {
 				start := time.Now()
 				w := httptest.NewRecorder()
 				r := signed(event(`{"type":"user_change","event_ts":"1.0","user":{"id":"U1"}}`))
-				New(slack.NewVerifier(secret), &publisher{takes: takes}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+				New(slack.NewVerifier(secret), &publisher{takes: takes}, "", slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 				want := http.StatusServiceUnavailable
 				if takes == 2*time.Second {
 					want = http.StatusOK
@@ -171,7 +179,7 @@ func TestRetryHeadersAreLogged(t *testing.T) {
 	r := signed(`{"type":"app_rate_limited"}`)
 	r.Header.Set("X-Slack-Retry-Num", "2")
 	r.Header.Set("X-Slack-Retry-Reason", "http_timeout")
-	New(slack.NewVerifier(secret), &publisher{}, slog.New(slog.NewJSONHandler(&log, nil))).ServeHTTP(httptest.NewRecorder(), r)
+	New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.NewJSONHandler(&log, nil))).ServeHTTP(httptest.NewRecorder(), r)
 	for _, want := range []string{`"retry_num":"2"`, `"retry_reason":"http_timeout"`, `"level":"WARN"`, "app_rate_limited"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("%s is missing in %s", want, log.String())
@@ -188,14 +196,14 @@ func TestBrokenBody(t *testing.T) {
 	r := signed("{}")
 	r.Body = io.NopCloser(brokenBody{})
 	w := httptest.NewRecorder()
-	New(slack.NewVerifier(secret), &publisher{}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+	New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
 	}
 }
 
 func ExampleNew() {
-	h := New(slack.NewVerifier(secret), &publisher{}, slog.New(slog.DiscardHandler))
+	h := New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.DiscardHandler))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, signed(`{"type":"url_verification","challenge":"3eZbrw1a"}`))
 	fmt.Println(w.Code, w.Body)

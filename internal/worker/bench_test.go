@@ -31,6 +31,12 @@ func (s *oneUser) User(context.Context, string, string) (directory.User, directo
 	return s.user, 1, nil
 }
 
+func (s *oneUser) Workspace(context.Context, string) (directory.Workspace, error) {
+	return directory.Workspace{ID: "T1"}, nil
+}
+
+func (s *oneUser) PutWorkspace(context.Context, directory.Workspace) error { return nil }
+
 func (s *oneUser) PutUser(context.Context, directory.User, directory.Revision) error {
 	s.writes++
 	return nil
@@ -51,13 +57,17 @@ func fullSize(tb testing.TB, op directory.Operation, v directory.Version) direct
 	if err := json.Unmarshal(event, &envelope); err != nil {
 		tb.Fatal(err)
 	}
-	return directory.Change{Operation: op, TeamID: "T1", User: envelope.Event.User, Version: v, Source: directory.FromEvent, EventID: "Ev1"}
+	c, err := directory.NewChange(directory.Change{Operation: op, TeamID: "T1", User: envelope.Event.User, Version: v, Source: directory.FromEvent, EventID: "Ev1"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
 }
 
 // deliverAgain returns a function that delivers the same update of a stored user again. Little of what it takes is its own.
 func deliverAgain(tb testing.TB) (func(), *oneUser) {
 	tb.Helper()
-	stored, _, err := directory.Apply(nil, fullSize(tb, directory.Insert, 1))
+	stored, _, err := directory.Apply(nil, fullSize(tb, directory.Insert, 1), time.Now())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func FuzzPush(f *testing.F) {
 	})
 	for _, data := range []string{
 		`{"operation":"insert","team_id":"T1","user":{"id":"U1","name":"ada"},"version":10,"source":"event","event_id":"Ev1"}`,
-		`{"operation":"update","team_id":"T1","user":{"id":"U1","profile":{"title":"x"}},"version":11,"source":"event","partial":true}`,
+		`{"operation":"update","team_id":"T1","user":{"id":"U1","profile":{"title":"x"}},"version":11,"source":"event"}`,
 		`{"operation":"update","team_id":"T1","user":{"id":"U404"},"version":11,"source":"sync"}`,
 		`{"operation":"delete","team_id":"T1","user":{"id":"U1"},"version":12,"source":"sync"}`,
 		`{"operation":"upsert"}`,

@@ -5,12 +5,10 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -23,32 +21,34 @@ import (
 )
 
 const (
-	// maxBody is above what Pub/Sub delivers at most: 10 MB of data in base64.
-	maxBody = 16 << 20
+	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
+	// envelope. It bounds what concurrent messages take of the memory.
+	maxBody = 1 << 20
 	// readWithin is for the body.
 	readWithin = 10 * time.Second
 )
 
-// Store is where users are kept.
+// Store is where users and workspaces are kept.
 type Store interface {
-	// User returns a user and its revision, or [directory.ErrNotFound].
-	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
-	// PutUser writes u if the stored revision is still the expected one (zero: none
-	// stored), and fails with [directory.ErrConflict] otherwise.
-	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	directory.Store
+	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
+	// PutWorkspace merges w into what is stored.
+	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }
 
 type handler struct {
-	store  Store
-	within time.Duration
-	log    *slog.Logger
+	store      Store
+	workspaces workspaces
+	within     time.Duration
+	log        *slog.Logger
 }
 
 // New returns the push endpoint. An answer of 200 acknowledges the message;
 // any other has Pub/Sub deliver it again and, after five, park it. A message is
 // given up within that time, which must be below the subscription's ack deadline.
 func New(store Store, within time.Duration, log *slog.Logger) http.Handler {
-	h := &handler{store, within, log}
+	h := &handler{store, newWorkspaces(store), within, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", h.receive)
 	// The emulator and some proxies name the topic in the path.
@@ -128,39 +128,17 @@ func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
 	return push.Decode(body)
 }
 
-// apply reads the user that c is about, decides by the rules of
-// [directory.Apply], and writes on condition that nothing changed meanwhile;
-// if something did, it starts over until ctx ends.
 func (h *handler) apply(ctx context.Context, c directory.Change) (directory.Outcome, error) {
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval, retry.MaxInterval = 5*time.Millisecond, 500*time.Millisecond
-	return backoff.Retry(ctx, func() (directory.Outcome, error) {
-		outcome, err := h.applyOnce(ctx, c)
-		if err != nil && !errors.Is(err, directory.ErrConflict) {
-			return "", backoff.Permanent(err)
-		}
-		return outcome, err
-	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0))
-}
-
-func (h *handler) applyOnce(ctx context.Context, c directory.Change) (directory.Outcome, error) {
-	stored, revision, err := h.store.User(ctx, c.TeamID, c.UserID())
-	current := &stored
-	if errors.Is(err, directory.ErrNotFound) {
-		current, revision = nil, 0
-	} else if err != nil {
-		return "", fmt.Errorf("read user: %w", err)
+	known, err := h.workspaces.isKnown(ctx, c.TeamID)
+	switch {
+	case err != nil:
+		return "", err
+	case !known:
+		return unknownWorkspace, nil
+	case c.Operation == directory.Disconnect:
+		return h.workspaces.disconnect(ctx, c)
 	}
-	h.log.LogAttrs(ctx, slog.LevelDebug, "read", slog.String("user_id", c.UserID()), slog.Bool("stored", current != nil),
-		slog.Int64("stored_version", int64(stored.Version)), slog.Int64("version", int64(c.Version)))
-	next, outcome, err := directory.Apply(current, c)
-	if err != nil || outcome == directory.Unchanged {
-		return outcome, err
-	}
-	if err := h.store.PutUser(ctx, next, revision); err != nil {
-		return "", fmt.Errorf("write user: %w", err)
-	}
-	return outcome, nil
+	return directory.ApplyTo(ctx, h.store, c)
 }
 
 // handled is one message and what became of it.
@@ -173,7 +151,9 @@ type handled struct {
 }
 
 // written says whether a document is now as the message says.
-func (d handled) written() bool { return d.err == nil && d.outcome != directory.Unchanged }
+func (d handled) written() bool {
+	return d.err == nil && d.outcome != directory.Unchanged && d.outcome != unknownWorkspace
+}
 
 // logMessage writes the one line of a delivery: who and what, never a profile.
 func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration) {
@@ -188,7 +168,7 @@ func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration)
 		attrs = append(attrs,
 			slog.String("operation", string(c.Operation)),
 			slog.String("team_id", c.TeamID),
-			slog.String("user_id", c.UserID()),
+			slog.String("user_id", c.UserID),
 			slog.Int64("version", int64(c.Version)),
 			slog.String("source", string(c.Source)),
 			slog.String("event_id", c.EventID))
@@ -198,6 +178,8 @@ func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration)
 	}
 	level, text := slog.LevelInfo, "applied"
 	switch {
+	case d.outcome == unknownWorkspace:
+		level, text = slog.LevelWarn, "dropped: no sync or installation knows the workspace"
 	case errors.Is(d.err, directory.ErrUnknownUser):
 		level, text = slog.LevelWarn, "not applied yet"
 	case d.err != nil:

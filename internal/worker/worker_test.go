@@ -55,6 +55,9 @@ func newStore(t *testing.T) *faultyStore {
 			t.Error(err)
 		}
 	})
+	if err := s.PutWorkspace(t.Context(), directory.Workspace{ID: "T1", Name: "One"}); err != nil {
+		t.Fatal(err)
+	}
 	return &faultyStore{Store: s}
 }
 
@@ -68,7 +71,14 @@ func delivery(t *testing.T, data string) []byte {
 }
 
 func message(op directory.Operation, v directory.Version, user string) string {
-	return fmt.Sprintf(`{"operation":"%s","team_id":"T1","user":%s,"version":%d,"source":"event","event_id":"Ev1"}`, op, user, v)
+	source := directory.FromEvent
+	switch op {
+	case directory.Delete:
+		source = directory.FromSync
+	case directory.Lift, directory.Reset:
+		source = directory.FromOperator
+	}
+	return fmt.Sprintf(`{"operation":"%s","team_id":"T1","user":%s,"version":%d,"source":"%s","event_id":"Ev1"}`, op, user, v, source)
 }
 
 // TestAcknowledgement: what is acknowledged and what is not, each kind of message.
@@ -83,6 +93,7 @@ func TestAcknowledgement(t *testing.T) {
 		writeErr func() error
 		status   int
 		name1    string // username afterwards
+		removed  bool
 		rawBody  string // instead of an envelope
 		path     string
 		method   string
@@ -92,6 +103,9 @@ func TestAcknowledgement(t *testing.T) {
 		{name: "stale", before: []string{message("insert", 10, ada)}, message: message("update", 9, `{"id":"U1","name":"x"}`), status: 200, name1: "ada"},
 		{name: "update", before: []string{message("insert", 10, ada)}, message: message("update", 11, `{"id":"U1","name":"x"}`), status: 200, name1: "x"},
 		{name: "delete", before: []string{message("insert", 10, ada)}, message: message("delete", 11, `{"id":"U1"}`), status: 200, name1: "ada"},
+		{name: "reset", before: []string{message("insert", 10, ada)}, message: message("reset", 11, `{"id":"U1"}`), status: 200, removed: true},
+		{name: "an unknown workspace", message: strings.Replace(message("insert", 10, ada), "T1", "T2", 1), status: 200},
+		{name: "far in the future", message: message("insert", directory.VersionOf(time.Now().Add(time.Hour)), ada), status: 400},
 		{name: "update of an unknown id", message: message("update", 10, ada), status: 409},
 		{name: "message is not JSON", message: "hello", status: 400},
 		{name: "no data", message: "", status: 400},
@@ -136,7 +150,7 @@ func TestAcknowledgement(t *testing.T) {
 			}
 			store.readErr, store.writeErr = nil, nil
 			u, _, err := store.User(t.Context(), "T1", "U1")
-			if u.Name != tt.name1 || (err == nil) != (tt.name1 != "") {
+			if u.Name != tt.name1 || (err == nil) != (tt.name1 != "" || tt.removed) {
 				t.Errorf("afterwards %q, error %v", u.Name, err)
 			}
 			if strings.Contains(log.String(), "ada") || strings.Contains(w.Body.String(), "ada") {
@@ -161,7 +175,7 @@ func TestConflictIsTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := handler{store: store, log: slog.New(slog.DiscardHandler)}
+	h := handler{store: store, workspaces: newWorkspaces(store), log: slog.New(slog.DiscardHandler)}
 	if outcome, err := h.apply(t.Context(), c); err != nil || outcome != directory.Created || conflicts != 0 {
 		t.Errorf("outcome %q, error %v, %d conflicts left", outcome, err, conflicts)
 	}
@@ -173,6 +187,12 @@ type endlessConflict struct{}
 func (endlessConflict) User(context.Context, string, string) (directory.User, directory.Revision, error) {
 	return directory.User{}, 0, directory.ErrNotFound
 }
+
+func (endlessConflict) Workspace(context.Context, string) (directory.Workspace, error) {
+	return directory.Workspace{ID: "T1"}, nil
+}
+
+func (endlessConflict) PutWorkspace(context.Context, directory.Workspace) error { return nil }
 
 func (endlessConflict) PutUser(context.Context, directory.User, directory.Revision) error {
 	return directory.ErrConflict
@@ -189,6 +209,38 @@ func TestGivesUpInTime(t *testing.T) {
 			t.Errorf("status %d after %v", w.Code, took)
 		}
 	})
+}
+
+// TestWorkspaces: a workspace becomes known at once, and a disconnect is the newer of what is known of it.
+func TestWorkspaces(t *testing.T) {
+	store := newStore(t)
+	var log bytes.Buffer
+	h := New(store, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
+	deliver := func(data string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, data))))
+		if w.Code != http.StatusOK {
+			t.Fatalf("status %d: %s", w.Code, &log)
+		}
+	}
+	elsewhere := strings.Replace(message("insert", 10, `{"id":"U9"}`), "T1", "T2", 1)
+	deliver(elsewhere)
+	if _, _, err := store.User(t.Context(), "T2", "U9"); !errors.Is(err, directory.ErrNotFound) || !strings.Contains(log.String(), `"outcome":"unknown_workspace"`) {
+		t.Errorf("error %v, log %s", err, &log)
+	}
+	if err := store.PutWorkspace(t.Context(), directory.Workspace{ID: "T2", Name: "Two", ConnectedAt: 5}); err != nil {
+		t.Fatal(err)
+	}
+	deliver(elsewhere)
+	if _, _, err := store.User(t.Context(), "T2", "U9"); err != nil {
+		t.Errorf("a workspace that is known by now: %v", err)
+	}
+	deliver(`{"operation":"disconnect","team_id":"T2","version":7,"source":"event","event_id":"Ev2"}`)
+	deliver(`{"operation":"disconnect","team_id":"T2","version":6,"source":"event","event_id":"Ev3"}`)
+	if w, err := store.Workspace(t.Context(), "T2"); err != nil || !w.Disconnected() || w.DisconnectedAt != 7 || w.Name != "Two" {
+		t.Errorf("%+v, error %v", w, err)
+	}
 }
 
 // TestConcurrentDeliveries: whatever the order in which 32 deliver, the newest stays.

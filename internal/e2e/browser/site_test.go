@@ -66,7 +66,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 		t.Fatal(err)
 	}
 	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
-	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, log))
+	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, "", log))
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
 	pages := ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -155,12 +155,12 @@ func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
 // put writes a user whom Slack describes so, as the worker would.
 func (s *site) put(t *testing.T, object string) {
 	t.Helper()
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: s.slack.Options().TeamID, User: []byte(object),
-		Version: directory.Version(time.Now().UnixMicro()), Source: directory.FromEvent})
+	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: s.slack.Options().TeamID, User: []byte(object),
+		Version: directory.VersionOf(time.Now()), Source: directory.FromEvent})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.store.PutUser(t.Context(), u, 0); err != nil {
+	if _, err := directory.ApplyTo(t.Context(), s.store, c); err != nil {
 		t.Fatal(err)
 	}
 }

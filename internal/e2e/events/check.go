@@ -55,7 +55,7 @@ func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late
 		for _, m := range s.Parked(t, 1, patience) {
 			c, err := directory.DecodeChange(m.GetData())
 			if err != nil || !dead[c.EventID] {
-				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID(), c.Version, err)
+				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID, c.Version, err)
 				continue
 			}
 			seen[c.EventID] = true

@@ -36,8 +36,7 @@ type Event struct {
 	Known   bool // false of the updates of people who never joined
 
 	eventType string
-	object    map[string]any // what it brings
-	status    string         // the status text of a partial one, empty of a whole one
+	object    map[string]any // Slack's, whole
 }
 
 // Body is the request that tells of e under an event id.
@@ -52,22 +51,23 @@ func (e Event) Body(eventID string) string {
 // Make makes the mix's events in the order of their versions.
 func (m Mix) Make(rng *rand.Rand) []Event {
 	var all []Event
-	add := func(eventType, user string, partial bool) {
+	known := map[string]map[string]any{}
+	add := func(eventType, user string, statusOnly bool) {
 		n := len(all)
 		e := Event{User: user, Version: directory.Version(1648596712000000 + int64(n)*1001), Known: true, eventType: eventType}
-		e.object = map[string]any{"id": user}
-		if partial {
-			e.status = fmt.Sprintf("status %d", n)
-			e.object["profile"] = map[string]any{"status_text": e.status}
+		if statusOnly {
+			e.object = maps.Clone(known[user])
+			e.object["profile"] = map[string]any{"real_name": e.object["profile"].(map[string]any)["real_name"], "status_text": fmt.Sprintf("status %d", n)}
 		} else {
-			e.object["name"] = fmt.Sprintf("name%d", n)
-			e.object["deleted"] = n%7 == 0
-			e.object["new_field"] = []any{[]any{float64(n)}}
-			e.object["profile"] = map[string]any{"real_name": fmt.Sprintf("Name %d", n), "status_text": ""}
+			e.object = map[string]any{
+				"id": user, "name": fmt.Sprintf("name%d", n), "deleted": n%7 == 0, "new_field": []any{[]any{float64(n)}},
+				"profile": map[string]any{"real_name": fmt.Sprintf("Name %d", n), "status_text": ""},
+			}
 			if strings.HasPrefix(user, "UX") {
 				e.object["team_id"] = "T0ELSEWHERE"
 			}
 		}
+		known[user] = e.object
 		all = append(all, e)
 	}
 	for i := range m.Unknown {
@@ -80,7 +80,7 @@ func (m Mix) Make(rng *rand.Rand) []Event {
 	for range m.Changes {
 		for i := range m.Members {
 			if rng.IntN(4) == 0 {
-				add("user_status_changed", member(i), true)
+				add("user_change", member(i), true)
 			} else {
 				add("user_change", member(i), false)
 			}
@@ -89,7 +89,7 @@ func (m Mix) Make(rng *rand.Rand) []Event {
 	for visit := range m.Visits {
 		for i := range m.Externals {
 			if visit > 0 && rng.IntN(4) == 0 {
-				add("user_status_changed", external(i), true)
+				add("user_change", external(i), true)
 			} else {
 				add("user_change", external(i), false)
 			}
@@ -105,16 +105,8 @@ func external(i int) string { return fmt.Sprintf("UX%04d", i) }
 func Newest(all []Event) map[string]map[string]any {
 	want := map[string]map[string]any{}
 	for _, e := range all {
-		switch {
-		case !e.Known:
-		case e.status == "":
+		if e.Known {
 			want[e.User] = e.object
-		default:
-			object := maps.Clone(want[e.User])
-			profile := maps.Clone(object["profile"].(map[string]any))
-			profile["status_text"] = e.status
-			object["profile"] = profile
-			want[e.User] = object
 		}
 	}
 	return want

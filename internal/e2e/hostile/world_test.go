@@ -111,14 +111,18 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 	t.Helper()
 	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}
 	users, shown := open(t), open(t)
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(profile), Version: 10, Source: directory.FromEvent})
-	err = errors.Join(err, shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0))
+	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(profile), Version: 10, Source: directory.FromEvent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _, err := directory.Apply(nil, c, time.Now())
+	err = errors.Join(err, users.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := service.NewLogger(w.log, slog.LevelDebug, "hostile")
 	w.handlers = map[string]http.Handler{
-		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, log),
+		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, "", log),
 		"worker":  worker.New(countingStore{users, &w.applied}, push.WorkWithin(push.AckDeadline), log),
 		"ui": ui.New(t.Context(), ui.Options{Store: shown, Syncer: syncer{&w.synced}, Log: log,
 			Authenticate: ui.RequireIAP(w.proxy.Validator(t), audience, log)}),

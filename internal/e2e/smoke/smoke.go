@@ -17,6 +17,7 @@ import (
 
 // Store is where the person must appear.
 type Store interface {
+	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
 }
 
@@ -34,6 +35,9 @@ type test struct {
 	out       io.Writer
 }
 
+// workspace is where the person is invented. No page offers it, and it is no id of Slack's.
+const workspace = "T0-SMOKE-TEST"
+
 // lookEvery is how often the store is asked.
 const lookEvery = 100 * time.Millisecond
 
@@ -49,17 +53,24 @@ type person struct {
 // run takes one person from joining to gone, and leaves nobody behind whatever happens.
 func (t test) run(ctx context.Context) (err error) {
 	p := person{
-		ID: "U" + rand.Text()[:12], TeamID: directory.SmokeTest, Name: "smoke-test",
+		ID: "U" + rand.Text()[:12], TeamID: workspace, Name: "smoke-test",
 		Profile: map[string]any{"real_name": "Smoke Test", "status_text": ""},
 	}
 	if err := t.refusesUnsigned(ctx); err != nil {
 		return err
 	}
+	if err := t.store.PutWorkspace(ctx, directory.Workspace{ID: workspace, Name: "Smoke test", Hidden: true}); err != nil {
+		return err
+	}
 	remove := func() error {
-		return t.publisher.Publish(context.WithoutCancel(ctx), directory.Change{
+		c, err := directory.NewChange(directory.Change{
 			Operation: directory.Delete, TeamID: p.TeamID, Source: directory.FromSync, Version: now(),
 			User: json.RawMessage(fmt.Sprintf(`{"id":%q}`, p.ID)),
 		})
+		if err != nil {
+			return err
+		}
+		return t.publisher.Publish(context.WithoutCancel(ctx), c)
 	}
 	gone := false
 	defer func() {

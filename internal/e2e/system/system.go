@@ -19,6 +19,7 @@ import (
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/pubsub"
@@ -82,6 +83,9 @@ func Connect(t *testing.T, adjust func(*pubsub.Topology)) *System {
 		adjust(&s.Topology)
 	}
 	s.PubSub, s.Store = s.open(t)
+	if err := s.Store.PutWorkspace(t.Context(), directory.Workspace{ID: Team, Name: "End to end"}); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -119,7 +123,7 @@ func (s *System) Serve(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, log))
+	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, "", log))
 	s.UI = serve(ui.New(t.Context(), ui.Options{Store: store, Log: log}))
 	s.Worker = serve(worker.New(store, s.Topology.WorkWithin(), log)) + "/"
 }

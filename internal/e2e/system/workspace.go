@@ -79,7 +79,7 @@ func (w *Workspace) differing(t *testing.T, s *System) string {
 // AsStored is what comes of one of Slack's objects.
 func AsStored(t *testing.T, user json.RawMessage) directory.User {
 	t.Helper()
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: Team, User: user, Version: 1, Source: directory.FromSync})
+	u, err := directory.FromListing(Team, user)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestTraffic(t *testing.T) {
 		if err != nil || r.Change == nil {
 			t.Fatalf("no change, error %v: %s", err, body)
 		}
-		key := r.TeamID + "/" + r.UserID
+		key := r.TeamID + "/" + r.Change.UserID
 		if r.Type == "team_join" {
 			known[key] = true
 		}
@@ -188,7 +188,7 @@ func (publisher) Publish(context.Context, directory.Change) error { return nil }
 
 // TestTarget: a webhook that runs elsewhere, with the right secret and with the wrong one.
 func TestTarget(t *testing.T) {
-	server := httptest.NewServer(webhook.New(slack.NewVerifier("sesame"), publisher{}, slog.New(slog.DiscardHandler)))
+	server := httptest.NewServer(webhook.New(slack.NewVerifier("sesame"), publisher{}, "", slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
 	o := small()
 	o.Target, o.Secret, o.Rates = server.URL+"/slack/events", "sesame", []int{60}

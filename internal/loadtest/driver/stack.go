@@ -90,8 +90,8 @@ func newStack(ctx context.Context) (s *stack, err error) {
 	for part, h := range map[string]http.Handler{
 		Signature: baseline(secret, nil),
 		Publishes: baseline(secret, plain),
-		Webhook:   webhook.New(verifier, own, log),
-		Chain:     webhook.New(verifier, chained, log),
+		Webhook:   webhook.New(verifier, own, "", log),
+		Chain:     webhook.New(verifier, chained, "", log),
 	} {
 		address, err := s.serve(ctx, h, log)
 		if err != nil {

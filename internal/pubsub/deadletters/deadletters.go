@@ -57,7 +57,7 @@ func letter(m *pubsubpb.PubsubMessage) Letter {
 	}
 	l.Attempts, _ = strconv.Atoi(attributes[sourcePrefix+"DeliveryCount"])
 	if c, err := directory.DecodeChange(l.Data); err == nil {
-		l.UserID = c.UserID()
+		l.UserID = c.UserID
 	}
 	if !json.Valid(l.Data) {
 		l.Data, _ = json.Marshal(string(l.Data)) // a string always can be

@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
-	"rollcall/internal/directory"
+	"rollcall/internal/ijson"
 )
 
 // ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
@@ -56,7 +56,7 @@ type message struct {
 // Decode reads an envelope.
 func Decode(body []byte) (Message, error) {
 	var e envelope
-	if err := directory.ReadJSON(body, &e); err != nil || e.Message == nil {
+	if err := ijson.Unmarshal(body, &e); err != nil || e.Message == nil {
 		return Message{}, ErrEnvelope
 	}
 	m := Message{

@@ -3,6 +3,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,7 +130,8 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	return err
 }
 
-// PutWorkspace writes w.
+// PutWorkspace merges w into what is stored: what w leaves empty stays, and times
+// only grow. A w with a name is a whole description, and may take the icon away.
 func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -139,7 +141,19 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 		if err != nil {
 			return err
 		}
-		value, err := encode(w)
+		var old directory.Workspace
+		if value := b.Get(workspaceKey); value != nil {
+			if err := json.Unmarshal(value, &old); err != nil {
+				return err
+			}
+		}
+		if w.Name == "" {
+			w.Name, w.URL, w.Icon = old.Name, old.URL, old.Icon
+		}
+		w.Token = cmp.Or(w.Token, old.Token)
+		w.Hidden = w.Hidden || old.Hidden
+		w.ConnectedAt, w.DisconnectedAt = max(w.ConnectedAt, old.ConnectedAt), max(w.DisconnectedAt, old.DisconnectedAt)
+		value, err := json.Marshal(w)
 		if err != nil {
 			return err
 		}
@@ -147,8 +161,18 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	})
 }
 
-// Workspaces returns all workspaces by id. One that nobody has written yet, but
-// that has users, has an id only.
+// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+func (s *Store) Workspace(ctx context.Context, teamID string) (directory.Workspace, error) {
+	all, err := s.Workspaces(ctx)
+	for _, w := range all {
+		if w.ID == teamID {
+			return w, nil
+		}
+	}
+	return directory.Workspace{}, cmp.Or(err, directory.ErrNotFound)
+}
+
+// Workspaces returns all workspaces that were put, by id.
 func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -156,11 +180,13 @@ func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
 	var all []directory.Workspace
 	err := s.db.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(id []byte, b *bolt.Bucket) error {
-			w := directory.Workspace{ID: string(id)}
-			if value := b.Get(workspaceKey); value != nil {
-				if err := json.Unmarshal(value, &w); err != nil {
-					return fmt.Errorf("workspace %s: %w", id, err)
-				}
+			var w directory.Workspace
+			value := b.Get(workspaceKey)
+			if value == nil {
+				return nil
+			}
+			if err := json.Unmarshal(value, &w); err != nil {
+				return fmt.Errorf("workspace %s: %w", id, err)
 			}
 			all = append(all, w)
 			return nil

@@ -36,7 +36,7 @@ func index(b *bolt.Bucket, old, u directory.User) error {
 	if u.Fingerprint == 0 {
 		return nil // removed
 	}
-	value, err := encode(directory.Stored{ID: u.ID, Fingerprint: u.Fingerprint, Version: u.Version, Updated: u.Updated, Written: time.Now()})
+	value, err := encode(directory.StoredOf(u, time.Now()))
 	if err != nil {
 		return err
 	}
