@@ -12,8 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// imageSizes are those of Slack's image_… fields, in pixels.
-var imageSizes = []int{24, 32, 48, 72, 192, 512}
+// imageSizes are those of Slack's image_… fields, in pixels. Only pictures that
+// somebody uploaded come larger than largestImage.
+var imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
+
+const largestImage = 512
 
 // avatar serves <id>-<size>.svg: a coloured disc with initials.
 func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {

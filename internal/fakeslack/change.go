@@ -1,13 +1,10 @@
 package fakeslack
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -16,16 +13,6 @@ var (
 	ErrUserNotFound = errors.New("no such user")
 	ErrWrongState   = errors.New("not possible for this user now")
 )
-
-const appID = "A0ROLLCALL"
-
-// Event is one event as the Events API delivers it.
-type Event struct {
-	Type     string          // team_join, user_change, user_profile_changed or user_status_changed
-	UserID   string          // whom it is about
-	Envelope json.RawMessage // the whole request body, of type event_callback
-	Summary  string          // for a person who watches; holds nothing of the profile
-}
 
 // Join adds the next person. Who joins depends on the seed and on how many
 // joined before.
@@ -101,6 +88,12 @@ func (w *Workspace) Step(rng *rand.Rand) []Event {
 	if events := w.expireStatus(); events != nil {
 		return events
 	}
+	w.steps++
+	if every := w.options.HuddlesEvery; every > 0 && w.steps%every == 0 {
+		if events := w.tryOn(w.listed, w.toggleHuddle, rng); events != nil {
+			return events
+		}
+	}
 	among, op := w.listed, operation(w.setStatus)
 	switch roll := rng.IntN(100); {
 	case roll < 58:
@@ -121,7 +114,14 @@ func (w *Workspace) Step(rng *rand.Rand) []Event {
 	default:
 		return w.join()
 	}
-	// Not everybody can do everything: try a few, then let somebody join instead.
+	if events := w.tryOn(among, op, rng); events != nil {
+		return events
+	}
+	return w.join()
+}
+
+// tryOn returns the events of op on somebody who can do it, or nil after a few tries.
+func (w *Workspace) tryOn(among []*person, op operation, rng *rand.Rand) []Event {
 	for range 50 {
 		p := pick(rng, among)
 		if p.culture == nil || p.primaryOwner {
@@ -131,7 +131,7 @@ func (w *Workspace) Step(rng *rand.Rand) []Event {
 			return events
 		}
 	}
-	return w.join()
+	return nil
 }
 
 // expireStatus clears one status whose time is up; nil if there is none.
@@ -158,7 +158,7 @@ func (w *Workspace) join() []Event {
 	p.status, p.statusExpiration = status{}, 0
 	p.updated = w.options.Clock().Unix()
 	w.add(p)
-	return []Event{w.event("team_join", p, w.object(p), "joined")}
+	return []Event{w.userEvent("team_join", p, "joined")}
 }
 
 func (w *Workspace) setStatus(p *person, rng *rand.Rand) ([]Event, error) {
@@ -173,26 +173,19 @@ func (w *Workspace) clearStatus(p *person, _ *rand.Rand) ([]Event, error) {
 	return w.putStatus(p, status{})
 }
 
-// putStatus tells of it twice, as Slack does: the whole user, and the status alone.
 func (w *Workspace) putStatus(p *person, s status) ([]Event, error) {
 	if !p.active() || s == p.status {
 		return nil, ErrWrongState
 	}
 	now := w.options.Clock()
-	p.status, p.statusExpiration, p.updated = s, 0, now.Unix()
+	p.status, p.statusExpiration = s, 0
 	if s.lasts > 0 {
 		p.statusExpiration = now.Add(s.lasts).Truncate(time.Minute).Unix()
 	}
-	what := "set a status"
 	if s == (status{}) {
-		what = "cleared the status"
+		return w.changed(p, "user_status_changed", "cleared the status"), nil
 	}
-	return []Event{
-		w.event("user_change", p, w.object(p), what),
-		w.event("user_status_changed", p, reduced(p, map[string]any{
-			"status_text": s.text, "status_emoji": s.emoji, "status_expiration": p.statusExpiration,
-		}), what),
-	}, nil
+	return w.changed(p, "user_status_changed", "set a status"), nil
 }
 
 func (w *Workspace) rename(p *person, rng *rand.Rand) ([]Event, error) {
@@ -205,9 +198,7 @@ func (w *Workspace) rename(p *person, rng *rand.Rand) ([]Event, error) {
 	}
 	p.family = family
 	p.realName = p.culture.fullName(p.given, p.family)
-	user := reduced(p, p.nameFields())
-	user["real_name"] = p.realName
-	return w.profileChanged(p, user, "has a new name"), nil
+	return w.changed(p, "user_profile_changed", "has a new name"), nil
 }
 
 func (w *Workspace) retitle(p *person, rng *rand.Rand) ([]Event, error) {
@@ -219,23 +210,15 @@ func (w *Workspace) retitle(p *person, rng *rand.Rand) ([]Event, error) {
 		title = pick(rng, titles)
 	}
 	p.title = title
-	return w.profileChanged(p, reduced(p, map[string]any{"title": title}), "has a new title"), nil
-}
-
-func (w *Workspace) profileChanged(p *person, user map[string]any, what string) []Event {
-	p.updated = w.options.Clock().Unix()
-	return []Event{
-		w.event("user_change", p, w.object(p), what),
-		w.event("user_profile_changed", p, user, what),
-	}
+	return w.changed(p, "user_profile_changed", "has a new title"), nil
 }
 
 func (w *Workspace) leave(p *person, _ *rand.Rand) ([]Event, error) {
 	if !p.active() || p.primaryOwner || p.kind == slackbot {
 		return nil, ErrWrongState
 	}
-	p.deleted, p.status, p.statusExpiration = true, status{}, 0
-	return w.changed(p, "was deactivated"), nil
+	p.deleted, p.status, p.statusExpiration, p.huddle = true, status{}, 0, ""
+	return w.changed(p, "", "was deactivated"), nil
 }
 
 func (w *Workspace) reactivate(p *person, _ *rand.Rand) ([]Event, error) {
@@ -243,7 +226,7 @@ func (w *Workspace) reactivate(p *person, _ *rand.Rand) ([]Event, error) {
 		return nil, ErrWrongState
 	}
 	p.deleted = false
-	return w.changed(p, "was reactivated"), nil
+	return w.changed(p, "", "was reactivated"), nil
 }
 
 func (w *Workspace) forget(p *person, _ *rand.Rand) ([]Event, error) {
@@ -251,37 +234,5 @@ func (w *Workspace) forget(p *person, _ *rand.Rand) ([]Event, error) {
 		return nil, ErrWrongState
 	}
 	p.forgotten = true
-	return w.changed(p, "was forgotten"), nil
-}
-
-func (w *Workspace) changed(p *person, what string) []Event {
-	p.updated = w.options.Clock().Unix()
-	return []Event{w.event("user_change", p, w.object(p), what)}
-}
-
-func reduced(p *person, profile map[string]any) map[string]any {
-	return map[string]any{"id": p.id, "team_id": p.teamID, "profile": profile}
-}
-
-// event makes the envelope. The workspace is ours, also where the user's is another.
-func (w *Workspace) event(eventType string, p *person, user map[string]any, what string) Event {
-	// No two events share a time, not even when the clock stands still.
-	ts := max(w.options.Clock().UnixMicro(), w.lastTS+1)
-	w.lastTS = ts
-	return Event{
-		Type: eventType, UserID: p.id, Summary: p.id + " " + what,
-		Envelope: encode(map[string]any{
-			"token": "invented-verification-token", "team_id": w.options.TeamID, "api_app_id": appID,
-			"type": "event_callback", "event_id": "Ev" + strings.ToUpper(strconv.FormatInt(ts, 36)), "event_time": ts / 1e6,
-			"event": map[string]any{
-				"type": eventType, "user": user, "cache_ts": ts / 1e6,
-				"event_ts": fmt.Sprintf("%d.%06d", ts/1e6, ts%1e6),
-			},
-			"authorizations": []any{map[string]any{
-				"enterprise_id": nil, "team_id": w.options.TeamID, "user_id": w.app.id,
-				"is_bot": true, "is_enterprise_install": false,
-			}},
-			"is_ext_shared_channel": false,
-		}),
-	}
+	return w.changed(p, "", "was forgotten"), nil
 }

@@ -5,13 +5,16 @@ import (
 	"net/http"
 )
 
+// customEmoji is the workspace's own.
+const customEmoji = "finch"
+
 // emojiList gives the workspace's own emoji. See Slack's page "emoji.list".
 func (w *Workspace) emojiList(*http.Request) (map[string]any, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return map[string]any{"emoji": map[string]any{
-		"finch":      w.baseURL + "/emoji/finch.svg",
-		"marlow":     "alias:finch",
+		customEmoji:  w.baseURL + "/emoji/" + customEmoji + ".svg",
+		"marlow":     "alias:" + customEmoji,
 		"nobodys":    "alias:lost",
 		"thumbsup_2": "alias:thumbsup",
 	}, "cache_ts": fmt.Sprintf("%d.000000", w.options.Clock().Unix())}, nil
@@ -19,7 +22,7 @@ func (w *Workspace) emojiList(*http.Request) (map[string]any, error) {
 
 // emojiImage serves the one image that there is.
 func (w *Workspace) emojiImage(rw http.ResponseWriter, r *http.Request) {
-	if r.PathValue("file") != "finch.svg" {
+	if r.PathValue("file") != customEmoji+".svg" {
 		http.NotFound(rw, r)
 		return
 	}

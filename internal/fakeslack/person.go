@@ -3,6 +3,7 @@ package fakeslack
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,14 +33,21 @@ type person struct {
 	realName, displayName string
 	title, phone          string
 	status                status
-	statusExpiration      int64 // Unix seconds; 0 for never
-	fields                any
+	statusExpiration      int64             // Unix seconds; 0 for never
+	fields                map[string]string // custom ones: values by ID
 	appID, botID          string
 	owner, primaryOwner   bool
 	admin                 bool
 	deleted, forgotten    bool
 	updated               int64 // Unix seconds
 	confirmed             bool  // the e-mail address
+	pronouns, startDate   string
+	ownPicture            bool   // in place of a generated one
+	ofOrganisation        bool   // listed under the organisation's ID
+	invitedBy             string // guests: the member who did
+	guestUntil            int64  // guests: Unix seconds
+	huddle                string // the call; empty for none
+	huddleUntil           int64  // Unix seconds; Slack prolongs it while the huddle goes on
 }
 
 type status struct {
@@ -139,8 +147,32 @@ func newPerson(seed, index uint64, k kind) *person {
 	if k == bot || k == slackbot {
 		p.beBot(botNames[int(index)%len(botNames)])
 	}
+	p.addDetails(seed)
 	return p
 }
+
+// addDetails draws from a stream of its own, so that it changes nothing else of the person.
+func (p *person) addDetails(seed uint64) {
+	draw := func(what string) uint64 { return hash(seed^p.index, what) }
+	if p.culture == nil {
+		return
+	}
+	p.ownPicture = draw("picture")%3 == 0
+	if draw("pronouns")%4 == 0 {
+		p.pronouns = pronouns[draw("which")%uint64(len(pronouns))]
+	}
+	if draw("start")%4 == 0 {
+		p.startDate = beginning.AddDate(0, 0, -int(draw("day")%3000)).Format(time.DateOnly)
+	}
+	if p.kind == guest && draw("until")%2 == 0 {
+		p.guestUntil = beginning.AddDate(3, 0, 0).Unix()
+	}
+	if len(p.fields) > 0 && draw("website")%2 == 0 {
+		p.fields[fieldWebsite] = "https://people.example/" + p.username
+	}
+}
+
+var pronouns = []string{"she/her", "he/him", "they/them", "any"}
 
 // beBot takes away what only people have.
 func (p *person) beBot(name string) {
@@ -163,20 +195,48 @@ func (c *culture) fullName(given, family name) string {
 	return given.native + separator + family.native
 }
 
-// customFields are of every shape that Slack sends: filled, {}, [] and null.
-func customFields(rng *rand.Rand) any {
+// customFields are nil for half of the people.
+func customFields(rng *rand.Rand) map[string]string {
 	department, year := pick(rng, departments), 2012+rng.IntN(13)
-	switch rng.IntN(6) {
-	case 0:
+	if rng.IntN(6) < 3 {
 		return nil
-	case 1:
-		return []any{}
-	case 2:
-		return map[string]any{}
 	}
-	return map[string]any{
-		"Xf0DEPARTMNT": map[string]any{"value": department, "alt": ""},
-		"Xf0STARTDATE": map[string]any{"value": fmt.Sprintf("%d-03-01", year), "alt": ""},
+	return map[string]string{fieldDepartment: department, fieldStart: fmt.Sprintf("%d-03-01", year)}
+}
+
+func (p *person) locale() string {
+	if p.culture == nil {
+		return "en-US"
+	}
+	return p.culture.locale
+}
+
+// email is empty for bots and for people of other workspaces.
+func (p *person) email() string {
+	if p.culture == nil || p.kind == external {
+		return ""
+	}
+	return p.username + "@" + p.domain
+}
+
+func (p *person) shownUsername() string {
+	if p.forgotten {
+		return "deactivateduser" + strconv.FormatUint(p.index, 10)
+	}
+	return p.username
+}
+
+// nameFields are those parts of the profile that a new name changes. Slack
+// takes the last word of the real name for the last name, whatever the script.
+func (p *person) nameFields() map[string]string {
+	first, last := p.realName, ""
+	if i := strings.LastIndexByte(p.realName, ' '); i >= 0 {
+		first, last = p.realName[:i], p.realName[i+1:]
+	}
+	return map[string]string{
+		"real_name": p.realName, "real_name_normalized": unaccented(p.realName),
+		"display_name": p.displayName, "display_name_normalized": unaccented(p.displayName),
+		"first_name": first, "last_name": last,
 	}
 }
 

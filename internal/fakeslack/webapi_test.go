@@ -74,7 +74,7 @@ func TestSlackGoReadsTheWebAPI(t *testing.T) {
 		t.Errorf("users.list: %d users, %v", len(users), err)
 	}
 	stranger, err := c.GetUserInfoContext(t.Context(), w.ExternalIDs()[0])
-	if err != nil || !stranger.IsStranger {
+	if err != nil || stranger.TeamID != partners[0] {
 		t.Errorf("users.info of somebody external: %+v, %v", stranger, err)
 	}
 	if _, err := c.GetUserInfoContext(t.Context(), "U404"); err == nil || err.Error() != "user_not_found" {
@@ -320,7 +320,7 @@ func TestRemove(t *testing.T) {
 	if err := json.Unmarshal(before[len(before)-1], &last); err != nil {
 		t.Fatal(err)
 	}
-	if string(w.User(last.ID)) != string(before[len(before)-1]) {
+	if p, ok := w.Person(last.ID); !ok || string(p.ListObject(false)) != string(before[len(before)-1]) {
 		t.Error("the last one is not found any more")
 	}
 }

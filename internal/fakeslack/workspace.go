@@ -1,15 +1,12 @@
-// Package fakeslack is a Slack workspace that lives: people who join, change and
-// leave, the part of Slack's Web API that lists them, and the events that tell of
-// them, by signed request and by Socket Mode. It is for local mode and tests.
-//
-// It knows nothing of Rollcall's own packages, so that it can prove them wrong.
 package fakeslack
 
 import (
 	"cmp"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +24,15 @@ type Options struct {
 	BotToken      string // opens the Web API
 	AppToken      string // opens Socket Mode
 
+	Scopes     string // of the bot token, separated by commas; those that Rollcall asks for
+	Enterprise string // ID of the organisation that the workspace is of; "" for none
+	OrgWide    bool   // the app is installed in the organisation as a whole; needs Enterprise
+
+	Shapes         Shapes
+	Envelopes      Envelopes // see also [Workspace.SetEnvelopes]
+	GranularEvents bool      // user_profile_changed, user_status_changed and user_huddle_changed are sent, too
+	HuddlesEvery   int       // each nth Step is somebody who joins or leaves a huddle; 0 for none
+
 	BaseURL string // where Handler is served, without a final slash; see also [Workspace.SetBaseURL]
 	Faults  Faults
 	Clock   func() time.Time // time.Now
@@ -38,7 +44,7 @@ type Options struct {
 }
 
 // Faults are the ways in which the Web API misbehaves. An "every" of n spoils
-// each nth call of users.list; 0 spoils none.
+// each nth call of users.list, or of the method named; 0 spoils none.
 type Faults struct {
 	RateLimitEvery        int  // HTTP 429
 	RetryAfter            int  // seconds, in the Retry-After of both
@@ -47,8 +53,16 @@ type Faults struct {
 	ShortPages            bool // pages of random length, some of them empty before the end
 	MostAPage             int  // HTTP 500 for a limit above it
 	ExpireCursorEvery     int  // invalid_cursor, if there is one
-	Churn                 int  // changes during each call; Options.OnEvent is told
-	DropEvery             int  // each nth event of Churn and of Live is lost
+	StuckCursor           bool // next_cursor leads to the same page again
+	NoDate                bool // answers have no Date header
+	NoCacheTS             bool // users.list has no cache_ts
+	ProfileRateLimitEvery int  // HTTP 429 of users.profile.get
+
+	InfoError map[string]string // by user ID: the error of users.info and users.profile.get
+	InfoOther map[string]string // by user ID: whom users.info answers instead
+
+	Churn     int // changes during each call; Options.OnEvent is told
+	DropEvery int // each nth event of Churn and of Live is lost
 }
 
 // Workspace is safe for use by many goroutines.
@@ -57,18 +71,24 @@ type Workspace struct {
 	app     *person // the bot user that the tokens belong to
 	sockets sockets
 
-	mu        sync.Mutex
-	baseURL   string
-	faults    Faults
-	rng       *rand.Rand
-	listed    []*person      // in the order of users.list; joiners are appended
-	position  map[string]int // in listed, by id
-	externals []*person
-	usernames map[string]int // how many bear it
-	drawn     uint64         // index of the next person
-	listCalls int
-	events    int   // that Faults.DropEvery counts
-	lastTS    int64 // microseconds; of the newest event
+	mu           sync.Mutex
+	baseURL      string
+	botToken     string
+	refusal      slackError // why the bot token is refused; "" if it is not
+	envelopes    Envelopes
+	faults       Faults
+	rng          *rand.Rand
+	listed       []*person      // in the order of users.list; joiners are appended
+	position     map[string]int // in listed, by id
+	externals    []*person
+	usernames    map[string]int // how many bear it
+	drawn        uint64         // index of the next person
+	frozen       *listing       // what users.list answers; nil for the present
+	steps        int
+	listCalls    int
+	profileCalls int
+	events       int   // that Faults.DropEvery counts
+	lastTS       int64 // microseconds; of the newest event
 }
 
 // Some streams of random numbers besides the people's, whose are 0, 1, 2, …
@@ -77,6 +97,9 @@ const (
 	streamLive
 	streamExternals
 )
+
+// sisterTeam is another workspace of the same organisation.
+const sisterTeam = "T0MARLOWUK"
 
 // partners are the workspaces that share channels with this one.
 var partners = []string{"T0HALDENPR", "T0ODASYSTM"}
@@ -90,6 +113,7 @@ func New(o Options) *Workspace {
 	o.SigningSecret = cmp.Or(o.SigningSecret, "invented-signing-secret")
 	o.BotToken = cmp.Or(o.BotToken, "xoxb-invented")
 	o.AppToken = cmp.Or(o.AppToken, "xapp-invented")
+	o.Scopes = cmp.Or(o.Scopes, "users:read,users:read.email,users.profile:read,team:read,emoji:read")
 	o.Log = cmp.Or(o.Log, slog.Default())
 	o.SocketPing = cmp.Or(o.SocketPing, 5*time.Second)
 	o.AckTimeout = cmp.Or(o.AckTimeout, 3*time.Second)
@@ -99,6 +123,8 @@ func New(o Options) *Workspace {
 	w := &Workspace{
 		options:   o,
 		baseURL:   strings.TrimSuffix(o.BaseURL, "/"),
+		botToken:  o.BotToken,
+		envelopes: o.Envelopes,
 		faults:    o.Faults,
 		rng:       rand.New(rand.NewPCG(o.Seed, streamWorkspace)),
 		position:  map[string]int{},
@@ -159,6 +185,9 @@ func (w *Workspace) founder() *person {
 	case 41, 173:
 		p.deleted, p.forgotten = true, true
 	}
+	if p.deleted {
+		p.status = status{}
+	}
 	return p
 }
 
@@ -174,7 +203,17 @@ func newApp(seed uint64) *person {
 func (w *Workspace) add(p *person) {
 	p.teamID = w.options.TeamID
 	p.domain = w.options.Domain + ".example"
+	if w.options.Enterprise != "" && p.kind == member && p.index%9 == 5 {
+		p.teamID, p.ofOrganisation = w.options.Enterprise, true
+	}
 	w.nameUniquely(p)
+	if len(w.listed) > lastAdmin {
+		boss := w.listed[lastOwner+1+p.index%(lastAdmin-lastOwner)]
+		p.invitedBy = boss.id
+		if p.fields != nil {
+			p.fields[fieldManager] = boss.id
+		}
+	}
 	w.position[p.id] = len(w.listed)
 	w.listed = append(w.listed, p)
 	w.drawn++
@@ -193,8 +232,13 @@ func (w *Workspace) Options() Options {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := w.options
-	o.BaseURL, o.Faults = w.baseURL, w.faults
+	o.BaseURL, o.Faults, o.Envelopes, o.BotToken = w.baseURL, w.faults, w.envelopes, w.botToken
 	return o
+}
+
+// has tells whether the bot token has the scope.
+func (o *Options) has(scope string) bool {
+	return scope == "" || slices.Contains(strings.Split(o.Scopes, ","), scope)
 }
 
 // SetBaseURL says where Handler is served, for the links to avatars.
@@ -211,22 +255,46 @@ func (w *Workspace) SetFaults(f Faults) {
 	w.faults, w.listCalls, w.events = f, 0, 0
 }
 
-// Users returns the users objects of everybody whom users.list lists, in its order.
+// Users returns the members of users.list without locale, all of them and as of now.
 func (w *Workspace) Users() []json.RawMessage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.encodeAll(w.listed)
+	all := make([]json.RawMessage, 0, len(w.listed))
+	for _, p := range w.listed {
+		all = append(all, w.person(p).ListObject(false))
+	}
+	return all
 }
 
-// User returns what users.info does: also somebody external; nil if there is no such user.
+// User returns what users.info does, without locale: also somebody external; nil if there is no such user.
 func (w *Workspace) User(id string) json.RawMessage {
+	p, ok := w.Person(id)
+	if !ok {
+		return nil
+	}
+	return p.InfoObject(false)
+}
+
+// People returns everybody whom users.list lists, in its order.
+func (w *Workspace) People() []Person {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([]Person, 0, len(w.listed))
+	for _, p := range w.listed {
+		all = append(all, w.person(p))
+	}
+	return all
+}
+
+// Person returns somebody as of now, also somebody external; false if there is no such user.
+func (w *Workspace) Person(id string) (Person, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.find(id)
 	if p == nil {
-		return nil
+		return Person{}, false
 	}
-	return encode(w.object(p))
+	return w.person(p), true
 }
 
 // ExternalIDs are of the people of other workspaces (Slack Connect), whom
@@ -243,16 +311,12 @@ func (w *Workspace) ExternalIDs() []string {
 
 // The following need mu.
 
-func (w *Workspace) object(p *person) map[string]any {
-	return p.object(w.options.Clock(), w.baseURL)
-}
+func (w *Workspace) person(p *person) Person { return w.personAt(p, w.options.Clock()) }
 
-func (w *Workspace) encodeAll(people []*person) []json.RawMessage {
-	all := make([]json.RawMessage, 0, len(people))
-	for _, p := range people {
-		all = append(all, encode(w.object(p)))
-	}
-	return all
+func (w *Workspace) personAt(p *person, at time.Time) Person {
+	copied := *p
+	copied.fields = maps.Clone(p.fields)
+	return Person{person: copied, options: &w.options, at: at, baseURL: w.baseURL}
 }
 
 func (w *Workspace) find(id string) *person {

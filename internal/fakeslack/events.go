@@ -1,0 +1,115 @@
+package fakeslack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+const appID = "A0ROLLCALL"
+
+// Event is one event as the Events API delivers it.
+type Event struct {
+	Type     string          // team_join, user_change, app_uninstalled, …
+	UserID   string          // whom it is about; "" for nobody
+	Envelope json.RawMessage // the whole request body, of type event_callback
+	Summary  string          // for a person who watches; holds nothing of the profile
+}
+
+// Envelopes are the ways in which envelopes name the workspace. The zero value
+// is Slack's usual one.
+type Envelopes struct {
+	TeamID           EnvelopeTeam
+	Context          bool // context_team_id is there, and right
+	NoAuthorizations bool
+}
+
+// EnvelopeTeam is what an envelope has for team_id.
+type EnvelopeTeam int
+
+// The zero value is OwnTeam.
+const (
+	OwnTeam     EnvelopeTeam = iota
+	ForeignTeam              // that of the person's own workspace, or of a partner
+	EmptyTeam                // ""
+	MissingTeam
+)
+
+// SetEnvelopes changes Options.Envelopes.
+func (w *Workspace) SetEnvelopes(e Envelopes) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.envelopes = e
+}
+
+// The following need mu.
+
+// changed tells of p, who has changed now. Slack sends granular as well, "" for none.
+func (w *Workspace) changed(p *person, granular, what string) []Event {
+	p.updated = w.options.Clock().Unix()
+	return w.tell(p, granular, what)
+}
+
+func (w *Workspace) tell(p *person, granular, what string) []Event {
+	events := []Event{w.userEvent("user_change", p, what)}
+	if granular != "" && w.options.GranularEvents {
+		events = append(events, w.userEvent(granular, p, what))
+	}
+	return events
+}
+
+func (w *Workspace) userEvent(eventType string, p *person, what string) Event {
+	ts := w.nextTS()
+	inner := map[string]any{"type": eventType, "user": w.person(p).EventObject(), "event_ts": eventTS(ts)}
+	if eventType != "team_join" {
+		inner["cache_ts"] = ts / 1e6
+	}
+	teamID := p.teamID
+	if teamID == w.options.TeamID {
+		teamID = partners[0]
+	}
+	return Event{Type: eventType, UserID: p.id, Summary: p.id + " " + what, Envelope: w.envelope(ts, inner, teamID)}
+}
+
+// nextTS is in microseconds. No two events share one, not even when the clock stands still.
+func (w *Workspace) nextTS() int64 {
+	w.lastTS = max(w.options.Clock().UnixMicro(), w.lastTS+1)
+	return w.lastTS
+}
+
+func eventTS(ts int64) string { return fmt.Sprintf("%d.%06d", ts/1e6, ts%1e6) }
+
+// envelope is that of our installation; foreign is for ForeignTeam.
+func (w *Workspace) envelope(ts int64, inner map[string]any, foreign string) json.RawMessage {
+	o, e := w.options, w.envelopes
+	body := map[string]any{
+		"token": "invented-verification-token", "api_app_id": appID, "type": "event_callback",
+		"event_id": "Ev" + strings.ToUpper(strconv.FormatInt(ts, 36)), "event_time": ts / 1e6,
+		"event": inner, "is_ext_shared_channel": false,
+	}
+	var enterprise, authorized any = nil, o.TeamID
+	if o.Enterprise != "" {
+		enterprise, body["enterprise_id"] = o.Enterprise, o.Enterprise
+	}
+	if o.OrgWide {
+		authorized = nil // the installation is of no workspace
+	}
+	switch e.TeamID {
+	case OwnTeam:
+		body["team_id"] = o.TeamID
+	case ForeignTeam:
+		body["team_id"] = foreign
+	case EmptyTeam:
+		body["team_id"] = ""
+	}
+	if e.Context {
+		body["context_team_id"], body["context_enterprise_id"] = o.TeamID, enterprise
+	}
+	if !e.NoAuthorizations {
+		body["authorizations"] = []any{map[string]any{
+			"enterprise_id": enterprise, "team_id": authorized, "user_id": w.app.id, "is_bot": true, "is_enterprise_install": o.OrgWide,
+		}}
+	}
+	return encode(body)
+}
