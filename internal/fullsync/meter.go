@@ -92,7 +92,7 @@ func (m *storeMeter) User(ctx context.Context, teamID, userID string) (directory
 func (m *storeMeter) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
 	page, err := m.Store.Users(ctx, teamID, req)
 	n := len(page.Users)
-	if page.Next != nil {
+	if req.Before != nil && page.Prev != nil || req.Before == nil && page.Next != nil {
 		n++ // a store looks whether there are more
 	}
 	m.read(n)

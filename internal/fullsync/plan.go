@@ -140,25 +140,23 @@ func (p plan) report(ctx context.Context, o Options, r *record) {
 // futurePage is how many users with versions in the future are read at once.
 const futurePage = 500
 
-// inFuture returns all who are stored with a version in the future. Lists are by
-// version, the newest first, so that usually one user answers it.
+// inFuture returns all who are stored with a version in the future. The list by
+// change has them before a place that is a little after now, usually none.
 func inFuture(ctx context.Context, o Options, r *record) (all []directory.Stored, err error) {
-	teamID, now := r.value().TeamID, time.Now()
-	req := directory.PageRequest{Order: directory.ByChange, Limit: 1}
+	teamID := r.value().TeamID
+	soon := directory.Cursor{Version: directory.VersionOf(time.Now().Add(directory.MaxAhead)), ID: "Z"}
+	req := directory.PageRequest{Order: directory.ByChange, Limit: futurePage, Before: &soon}
 	for {
 		page, err := o.Store.Users(ctx, teamID, req)
 		if err != nil {
 			return nil, err
 		}
 		for _, u := range page.Users {
-			if !u.Version.InFuture(now) {
-				return all, nil
-			}
 			all = append(all, directory.StoredOf(u, time.Time{}))
 		}
-		if page.Next == nil {
+		if page.Prev == nil {
 			return all, nil
 		}
-		req.After, req.Limit = page.Next, futurePage
+		req.Before = page.Prev
 	}
 }

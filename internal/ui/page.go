@@ -12,6 +12,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service"
+	"rollcall/internal/syncs"
 )
 
 // statuses is the one table from errors to answers. What is not in it is the store's trouble: 503.
@@ -25,7 +26,7 @@ var statuses = []struct {
 	{service.ErrTooLarge, http.StatusRequestEntityTooLarge, unreadable},
 	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
 	{service.ErrBody, http.StatusBadRequest, unreadable},
-	{directory.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
+	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
 }
 
 var unreadable = problem{"This form could not be read", "Go back and try again."}

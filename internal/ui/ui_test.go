@@ -20,6 +20,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/store/bolt"
+	"rollcall/internal/syncs"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -28,7 +29,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 type fake struct {
 	workspaces []directory.Workspace
 	users      []directory.User
-	syncs      []directory.Sync
+	syncs      []syncs.Sync
 	emoji      map[string]string
 	err        error // of every read
 }

@@ -15,6 +15,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
 )
 
 func start(t *testing.T, o fakeslack.Options) (*fakeslack.Workspace, *Client) {
@@ -159,7 +160,7 @@ func TestFromACursor(t *testing.T) {
 		t.Errorf("%d people after the first page", rest)
 	}
 	for _, err := range c.Users(t.Context(), w.Options().TeamID, "expired") {
-		if !errors.Is(err, directory.ErrCursorExpired) {
+		if !errors.Is(err, syncs.ErrCursorExpired) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -179,7 +180,7 @@ func TestUser(t *testing.T) {
 	if _, _, err := c.User(t.Context(), "U404"); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff(directory.Usage{Calls: 3}, c.Usage()); diff != "" {
+	if diff := cmp.Diff(syncs.Usage{Calls: 3}, c.Usage()); diff != "" {
 		t.Errorf("usage (-want +got):\n%s", diff)
 	}
 }
@@ -193,7 +194,7 @@ func TestRateLimitsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(directory.Usage{Calls: 4, Waits: 1, Waited: time.Second}, c.Usage()); diff != "" || time.Since(begin) < time.Second {
+	if diff := cmp.Diff(syncs.Usage{Calls: 4, Waits: 1, Waited: time.Second}, c.Usage()); diff != "" || time.Since(begin) < time.Second {
 		t.Errorf("after %v usage (-want +got):\n%s", time.Since(begin), diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // Further buckets of a workspace: what full syncs compare, and their own records.
@@ -106,16 +107,16 @@ func put(b *bolt.Bucket, key string, v any) error {
 }
 
 // PutSync writes sync.
-func (s *Store) PutSync(ctx context.Context, sync directory.Sync) error {
+func (s *Store) PutSync(ctx context.Context, sync syncs.Sync) error {
 	return s.update(ctx, sync.TeamID, syncsKey, func(b *bolt.Bucket) error { return put(b, sync.ID, sync) })
 }
 
 // Syncs returns the newest full syncs of a workspace, the newest first.
-func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error) {
+func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var all []directory.Sync
+	var all []syncs.Sync
 	err := s.db.View(func(tx *bolt.Tx) error {
 		b := bucket(tx, teamID, syncsKey)
 		if b == nil {
@@ -123,7 +124,7 @@ func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]director
 		}
 		c := b.Cursor()
 		for key, value := c.Last(); key != nil && len(all) < limit; key, value = c.Prev() {
-			all = append(all, directory.Sync{})
+			all = append(all, syncs.Sync{})
 			if err := json.Unmarshal(value, &all[len(all)-1]); err != nil {
 				return fmt.Errorf("sync %s: %w", key, err)
 			}
@@ -134,7 +135,7 @@ func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]director
 }
 
 // PutSyncPage writes a checkpoint.
-func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error {
+func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error {
 	return s.update(ctx, teamID, pagesKey, func(b *bolt.Bucket) error {
 		pages, err := b.CreateBucketIfNotExists([]byte(syncID))
 		if err != nil {
@@ -145,11 +146,11 @@ func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p direct
 }
 
 // SyncPages returns the checkpoints of a full sync in the order of their numbers.
-func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]directory.SyncPage, error) {
+func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var all []directory.SyncPage
+	var all []syncs.Page
 	err := s.db.View(func(tx *bolt.Tx) error {
 		b := bucket(tx, teamID, pagesKey)
 		if b == nil {
@@ -159,7 +160,7 @@ func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]directo
 			return nil
 		}
 		return b.ForEach(func(_, value []byte) error {
-			all = append(all, directory.SyncPage{})
+			all = append(all, syncs.Page{})
 			return json.Unmarshal(value, &all[len(all)-1])
 		})
 	})
@@ -182,11 +183,11 @@ type lease struct {
 }
 
 // Lease gives the workspace's full sync to holder until a time, or fails with
-// [directory.ErrLeased] while somebody else has it. A holder extends its own.
+// [syncs.ErrLeased] while somebody else has it. A holder extends its own.
 func (s *Store) Lease(ctx context.Context, teamID, holder string, until time.Time) error {
 	return s.withLease(ctx, teamID, func(b *bolt.Bucket, l lease) error {
 		if l.Holder != "" && l.Holder != holder && l.Expires.After(time.Now()) {
-			return directory.ErrLeased
+			return syncs.ErrLeased
 		}
 		return put(b, string(leaseKey), lease{holder, until})
 	})
