@@ -13,7 +13,6 @@ import (
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 
-	"rollcall/internal/directory"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/fullsync"
