@@ -1,5 +1,5 @@
 resource "google_monitoring_uptime_check_config" "webhook" {
-  display_name = "Rollcall webhook"
+  display_name = "${local.title} webhook"
   period       = "60s"
   timeout      = "10s"
   http_check {
@@ -12,10 +12,12 @@ resource "google_monitoring_uptime_check_config" "webhook" {
     type   = "uptime_url"
     labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
   }
-  depends_on = [google_project_service.api]
+  depends_on = [google_cloud_run_v2_service.service] # not before it could answer
 }
 
 locals {
+  sync_window_minutes = 60 * var.sync_every_hours + 15
+
   requests = "run_googleapis_com:request_count"
   executed = "run_googleapis_com:job_completed_execution_count"
 
@@ -39,13 +41,13 @@ locals {
       summary  = "The webhook answers 5xx: over 95 % in an hour, and Slack disables the subscription"
       severity = "CRITICAL"
       for      = "0s"
-      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\",response_code_class=\"5xx\"}[10m])) > 5"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code_class=\"5xx\"}[10m])) > 5"
     }
     WebhookLatency = {
       summary  = "The webhook takes more than two seconds, and Slack gives up after three"
       severity = "ERROR"
       for      = "300s"
-      query    = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\"}[10m]))) > 2000"
+      query    = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m]))) > 2000"
     }
     WebhookDown = {
       summary  = "The webhook does not answer from outside"
@@ -57,37 +59,45 @@ locals {
       summary  = "Many requests to the webhook are not signed by Slack"
       severity = "WARNING"
       for      = "0s"
-      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-webhook\",response_code=\"401\"}[15m])) > 50"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=\"401\"}[15m])) > 50"
     }
     AppRateLimited = {
       summary  = "Slack drops events of a workspace"
       severity = "WARNING"
       for      = "0s"
-      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"app_rate_limited\"}[10m])) > 0"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"app_rate_limited\"}[10m])) > 0"
     }
     FullSyncFailed = {
       summary  = "A full sync failed, all its retries included"
       severity = "ERROR"
       for      = "0s"
-      query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"failed\"}[15m])) > 0"
+      query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"${local.name}-fullsync\",result=\"failed\"}[15m])) > 0"
     }
+    # Half the time is in the query and half in the condition, so that a new installation has two intervals as well.
     FullSyncMissing = {
       summary  = "No full sync has succeeded for two intervals"
       severity = "ERROR"
+      for      = "${60 * local.sync_window_minutes}s"
+      query    = "(sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"${local.name}-fullsync\",result=\"succeeded\"}[${local.sync_window_minutes}m])) or vector(0)) < 0.5"
+    }
+    # Cloud Run refuses with 429 when no instance is free and none may be added (Google's page "Troubleshoot Cloud Run").
+    NoInstance = {
+      summary  = "Cloud Run refused requests because all instances were busy"
+      severity = "ERROR"
       for      = "0s"
-      query    = "(sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"rollcall-fullsync\",result=\"succeeded\"}[${2 * 60 * var.sync_every_hours + 30}m])) or vector(0)) < 0.5"
+      query    = "sum by (service_name) (increase(logging_googleapis_com:user_${local.id}_no_instance{monitored_resource=\"cloud_run_revision\"}[10m])) > 0"
     }
     Drift = {
       summary  = "A full sync had to repair more than ${var.drift_threshold} users: events are being lost"
       severity = "WARNING"
       for      = "0s"
-      query    = "sum by (team_id) (increase(logging_googleapis_com:user_rollcall_drift_sum{monitored_resource=\"cloud_run_job\"}[${60 * var.sync_every_hours}m])) > ${var.drift_threshold}"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_${local.id}_drift_sum{monitored_resource=\"cloud_run_job\"}[${60 * var.sync_every_hours}m])) > ${var.drift_threshold}"
     }
     UIErrors = {
       summary  = "The page answers 5xx"
       severity = "ERROR"
       for      = "0s"
-      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"rollcall-ui\",response_code_class=\"5xx\"}[10m])) > 5"
+      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-ui\",response_code_class=\"5xx\"}[10m])) > 5"
     }
     FirestoreErrors = {
       summary  = "Firestore refuses or fails calls"
@@ -100,15 +110,16 @@ locals {
 
 resource "google_monitoring_notification_channel" "email" {
   for_each     = var.alert_emails
-  display_name = "Rollcall: ${each.key}"
+  display_name = "${local.title}: ${each.key}"
   type         = "email"
   labels       = { email_address = each.value }
+  force_delete = true # policies refer to it, and an address could never be removed
   depends_on   = [google_project_service.api]
 }
 
 resource "google_monitoring_alert_policy" "alert" {
   for_each              = local.alerts
-  display_name          = "Rollcall/${each.key}"
+  display_name          = "${local.title}/${each.key}"
   severity              = each.value.severity
   combiner              = "OR"
   notification_channels = concat([for c in google_monitoring_notification_channel.email : c.id], sort(var.alert_channels))
@@ -119,7 +130,7 @@ resource "google_monitoring_alert_policy" "alert" {
       query               = each.value.query
       duration            = each.value.for
       evaluation_interval = "60s"
-      rule_group          = "Rollcall"
+      rule_group          = local.title
       alert_rule          = each.key
       # A metric that nothing has written yet is not known to be one.
       disable_metric_validation = true
@@ -128,7 +139,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
   # The playbook comes with the notification; the link is for who wants to mend it.
   documentation {
-    subject   = "Rollcall: ${each.value.summary}"
+    subject   = "${local.title}: ${each.value.summary}"
     content   = file("${path.module}/playbooks/${each.key}.md")
     mime_type = "text/markdown"
     dynamic "links" {
@@ -142,39 +153,42 @@ resource "google_monitoring_alert_policy" "alert" {
   alert_strategy {
     auto_close = "${24 * 3600}s"
   }
-  depends_on = [google_logging_metric.counted]
+  depends_on = [google_logging_metric.counted, google_logging_metric.no_instance]
 }
 
 # Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
 locals {
   charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
-    "Requests to the webhook, by result"       = "sum by (result, reason) (increase(logging_googleapis_com:user_rollcall_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Deliveries to the worker, by outcome"     = "sum by (outcome) (increase(logging_googleapis_com:user_rollcall_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Seconds from post to document, 99 of 100" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_rollcall_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
-    "Full syncs, by outcome"                   = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_rollcall_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
+    "Requests to the webhook, by result"       = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Deliveries to the worker, by outcome"     = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Seconds from post to document, 99 of 100" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
+    "Full syncs, by outcome"                   = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
   })
 }
 
 resource "google_monitoring_dashboard" "rollcall" {
   dashboard_json = jsonencode({
-    displayName = "Rollcall"
+    displayName = local.title
     mosaicLayout = {
       columns = 48
-      tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : {
-        xPos   = i % 3 * 16
-        yPos   = floor(i / 3) * 14
-        width  = 16
-        height = 14
-        widget = {
-          title = title
-          xyChart = {
-            dataSets = [{
-              plotType        = "LINE"
-              timeSeriesQuery = { prometheusQuery = local.charts[title] }
-            }]
+      # Google leaves positions of 0 out of what it stores, so they are left out here too, or each plan would add them.
+      tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : merge(
+        i % 3 == 0 ? {} : { xPos = i % 3 * 16 },
+        i < 3 ? {} : { yPos = floor(i / 3) * 14 },
+        {
+          width  = 16
+          height = 14
+          widget = {
+            title = title
+            xyChart = {
+              dataSets = [{
+                plotType        = "LINE"
+                timeSeriesQuery = { prometheusQuery = local.charts[title] }
+              }]
+            }
           }
-        }
-      }]
+        },
+      )]
     }
   })
   depends_on = [google_logging_metric.counted]

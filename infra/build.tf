@@ -1,9 +1,9 @@
-# Cloud Build: a push to main is tested, built and deployed; a pull request is
-# tested and planned, by an identity that can change nothing.
+# Cloud Build: pull requests and pushes to main are tested and planned by an identity that can change nothing.
+# Another identity, which runs no tests, deploys the pushes that passed.
 
 resource "google_service_account" "builder" {
   for_each     = toset(["deployer", "planner"])
-  account_id   = "rollcall-${each.key}"
+  account_id   = "${local.name}-${each.key}"
   display_name = "Rollcall ${each.key} (Cloud Build)"
   depends_on   = [google_project_service.api]
 }
@@ -22,7 +22,7 @@ resource "google_project_iam_member" "deployer" {
 
 # Google's role for administering secrets reads them as well, the bot tokens too.
 resource "google_project_iam_custom_role" "secret_keeper" {
-  role_id = "rollcallSecretKeeper"
+  role_id = "${replace(var.prefix, "-", "_")}rollcallSecretKeeper"
   title   = "Rollcall secret keeper"
   permissions = [
     "secretmanager.secrets.create",
@@ -58,7 +58,7 @@ resource "google_secret_manager_secret_iam_member" "smoke_test" {
 
 # What a plan reads of the project: settings, and nobody's data.
 resource "google_project_iam_custom_role" "planner" {
-  role_id = "rollcallPlanner"
+  role_id = "${replace(var.prefix, "-", "_")}rollcallPlanner"
   title   = "Rollcall planner"
   permissions = [
     "artifactregistry.repositories.get",
@@ -111,16 +111,30 @@ resource "google_storage_bucket_iam_member" "state" {
   member   = google_service_account.builder[each.key].member
 }
 
+# Both builders run in the image that infra/builder.sh put there.
+resource "google_artifact_registry_repository_iam_member" "builder_image" {
+  for_each   = google_service_account.builder
+  repository = google_artifact_registry_repository.images.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = each.value.member
+}
+
 resource "google_cloudbuild_trigger" "build" {
   for_each = var.repository == null ? {} : {
-    deploy = { identity = "deployer", push = ["^main$"], pull_request = [] }
-    check  = { identity = "planner", push = [], pull_request = ["^main$"] }
+    check  = { identity = "planner", file = "cloudbuild.yaml", push = [], pull_request = ["^main$"], approval = false }
+    test   = { identity = "planner", file = "cloudbuild.yaml", push = ["^main$"], pull_request = [], approval = false }
+    deploy = { identity = "deployer", file = "infra/deploy.yaml", push = ["^main$"], pull_request = [], approval = var.deploy_approval }
   }
-  name               = "rollcall-${each.key}"
-  location           = var.region
-  filename           = "cloudbuild.yaml"
-  service_account    = google_service_account.builder[each.value.identity].id
-  include_build_logs = "INCLUDE_BUILD_LOGS_WITH_STATUS"
+  name            = "${local.name}-${each.key}"
+  location        = var.region
+  filename        = each.value.file
+  service_account = google_service_account.builder[each.value.identity].id
+  # include_build_logs is left out: it would copy logs, which name viewers in plans, to checks that the repository's readers see.
+
+  approval_config {
+    approval_required = each.value.approval
+  }
 
   repository_event_config {
     repository = var.repository
@@ -139,10 +153,8 @@ resource "google_cloudbuild_trigger" "build" {
     }
   }
 
-  substitutions = {
-    _MODE         = each.key
-    _REGION       = var.region
-    _STATE_BUCKET = var.state_bucket
-    _DATABASE     = var.firestore_database
-  }
+  substitutions = merge(
+    { _BUILDER = var.builder, _STATE_BUCKET = var.state_bucket },
+    each.key == "deploy" ? { _REGION = var.region, _DATABASE = local.database, _PREFIX = var.prefix } : {},
+  )
 }

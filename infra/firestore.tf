@@ -1,11 +1,11 @@
 resource "google_firestore_database" "directory" {
-  name                              = var.firestore_database
+  name                              = local.database
   location_id                       = var.firestore_location
   type                              = "FIRESTORE_NATIVE"
   concurrency_mode                  = "OPTIMISTIC"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
-  delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = "DELETE" # the protection above is what keeps it
+  delete_protection_state           = var.deletion_protection || var.firestore_existing ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = var.firestore_existing ? "ABANDON" : "DELETE" # others may have data in a database that was here before
   depends_on                        = [google_project_service.api]
 }
 
@@ -26,6 +26,9 @@ resource "google_firestore_backup_schedule" "weekly" {
 locals {
   # Written by `go test ./internal/store/firestore -update` from the list that the queries are next to.
   firestore = jsondecode(file("${path.module}/firestore-indexes.json"))
+
+  # The provider gives up after 20 minutes; an index over a large directory takes longer. A build has six hours.
+  index_timeout = "4h"
 }
 
 resource "google_firestore_index" "query" {
@@ -36,6 +39,10 @@ resource "google_firestore_index" "query" {
   database    = google_firestore_database.directory.name
   collection  = each.value.collection
   query_scope = "COLLECTION"
+  timeouts {
+    create = local.index_timeout
+    delete = local.index_timeout
+  }
 
   dynamic "fields" {
     for_each = each.value.fields
@@ -54,6 +61,11 @@ resource "google_firestore_field" "exemption" {
   database   = google_firestore_database.directory.name
   collection = each.value.collection
   field      = each.value.field
+  timeouts {
+    create = local.index_timeout
+    update = local.index_timeout
+    delete = local.index_timeout
+  }
 
   index_config {
     dynamic "indexes" {

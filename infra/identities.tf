@@ -3,7 +3,7 @@
 # What each deployable runs as.
 resource "google_service_account" "runtime" {
   for_each     = toset(["webhook", "worker", "ui", "fullsync"])
-  account_id   = "rollcall-${each.key}"
+  account_id   = "${local.name}-${each.key}"
   display_name = "Rollcall ${each.key}"
   depends_on   = [google_project_service.api]
 }
@@ -11,7 +11,7 @@ resource "google_service_account" "runtime" {
 # What invokes a deployable: Pub/Sub's push, and Cloud Scheduler.
 resource "google_service_account" "invoker" {
   for_each     = toset(["push", "scheduler"])
-  account_id   = "rollcall-${each.key}"
+  account_id   = "${local.name}-${each.key}"
   display_name = "Rollcall ${each.key} (invokes only)"
   depends_on   = [google_project_service.api]
 }
@@ -41,13 +41,13 @@ resource "google_project_iam_member" "firestore" {
   role    = each.value
   member  = google_service_account.runtime[each.key].member
   condition {
-    title      = "rollcall-database"
+    title      = "${local.name}-database"
     expression = local.only_the_database
   }
 }
 
 locals {
-  only_the_database = "resource.name == \"projects/${var.project_id}/databases/${var.firestore_database}\""
+  only_the_database = "resource.name == \"projects/${var.project_id}/databases/${local.database}\""
 }
 
 resource "google_cloud_run_v2_service_iam_member" "invoker" {

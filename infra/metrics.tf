@@ -4,7 +4,7 @@ locals {
   metrics = {
     webhook_requests = {
       description = "Requests to the webhook, by what became of them: published, challenge, ignored, app_rate_limited, refused (reason says why) or not_published."
-      source      = "resource.labels.service_name=\"rollcall-webhook\""
+      program     = "webhook"
       condition   = "jsonPayload.result:*"
       labels      = ["result", "reason", "team_id"]
       value       = null
@@ -12,7 +12,7 @@ locals {
     }
     messages = {
       description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, invalid, malformed, body, slow, too_large, store."
-      source      = "resource.labels.service_name=\"rollcall-worker\""
+      program     = "worker"
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "operation", "source", "team_id"]
       value       = null
@@ -20,7 +20,7 @@ locals {
     }
     post_to_document = {
       description = "Seconds from Pub/Sub's acceptance of a message, which is the webhook's answer, to its document."
-      source      = "resource.labels.service_name=\"rollcall-worker\""
+      program     = "worker"
       condition   = "jsonPayload.latency>=0"
       labels      = ["source"]
       value       = "latency"
@@ -28,7 +28,7 @@ locals {
     }
     syncs = {
       description = "Full syncs that ended, by outcome: done or failed."
-      source      = "resource.labels.job_name=\"rollcall-fullsync\""
+      program     = "fullsync"
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "team_id"]
       value       = null
@@ -36,7 +36,7 @@ locals {
     }
     drift = {
       description = "Users that a full sync had to repair although events should have told of them."
-      source      = "resource.labels.job_name=\"rollcall-fullsync\""
+      program     = "fullsync"
       condition   = "jsonPayload.drift>=0 AND jsonPayload.outcome=\"done\""
       labels      = ["team_id"]
       value       = "drift"
@@ -45,11 +45,25 @@ locals {
   }
 }
 
+# Cloud Run's own line for a request that it refused: "The request was aborted because there was no available instance."
+resource "google_logging_metric" "no_instance" {
+  name             = "${local.id}_no_instance"
+  description      = "Requests that Cloud Run refused because all instances were busy."
+  filter           = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^${local.name}-\" AND logName:\"run.googleapis.com%2Frequests\" AND textPayload:\"no available instance\""
+  label_extractors = {}
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+  }
+  depends_on = [google_project_service.api]
+}
+
 resource "google_logging_metric" "counted" {
   for_each         = local.metrics
-  name             = "rollcall_${each.key}"
+  name             = "${local.id}_${each.key}"
   description      = each.value.description
-  filter           = "${each.value.source} AND ${each.value.condition}"
+  filter           = "resource.labels.${each.value.program == "fullsync" ? "job" : "service"}_name=\"${local.name}-${each.value.program}\" AND ${each.value.condition}"
   value_extractor  = each.value.value == null ? null : "EXTRACT(jsonPayload.${each.value.value})"
   label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})" }
   metric_descriptor {

@@ -13,18 +13,22 @@ resource "google_project_service" "api" {
 }
 
 locals {
-  number = data.google_project.this.number
+  name     = "${var.prefix}rollcall"
+  id       = replace(local.name, "-", "_")                                             # where hyphens are not allowed
+  title    = var.prefix == "" ? "Rollcall" : "Rollcall ${trimsuffix(var.prefix, "-")}" # in the console
+  database = coalesce(var.firestore_database, local.name)
+  number   = data.google_project.this.number
 
   # Google's own identities, by their fixed names (Google's page "Service agents").
   pubsub_agent = "serviceAccount:service-${local.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"
 
   # Cloud Run's address of a service is known before there is one.
-  url = { for name in ["webhook", "ui"] : name => "https://rollcall-${name}-${local.number}.${var.region}.run.app" }
+  url = { for name in ["webhook", "ui"] : name => "https://${local.name}-${name}-${local.number}.${var.region}.run.app" }
 }
 
 resource "google_artifact_registry_repository" "images" {
-  repository_id = "rollcall"
+  repository_id = local.name
   location      = var.region
   format        = "DOCKER"
   description   = "Images of Rollcall's services."
@@ -51,9 +55,13 @@ resource "google_artifact_registry_repository" "images" {
 # no variable and in no state.
 resource "google_secret_manager_secret" "slack" {
   for_each  = toset(["slack-signing-secret", "slack-bot-tokens"])
-  secret_id = each.key
+  secret_id = "${var.prefix}${each.key}"
   replication {
-    auto {}
+    user_managed { # automatic replication needs `global`, which policies on locations forbid, and cannot be changed later
+      replicas {
+        location = var.region
+      }
+    }
   }
   # A version that was destroyed by mistake can be restored this long.
   version_destroy_ttl = "${7 * 24 * 3600}s"

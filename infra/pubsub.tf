@@ -2,18 +2,18 @@
 # (internal/pubsub/topology.go).
 
 resource "google_pubsub_topic" "user_events" {
-  name       = "user-events"
+  name       = "${var.prefix}user-events"
   depends_on = [google_project_service.api]
 }
 
 resource "google_pubsub_topic" "dead_letters" {
-  name       = "user-events-dead"
+  name       = "${var.prefix}user-events-dead"
   depends_on = [google_project_service.api]
 }
 
 # Keeps dead letters until somebody looks: a dead-letter topic without a subscription loses them.
 resource "google_pubsub_subscription" "parked" {
-  name                       = "user-events-dead-parked"
+  name                       = "${var.prefix}user-events-dead-parked"
   topic                      = google_pubsub_topic.dead_letters.id
   message_retention_duration = "2678400s" # 31 days, Pub/Sub's longest
   expiration_policy {
@@ -22,7 +22,7 @@ resource "google_pubsub_subscription" "parked" {
 }
 
 resource "google_pubsub_subscription" "worker" {
-  name                       = "user-events-worker"
+  name                       = "${var.prefix}user-events-worker"
   topic                      = google_pubsub_topic.user_events.id
   ack_deadline_seconds       = 30
   message_retention_duration = "604800s" # 7 days to mend the worker

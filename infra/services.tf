@@ -1,5 +1,5 @@
 locals {
-  job = "projects/${var.project_id}/locations/${var.region}/jobs/rollcall-fullsync"
+  job = "projects/${var.project_id}/locations/${var.region}/jobs/${local.name}-fullsync"
 
   services = {
     webhook = {
@@ -29,7 +29,7 @@ locals {
       env = {
         FIRESTORE_DATABASE       = google_firestore_database.directory.name
         AUTH                     = "iap"
-        IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/rollcall-ui"
+        IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/${local.name}-ui"
         SYNC_JOB                 = local.job
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
       }
@@ -40,7 +40,7 @@ locals {
 
 resource "google_cloud_run_v2_service" "service" {
   for_each             = local.services
-  name                 = "rollcall-${each.key}"
+  name                 = "${local.name}-${each.key}"
   location             = var.region
   ingress              = each.value.ingress
   iap_enabled          = each.value.iap
@@ -55,13 +55,13 @@ resource "google_cloud_run_v2_service" "service" {
     service_account                  = google_service_account.runtime[each.key].email
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
-    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated }
+    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated, "rollcall/commit" = try(var.images.commit, "") }
     scaling {
       max_instance_count = var.max_instances[each.key]
     }
 
     containers {
-      image = var.images[each.key]
+      image = try(var.images[each.key], null)
       resources {
         limits            = { cpu = "1", memory = "512Mi" }
         cpu_idle          = true
@@ -124,6 +124,13 @@ resource "google_cloud_run_v2_service" "service" {
     percent = 100
   }
 
+  lifecycle {
+    precondition {
+      condition     = var.images != null
+      error_message = "There are no images yet: run infra/images.sh."
+    }
+  }
+
   # A revision does not start without its secrets and its topic.
   depends_on = [
     google_secret_manager_secret_iam_member.log_level,
@@ -131,11 +138,12 @@ resource "google_cloud_run_v2_service" "service" {
     google_secret_manager_secret_version.log_level,
     google_pubsub_topic_iam_member.publisher,
     google_project_iam_member.firestore,
+    google_firestore_index.query, # until its indexes are built, a query fails: so long the older revision serves
   ]
 }
 
 resource "google_cloud_run_v2_job" "fullsync" {
-  name                = "rollcall-fullsync"
+  name                = "${local.name}-fullsync"
   location            = var.region
   deletion_protection = false
 
@@ -147,7 +155,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
       max_retries     = 2       # each goes on from the checkpoint of the one before
 
       containers {
-        image = var.images.fullsync
+        image = try(var.images.fullsync, null)
         resources {
           limits = { cpu = "1", memory = "512Mi" }
         }
@@ -198,7 +206,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
 }
 
 resource "google_cloud_scheduler_job" "fullsync" {
-  name             = "rollcall-fullsync"
+  name             = "${local.name}-fullsync"
   region           = var.region
   description      = "Starts a full sync of every workspace."
   schedule         = "7 */${var.sync_every_hours} * * *" # not when everybody else's jobs start

@@ -16,9 +16,13 @@ resource "google_project_iam_member" "traces" {
 # The log level is a file that Cloud Run reads anew each time it is opened, because a mounted
 # secret can be changed without a new revision. It is no secret.
 resource "google_secret_manager_secret" "log_level" {
-  secret_id = "rollcall-log-level"
+  secret_id = "${local.name}-log-level"
   replication {
-    auto {}
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
   }
   depends_on = [google_project_service.api]
 }

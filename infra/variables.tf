@@ -7,6 +7,16 @@ variable "project_id" {
   }
 }
 
+variable "prefix" {
+  description = "What all names begin with, so that one project can hold several installations: \"staging-\", say. Each needs a state bucket of its own."
+  type        = string
+  default     = ""
+  validation {
+    condition     = var.prefix == "" || can(regex("^[a-z][a-z0-9-]{0,9}-$", var.prefix))
+    error_message = "A prefix is empty, or has up to 11 lower-case letters, digits and hyphens, begins with a letter and ends with a hyphen."
+  }
+}
+
 variable "region" {
   description = "Where Cloud Run, Cloud Scheduler, Cloud Build and the images are."
   type        = string
@@ -18,26 +28,44 @@ variable "region" {
 }
 
 variable "firestore_location" {
-  description = "Where the database is: a region, or the multi-regions eur3 and nam5. It can never be changed."
+  description = "Where the database is: a region, or the multi-regions eur3 and nam5. Choose it near `region`: it can never be changed."
   type        = string
-  default     = "eur3"
+  validation {
+    condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|eur3|nam5|nam7)$", var.firestore_location))
+    error_message = "A Firestore location is a region like europe-west1, or eur3, nam5 or nam7."
+  }
 }
 
 variable "firestore_database" {
-  description = "The database's id. One of its own keeps what else the project has in (default) apart, and each identity's grants on it alone."
+  description = "The database's id; null for the prefix and \"rollcall\". A database of its own keeps its grants apart from what else the project stores."
   type        = string
-  default     = "rollcall"
+  default     = null
   validation {
-    condition     = var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
+    condition     = var.firestore_database == null || var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
     error_message = "A database id is (default), or 4 to 63 lower-case letters, digits and hyphens that begin with a letter."
   }
 }
 
-variable "images" {
-  description = "The image of each deployable, by digest, as ko prints it."
-  type        = object({ webhook = string, worker = string, ui = string, fullsync = string })
+variable "firestore_existing" {
+  description = "Whether the database was there before Rollcall: then it is never deleted, and its rules stay as they are."
+  type        = bool
+  default     = false
   validation {
-    condition     = alltrue([for image in values(var.images) : can(regex("@sha256:[0-9a-f]{64}$", image))])
+    condition     = var.firestore_existing || coalesce(var.firestore_database, "rollcall") != "(default)"
+    error_message = "(default) belongs to the whole project: import it and set firestore_existing, as README.md says."
+  }
+}
+
+variable "images" {
+  description = "The image of each deployable, by digest, and the commit they were built from. infra/images.sh writes it to the state's bucket."
+  type = object({
+    webhook   = string, worker = string, ui = string, fullsync = string
+    commit    = optional(string, "")
+    committed = optional(number, 0) # when, in Unix seconds: deployments do not go back
+  })
+  default = null # the first apply comes before there are images
+  validation {
+    condition     = var.images == null ? true : alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : can(regex("@sha256:[0-9a-f]{64}$", var.images[name]))])
     error_message = "Images are given by digest (…@sha256:…): a tag can move under a running service."
   }
 }
@@ -88,9 +116,13 @@ variable "max_instances" {
 }
 
 variable "alert_emails" {
-  description = "Addresses that alerts are mailed to, by a name of your choice."
+  description = "Addresses that alerts are mailed to, by a name of your choice. Required unless alert_channels has some."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = length(var.alert_emails) + length(var.alert_channels) > 0
+    error_message = "Alerts need somebody to go to: set alert_emails or alert_channels."
+  }
   validation {
     condition     = alltrue([for address in values(var.alert_emails) : can(regex("^[^@ ]+@[^@ ]+$", address))])
     error_message = "Give e-mail addresses."
@@ -126,6 +158,22 @@ variable "state_bucket" {
   validation {
     condition     = var.repository == null || var.state_bucket != null
     error_message = "Builds need to know the bucket of the state."
+  }
+}
+
+variable "deploy_approval" {
+  description = "Whether a deployment waits until a Cloud Build Approver has approved it."
+  type        = bool
+  default     = false
+}
+
+variable "builder" {
+  description = "The image that builds run in, by digest, as infra/builder.sh prints it. Required with repository."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.builder == null ? var.repository == null : can(regex("@sha256:[0-9a-f]{64}$", var.builder))
+    error_message = "Builds run in an image that is given by digest: run infra/builder.sh, which makes it and prints it."
   }
 }
 

@@ -1,11 +1,10 @@
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -23,7 +22,7 @@ variables {
 run "alerts" {
   assert {
     condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
-      "AppRateLimited", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "OldestUnackedMessage",
+      "AppRateLimited", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NoInstance", "OldestUnackedMessage",
       "SignatureFailures", "UIErrors", "WebhookDown", "WebhookErrors", "WebhookLatency",
     ])
     error_message = "Every signal has its alert."
@@ -46,8 +45,23 @@ run "alerts" {
     error_message = "Every alert goes to every channel."
   }
   assert {
-    condition     = strcontains(google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].query, "[750m])) or vector(0)) < 0.5")
-    error_message = "A missing sync is noticed after two intervals, even where none has ever been."
+    condition     = alltrue([for c in google_monitoring_notification_channel.email : c.force_delete])
+    error_message = "An address can be removed although policies refer to it."
+  }
+  assert {
+    condition = (
+      !can(regex("\"[xy]Pos\":0[,}]", google_monitoring_dashboard.rollcall.dashboard_json)) &&
+      length(distinct([for t in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles : "${try(t.xPos, 0)} ${try(t.yPos, 0)}"])) ==
+      length(jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles)
+    )
+    error_message = "A dashboard that has just been applied is the same in the next plan, and no tile covers another."
+  }
+  assert {
+    condition = (
+      strcontains(google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].query, "[375m])) or vector(0)) < 0.5") &&
+      google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].duration == "22500s"
+    )
+    error_message = "A missing sync is noticed after two intervals, even where none has ever been, and not on the first day before one could run."
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.alert["Drift"].conditions[0].condition_prometheus_query_language[0].query, "[360m])) > 7")
@@ -68,7 +82,7 @@ run "alerts" {
   }
   assert {
     condition = alltrue([
-      for name in keys(google_logging_metric.counted) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
+      for name in concat(keys(google_logging_metric.counted), ["no_instance"]) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
     ])
     error_message = "The dashboard shows every metric of our own."
   }

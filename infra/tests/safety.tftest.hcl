@@ -1,13 +1,12 @@
 # What must never regress. Nothing is contacted: the provider is a mock.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -20,6 +19,7 @@ variables {
   repository     = "projects/rollcall-test/locations/europe-west1/connections/github/repositories/rollcall"
   repository_url = "https://example.com/rollcall"
   state_bucket   = "rollcall-state"
+  builder        = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
 }
 
 run "services" {
@@ -32,7 +32,7 @@ run "services" {
     error_message = "Only the webhook is public."
   }
   assert {
-    condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !strcontains(m.member, "all")])
+    condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !contains(["allUsers", "allAuthenticatedUsers"], m.member)])
     error_message = "The worker is invoked by the push identity, the ui by IAP's, and neither by everybody."
   }
   assert {
@@ -82,6 +82,13 @@ run "secrets_by_reference" {
   assert {
     condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { webhook = google_service_account.runtime["webhook"].member, fullsync = google_service_account.runtime["fullsync"].member }
     error_message = "Each secret is read by the one deployable that needs it."
+  }
+  assert {
+    condition = alltrue([
+      for s in concat(values(google_secret_manager_secret.slack), [google_secret_manager_secret.log_level]) :
+      length(s.replication[0].auto) == 0 && [for r in s.replication[0].user_managed[0].replicas : r.location] == ["europe-west1"]
+    ])
+    error_message = "Secrets are kept in the region: automatic replication needs the location global."
   }
 }
 
@@ -135,6 +142,10 @@ run "firestore" {
     error_message = "The database cannot be deleted by mistake, and can go back in time."
   }
   assert {
+    condition     = google_firestore_database.directory.deletion_policy == "DELETE"
+    error_message = "A database that was made here goes with the rest."
+  }
+  assert {
     condition     = google_firestore_backup_schedule.daily.retention == "604800s" && google_firestore_backup_schedule.weekly.retention == "8467200s"
     error_message = "Daily and weekly backups."
   }
@@ -152,6 +163,66 @@ run "firestore" {
   }
 }
 
+run "beside_another" {
+  variables {
+    prefix             = "staging-"
+    firestore_database = null
+  }
+  assert {
+    # What Google knows by a name that only one thing in the project may have.
+    condition = alltrue([for name in concat(
+      [for s in google_cloud_run_v2_service.service : s.name],
+      [for s in google_secret_manager_secret.slack : s.secret_id],
+      [for a in google_service_account.runtime : a.account_id],
+      [for a in google_service_account.invoker : a.account_id],
+      [for a in google_service_account.builder : a.account_id],
+      [for t in google_cloudbuild_trigger.build : t.name],
+      [for m in google_logging_metric.counted : replace(m.name, "_", "-")],
+      [
+        google_cloud_run_v2_job.fullsync.name, google_cloud_scheduler_job.fullsync.name, google_firestore_database.directory.name,
+        google_pubsub_topic.user_events.name, google_pubsub_topic.dead_letters.name, google_pubsub_subscription.worker.name,
+        google_pubsub_subscription.parked.name, google_secret_manager_secret.log_level.secret_id,
+        google_artifact_registry_repository.images.repository_id, replace(google_logging_metric.no_instance.name, "_", "-"),
+        replace(google_project_iam_custom_role.planner.role_id, "_", "-"), replace(google_project_iam_custom_role.secret_keeper.role_id, "_", "-"),
+      ],
+    ) : startswith(name, "staging-")])
+    error_message = "Two installations share no name."
+  }
+  assert {
+    condition     = alltrue([for a in concat(values(google_service_account.runtime), values(google_service_account.invoker), values(google_service_account.builder)) : length(a.account_id) <= 30])
+    error_message = "An account id has at most 30 characters."
+  }
+  assert {
+    condition = alltrue([for a in google_monitoring_alert_policy.alert :
+      !can(regex("[\"_]rollcall[-_]", replace(replace(a.conditions[0].condition_prometheus_query_language[0].query, "staging_rollcall", ""), "staging-rollcall", "")))
+    ])
+    error_message = "An installation's alerts look at itself."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.build["deploy"].substitutions._PREFIX == "staging-" && google_cloudbuild_trigger.build["deploy"].substitutions._DATABASE == "staging-rollcall"
+    error_message = "A deployment knows its installation."
+  }
+}
+
+run "indexes_take_their_time" {
+  assert {
+    condition     = alltrue([for i in google_firestore_index.query : i.timeouts.create == "4h"]) && alltrue([for f in google_firestore_field.exemption : f.timeouts.update == "4h"])
+    error_message = "An apply waits longer than 20 minutes for an index."
+  }
+}
+
+run "database_that_was_here_before" {
+  variables {
+    firestore_database  = "(default)"
+    firestore_existing  = true
+    deletion_protection = false
+  }
+  assert {
+    condition     = google_firestore_database.directory.deletion_policy == "ABANDON" && google_firestore_database.directory.delete_protection_state == "DELETE_PROTECTION_ENABLED"
+    error_message = "Removing Rollcall removes nobody else's data."
+  }
+}
+
 run "least_privilege" {
   # All grants that there are: a test in Go looks whether one is left out.
   assert {
@@ -162,6 +233,7 @@ run "least_privilege" {
         values(google_project_iam_member.firestore),
         values(google_service_account_iam_member.deployer_acts_as),
         values(google_storage_bucket_iam_member.state),
+        values(google_artifact_registry_repository_iam_member.builder_image),
         values(google_pubsub_topic_iam_member.publisher),
         values(google_secret_manager_secret_iam_member.reader),
         values(google_cloud_run_v2_service_iam_member.invoker),
@@ -213,12 +285,37 @@ run "full_sync" {
 
 run "builds" {
   assert {
-    condition     = length(google_cloudbuild_trigger.build["deploy"].repository_event_config[0].push) == 1 && length(google_cloudbuild_trigger.build["check"].repository_event_config[0].pull_request) == 1
-    error_message = "A push deploys, a pull request is checked."
+    condition = (
+      { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].push) } == { check = 0, test = 1, deploy = 1 } &&
+      { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].pull_request) } == { check = 1, test = 0, deploy = 0 }
+    )
+    error_message = "A pull request is checked; a push is tested, and then deployed."
   }
   assert {
-    condition     = google_cloudbuild_trigger.build["check"].service_account == google_service_account.builder["planner"].id && google_cloudbuild_trigger.build["check"].substitutions._MODE == "check"
-    error_message = "What a pull request runs can change nothing."
+    condition = { for name, t in google_cloudbuild_trigger.build : name => "${t.filename} as ${t.service_account}" } == {
+      check  = "cloudbuild.yaml as ${google_service_account.builder["planner"].id}"
+      test   = "cloudbuild.yaml as ${google_service_account.builder["planner"].id}"
+      deploy = "infra/deploy.yaml as ${google_service_account.builder["deployer"].id}"
+    }
+    error_message = "Tests run as the identity that can change nothing, and only deploying as the other."
+  }
+  assert {
+    condition     = alltrue([for t in google_cloudbuild_trigger.build : t.include_build_logs == null && !t.approval_config[0].approval_required])
+    error_message = "Build logs, which name viewers, are not copied to public checks."
+  }
+  assert {
+    condition     = alltrue([for t in google_cloudbuild_trigger.build : t.substitutions._BUILDER == var.builder])
+    error_message = "Every build runs in the image that was given by digest."
+  }
+}
+
+run "deployments_wait_for_approval" {
+  variables {
+    deploy_approval = true
+  }
+  assert {
+    condition     = { for name, t in google_cloudbuild_trigger.build : name => t.approval_config[0].approval_required } == { check = false, test = false, deploy = true }
+    error_message = "With deploy_approval a deployment waits, and tests do not."
   }
 }
 
@@ -226,6 +323,7 @@ run "no_repository_no_triggers" {
   variables {
     repository   = null
     state_bucket = null
+    builder      = null
   }
   assert {
     condition     = length(google_cloudbuild_trigger.build) == 0 && length(google_storage_bucket_iam_member.state) == 0

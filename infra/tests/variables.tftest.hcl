@@ -1,28 +1,36 @@
 # Wrong settings are refused before anything is planned, and the app's manifest follows the right ones.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
-  project_id = "rollcall-test"
+  project_id         = "rollcall-test"
+  firestore_location = "eur3"
   images = {
     webhook  = "r/webhook@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
   }
-  viewers = ["domain:example.com"]
+  viewers      = ["domain:example.com"]
+  alert_emails = { oncall = "oncall@example.com" }
 }
 
-# README.md's first apply: what images and secrets are put into, and what the app is made from.
+# README.md's first apply: what images and secrets are put into, what the app is made from, and all
+# grants that revisions need, so that IAM has minutes to spread them before there are revisions.
 run "first_apply" {
+  variables {
+    images = null
+  }
   plan_options {
     target = [
       google_artifact_registry_repository.images,
-      google_secret_manager_secret.slack,
+      google_secret_manager_secret_iam_member.reader,
+      google_secret_manager_secret_iam_member.log_level,
+      google_secret_manager_secret_version.log_level,
+      google_pubsub_topic_iam_member.publisher,
+      google_project_iam_member.firestore,
       data.google_project.this,
     ]
   }
@@ -33,6 +41,13 @@ run "first_apply" {
   assert {
     condition     = length(google_secret_manager_secret.slack) == 2
     error_message = "The secrets are there before the services that read them."
+  }
+  assert {
+    condition = (
+      length(google_secret_manager_secret_iam_member.reader) == 2 && length(google_secret_manager_secret_iam_member.log_level) == 6 &&
+      length(google_pubsub_topic_iam_member.publisher) == 2 && length(google_project_iam_member.firestore) == 3
+    )
+    error_message = "The grants are there minutes before the services that need them."
   }
 }
 
@@ -66,6 +81,14 @@ run "manifest_for_socket_mode" {
     condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read"]
     error_message = "Two scopes are enough."
   }
+}
+
+run "no_images" {
+  command = plan
+  variables {
+    images = null
+  }
+  expect_failures = [google_cloud_run_v2_service.service]
 }
 
 run "image_by_tag" {
@@ -116,6 +139,30 @@ run "not_a_region" {
   expect_failures = [var.region]
 }
 
+run "long_prefix" {
+  command = plan
+  variables {
+    prefix = "acceptance-test-"
+  }
+  expect_failures = [var.prefix]
+}
+
+run "not_a_location" {
+  command = plan
+  variables {
+    firestore_location = "Belgium"
+  }
+  expect_failures = [var.firestore_location]
+}
+
+run "default_database_without_saying_so" {
+  command = plan
+  variables {
+    firestore_database = "(default)"
+  }
+  expect_failures = [var.firestore_existing]
+}
+
 run "not_a_database" {
   command = plan
   variables {
@@ -140,11 +187,20 @@ run "no_address" {
   expect_failures = [var.alert_emails]
 }
 
+run "alerts_for_nobody" {
+  command = plan
+  variables {
+    alert_emails = {}
+  }
+  expect_failures = [var.alert_emails]
+}
+
 run "not_a_repository" {
   command = plan
   variables {
     repository   = "github.com/o/r"
     state_bucket = "b"
+    builder      = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
   }
   expect_failures = [var.repository]
 }
@@ -153,6 +209,7 @@ run "repository_without_state" {
   command = plan
   variables {
     repository = "projects/p/locations/l/connections/c/repositories/r"
+    builder    = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
   }
   expect_failures = [var.state_bucket]
 }
@@ -163,4 +220,23 @@ run "unknown_scope" {
     slack_optional_scopes = ["admin"]
   }
   expect_failures = [var.slack_optional_scopes]
+}
+
+run "repository_without_builder" {
+  command = plan
+  variables {
+    repository   = "projects/p/locations/l/connections/c/repositories/r"
+    state_bucket = "b"
+  }
+  expect_failures = [var.builder]
+}
+
+run "builder_by_tag" {
+  command = plan
+  variables {
+    repository   = "projects/p/locations/l/connections/c/repositories/r"
+    state_bucket = "b"
+    builder      = "r/builder:latest"
+  }
+  expect_failures = [var.builder]
 }

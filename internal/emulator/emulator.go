@@ -90,7 +90,7 @@ func get(t testing.TB, k kind) *Emulator {
 	}
 	path, err := find(k)
 	if err != nil {
-		missing(t, fmt.Sprintf("no %s (%v): install the Google Cloud CLI with its component %s, and Java 11 or newer", k.name, err, k.install))
+		missing(t, fmt.Sprintf("no %s (%v): install the Google Cloud CLI with its component %s, and Java 21 or newer", k.name, err, k.install))
 	}
 	e, err := start(k, path)
 	if err != nil {

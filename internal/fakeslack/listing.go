@@ -17,8 +17,8 @@ type listing struct {
 	at       time.Time
 }
 
-// FreezeListings makes users.list answer as of now from here on, with the cache_ts of now, like
-// a cache of Slack's that is not renewed. users.info, events and Date stay of the present.
+// FreezeListings makes users.list answer with the people and the cache_ts of this moment, like
+// a cache that Slack does not renew. users.info, events and Date are not affected.
 func (w *Workspace) FreezeListings() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

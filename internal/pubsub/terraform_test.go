@@ -87,6 +87,7 @@ func declare(t *testing.T, path, project string) declared {
 	found := declared{map[string]bool{}, map[string]*pubsubpb.Subscription{}, map[string]time.Duration{}}
 	values := map[string]cty.Value{
 		"google_cloud_run_v2_service": cty.ObjectVal(map[string]cty.Value{"service": named("worker", "uri", workerURI)}),
+		"var":                         cty.ObjectVal(map[string]cty.Value{"prefix": cty.StringVal("")}),
 		"google_service_account":      cty.ObjectVal(map[string]cty.Value{"invoker": named("push", "email", "push@example.com")}),
 	}
 	blocks := map[string]map[string]*hclsyntax.Body{}
@@ -98,7 +99,7 @@ func declare(t *testing.T, path, project string) declared {
 	}
 	topics := map[string]cty.Value{}
 	for label, body := range blocks["google_pubsub_topic"] {
-		settings := flatten(t, body, nil)
+		settings := flatten(t, body, &hcl.EvalContext{Variables: values})
 		name := fmt.Sprintf("projects/%s/topics/%s", project, text(settings["name"]))
 		found.topics[name] = true
 		topics[label] = cty.ObjectVal(map[string]cty.Value{"id": cty.StringVal(name)})

@@ -56,10 +56,10 @@ func New(store Store, within time.Duration, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// failure is what an error is answered and, for metrics, called.
+// failure says what to answer to an error, and what metrics call it.
 type failure struct {
-	status  int
-	outcome directory.Outcome
+	status int
+	reason string
 }
 
 // failures is the one table from errors to answers.
@@ -97,14 +97,14 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	if d.err == nil {
 		ctx, cancel := context.WithTimeout(ctx, h.within)
 		defer cancel()
-		d.outcome, d.err = h.apply(ctx, d.change)
+		d.result, d.err = h.apply(ctx, d.change)
 	}
 	if d.err != nil {
 		f := failureOf(d.err)
-		d.status, d.outcome = f.status, f.outcome
-		span.SetStatus(codes.Error, string(d.outcome))
+		d.status, d.result = f.status, f.reason
+		span.SetStatus(codes.Error, d.result)
 	}
-	span.SetAttributes(attribute.String("rollcall.outcome", string(d.outcome)))
+	span.SetAttributes(attribute.String("rollcall.outcome", d.result))
 	h.logMessage(ctx, d, time.Since(start))
 	if d.err != nil {
 		http.Error(w, http.StatusText(d.status), d.status)
@@ -128,7 +128,7 @@ func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
 	return push.Decode(body)
 }
 
-func (h *handler) apply(ctx context.Context, c directory.Change) (directory.Outcome, error) {
+func (h *handler) apply(ctx context.Context, c directory.Change) (result string, err error) {
 	known, err := h.workspaces.isKnown(ctx, c.TeamID)
 	switch {
 	case err != nil:
@@ -138,28 +138,29 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (directory.Outc
 	case c.Operation == directory.Disconnect:
 		return h.workspaces.disconnect(ctx, c)
 	}
-	return directory.ApplyTo(ctx, h.store, c)
+	outcome, err := directory.ApplyTo(ctx, h.store, c)
+	return string(outcome), err
 }
 
 // handled is one message and what became of it.
 type handled struct {
 	message push.Message
 	change  directory.Change
-	outcome directory.Outcome // or that of a failure
+	result  string // what became of it: a [directory.Outcome], one of ours, or the reason of a failure
 	status  int
 	err     error
 }
 
 // written says whether a document is now as the message says.
 func (d handled) written() bool {
-	return d.err == nil && d.outcome != directory.Unchanged && d.outcome != unknownWorkspace
+	return d.err == nil && d.result != string(directory.Unchanged) && d.result != unknownWorkspace
 }
 
 // logMessage writes the one line of a delivery: who and what, never a profile.
 func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
-		slog.String("outcome", string(d.outcome)),
+		slog.String("outcome", d.result),
 		slog.Int("status", d.status),
 		slog.Duration("took", took),
 		slog.String("message_id", d.message.ID),
@@ -178,7 +179,7 @@ func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration)
 	}
 	level, text := slog.LevelInfo, "applied"
 	switch {
-	case d.outcome == unknownWorkspace:
+	case d.result == unknownWorkspace:
 		level, text = slog.LevelWarn, "dropped: no sync or installation knows the workspace"
 	case errors.Is(d.err, directory.ErrUnknownUser):
 		level, text = slog.LevelWarn, "not applied yet"

@@ -176,7 +176,7 @@ func TestConflictIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := handler{store: store, workspaces: newWorkspaces(store), log: slog.New(slog.DiscardHandler)}
-	if outcome, err := h.apply(t.Context(), c); err != nil || outcome != directory.Created || conflicts != 0 {
+	if outcome, err := h.apply(t.Context(), c); err != nil || outcome != string(directory.Created) || conflicts != 0 {
 		t.Errorf("outcome %q, error %v, %d conflicts left", outcome, err, conflicts)
 	}
 }

@@ -17,13 +17,13 @@ const (
 	maxWorkspaces = 1000
 )
 
-// unknownWorkspace is the outcome of a message that is dropped: Slack signs what
+// unknownWorkspace is the result of a message that is dropped: Slack signs what
 // it tells of any workspace, and only what a full sync or an installation has
 // written is one of ours.
-const unknownWorkspace directory.Outcome = "unknown_workspace"
+const unknownWorkspace = "unknown_workspace"
 
-// disconnected is the outcome of a message that the app was removed from a workspace.
-const disconnected directory.Outcome = "disconnected"
+// disconnected is the result of a message that the app was removed from a workspace.
+const disconnected = "disconnected"
 
 // workspaces remembers which workspaces are known. Unknown ones are asked for
 // each time, because the sync that makes one known publishes its people at once.
@@ -53,8 +53,8 @@ func (w workspaces) isKnown(ctx context.Context, teamID string) (bool, error) {
 
 // disconnect records that the app was removed. The newer of that and the last
 // sync that Slack answered says how things stand.
-func (w workspaces) disconnect(ctx context.Context, c directory.Change) (directory.Outcome, error) {
-	err := w.store.PutWorkspace(ctx, directory.Workspace{ID: c.TeamID, DisconnectedAt: c.Version})
+func (w workspaces) disconnect(ctx context.Context, c directory.Change) (result string, err error) {
+	err = w.store.PutWorkspace(ctx, directory.Workspace{ID: c.TeamID, DisconnectedAt: c.Version})
 	if err != nil {
 		return "", fmt.Errorf("write workspace: %w", err)
 	}

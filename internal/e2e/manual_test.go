@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestManual: the operator's manual installs in an order that works.
+func TestManual(t *testing.T) {
+	manual := infra(t, "README.md")
+	install := section(t, manual, "Install")
+	steps := []string{
+		"gcloud auth login", `gcloud config set project "$PROJECT_ID"`, "gcloud auth application-default login",
+		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
+		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=", "slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
+		"gcloud run jobs execute rollcall-fullsync", "internal/e2e/smoke",
+	}
+	at := 0
+	for _, step := range steps {
+		i := strings.Index(install[at:], step)
+		if i < 0 {
+			t.Errorf("%q is missing, or comes too early", step)
+			continue
+		}
+		at += i
+	}
+	if first, _, _ := strings.Cut(strings.TrimSpace(install), "\n\n"); !strings.Contains(first, "organization") || !strings.Contains(first, "OAuth") {
+		t.Errorf("the first paragraph does not say what it takes without an organization:\n%s", first)
+	}
+	targets := func(text, pattern string) (all []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, m[1])
+		}
+		slices.Sort(all)
+		return all
+	}
+	tested := regexp.MustCompile(`(?s)run "first_apply".*?\n    \]`).FindString(infra(t, "tests/variables.tftest.hcl"))
+	if diff := cmp.Diff(targets(tested, `(?m)^ {6}([a-z_.]+),$`), targets(install, `-target=([a-z_.]+)`)); diff != "" {
+		t.Errorf("the first apply (-tested +manual):\n%s", diff)
+	}
+}
+
+// section is the text below a heading of the manual.
+func section(t *testing.T, manual, heading string) string {
+	t.Helper()
+	_, text, there := strings.Cut(manual, "\n## "+heading+"\n")
+	if !there {
+		t.Fatalf("no section %s", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
