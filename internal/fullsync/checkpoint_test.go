@@ -1,0 +1,189 @@
+package fullsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
+)
+
+var errDead = errors.New("dead")
+
+// dying leaves what kill -9 does once all pages are in: them, and a record from while they came.
+type dying struct {
+	Store
+	dead *bool
+}
+
+func (s dying) PutSync(ctx context.Context, sync syncs.Sync) error {
+	if *s.dead {
+		return errDead
+	}
+	return s.Store.PutSync(ctx, sync)
+}
+
+func (s dying) SumFingerprints(context.Context, string, directory.FingerprintRange) (int64, int64, error) {
+	*s.dead = true
+	return 0, 0, errDead
+}
+
+// gap has lost the second page.
+type gap struct{ Store }
+
+func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
+	pages, err := s.Store.SyncPages(ctx, teamID, syncID)
+	return slices.DeleteFunc(pages, func(p syncs.Page) bool { return p.Number == 2 }), err
+}
+
+// TestGoesOnAfterAKill removes who is gone, and nobody besides: not even if a
+// page is missing, since the kill came while they were being deleted.
+func TestGoesOnAfterAKill(t *testing.T) {
+	for name, missing := range map[string]bool{"all pages": false, "a page missing": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fakeslack.Options{People: 2500})
+			w.sync(t)
+			if err := w.slack.Remove(w.active(t)[7]); err != nil {
+				t.Fatal(err)
+			}
+			w.pass(3 * time.Hour)
+			first, err := Run(t.Context(), w.options(func(o *Options) { o.Store = dying{w.store, new(bool)} }))
+			if !errors.Is(err, errDead) || first.Pages != 3 {
+				t.Fatalf("%v, %+v", err, first)
+			}
+			second := w.sync(t, func(o *Options) {
+				o.AllowMassDelete = true
+				if missing {
+					o.Store = gap{w.store}
+				}
+			})
+			if second.Removed != 1 || second.Listed != 2499 || missing == (second.ID == first.ID) {
+				t.Errorf("after %+v comes %+v", first, second)
+			}
+			w.check(t)
+		})
+	}
+}
+
+// undeletable keeps its pages.
+type undeletable struct{ Store }
+
+func (undeletable) DeleteSyncPages(context.Context, string, string) error { return errDead }
+
+// TestPagesThatStay: a sync is over, and said to be, before its pages go.
+func TestPagesThatStay(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{})
+	first, err := Run(t.Context(), w.options(func(o *Options) { o.Store = undeletable{w.store} }))
+	if !errors.Is(err, errDead) {
+		t.Errorf("error %v", err)
+	}
+	kept, err := w.store.Syncs(t.Context(), team, 1)
+	if err != nil || kept[0].State != syncs.Done {
+		t.Errorf("%v, %+v", err, kept)
+	}
+	if second := w.sync(t); second.ID == first.ID {
+		t.Error("it was gone on with")
+	}
+}
+
+// breaking accepts some messages and no more.
+type breaking struct {
+	Publisher
+	left atomic.Int32
+}
+
+func (p *breaking) Publish(ctx context.Context, c directory.Change) error {
+	if p.left.Add(-1) < 0 {
+		return errors.New("unavailable")
+	}
+	return p.Publisher.Publish(context.WithoutCancel(ctx), c) // Pub/Sub does not take back what it accepted
+}
+
+// TestCountsOn: a sync that goes on tells of all that its runs repaired, each repair once.
+func TestCountsOn(t *testing.T) {
+	now := time.Now().Add(-time.Hour)
+	w := newWorld(t, fakeslack.Options{People: 1500, Clock: func() time.Time { return now }})
+	w.sync(t)
+	people := w.active(t)
+	now = now.Add(10 * time.Minute)
+	for _, id := range people[:40] {
+		if _, err := w.slack.Rename(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.slack.Join()
+	for _, id := range people[40:50] {
+		if err := w.slack.Remove(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = time.Now() // so that pages are fresh enough to go on from
+	w.published = nil
+	id := ""
+	for _, accepted := range []int32{15, 0, 30} { // amid the repairs, not at all, amid the removals
+		s, err := Run(t.Context(), w.options(func(o *Options) {
+			p := &breaking{Publisher: w}
+			p.left.Store(accepted)
+			o.Publisher = p
+		}))
+		if err == nil || id != "" && s.ID != id {
+			t.Fatalf("%v, %+v", err, s)
+		}
+		id = s.ID
+		if done := s.Inserted + s.Updated + s.Removed; done != len(w.published) || s.Unchanged != s.Listed-s.Inserted-s.Updated {
+			t.Errorf("%d messages so far, %+v", len(w.published), s)
+		}
+	}
+	s := w.sync(t)
+	w.check(t)
+	if s.ID != id || s.Inserted != 1 || s.Updated != 40 || s.Removed != 10 || s.Drift != 41 || s.Unchanged != 1491-41 || len(w.published) != 51 {
+		t.Errorf("%d messages, %+v", len(w.published), s)
+	}
+}
+
+// hesitant is asked after people one by one, and then something happens each time.
+type hesitant struct {
+	Slack
+	before func(asked int)
+	asked  int
+}
+
+func (s *hesitant) User(ctx context.Context, id string) (json.RawMessage, directory.Version, error) {
+	s.asked++
+	s.before(s.asked)
+	return s.Slack.User(ctx, id)
+}
+
+// TestRepairsAreKept in the record on the way: those who watch see them, and a kill does not forget them.
+func TestRepairsAreKept(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{People: 1200})
+	w.sync(t)
+	for _, id := range w.active(t)[:3] {
+		if _, err := w.slack.Rename(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pass(3 * time.Hour)
+	s := w.sync(t, func(o *Options) {
+		o.Slack = &hesitant{Slack: w.client, before: func(asked int) {
+			switch asked {
+			case 2:
+				time.Sleep(minSaveInterval + 200*time.Millisecond)
+			case 3:
+				kept, err := w.store.Syncs(t.Context(), team, 1)
+				if err != nil || kept[0].State != syncs.Running || kept[0].Updated == 0 {
+					t.Errorf("on the way: %v, %+v", err, kept)
+				}
+			}
+		}}
+	})
+	if s.Updated != 3 {
+		t.Errorf("%+v", s)
+	}
+}
