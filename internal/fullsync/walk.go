@@ -75,7 +75,7 @@ func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listin
 		return &listing{}, err
 	}
 	n, l := len(pages), &listing{}
-	usable := pages[n-1].Number == n && time.Since(pages[n-1].Version.Time()) <= maxCheckpointAge
+	usable := pages[n-1].Number == n && time.Since(pages[n-1].At) <= maxCheckpointAge
 	for i := 0; usable && i < n; i++ {
 		if err := l.add(pages[i]); err != nil {
 			o.Log.WarnContext(ctx, "checkpoint not used", "team_id", last.TeamID, "sync_id", last.ID, "error", err)
@@ -143,7 +143,7 @@ func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syn
 			}
 		}
 		if !o.DryRun {
-			p.ExpireAt = start.ExpireAt
+			p.At, p.ExpireAt = time.Now().UTC(), start.ExpireAt
 			if err := o.Store.PutSyncPage(ctx, start.TeamID, start.ID, p); err != nil {
 				return err
 			}

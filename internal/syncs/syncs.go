@@ -125,6 +125,7 @@ type Page struct {
 	Number  int               `json:"number"` // from 1
 	Cursor  string            `json:"cursor"` // of the next page; empty after the last
 	Version directory.Version `json:"version"`
+	At      time.Time         `json:"at"`    // when the page came in
 	Users   []byte            `json:"users"` // encoded by the sync
 	// ExpireAt is for Firestore's TTL: a sync that nobody finishes leaves its pages.
 	ExpireAt time.Time `json:"expire_at"`
