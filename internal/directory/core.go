@@ -20,14 +20,13 @@ import (
 // (tz_offset, tz_label, first_name, last_name, …_normalized, …_canonical,
 // status_emoji_display_info, the real_name outside of the profile), what says more
 // about the app than about the person (is_app_user, who_can_share_contact_card,
-// has_2fa, is_email_confirmed), and color. Slack's pages "User object", "users.list",
+// has_2fa, is_email_confirmed), color, and enterprise_user.teams, which recorded
+// events lack (java-slack-sdk, json-logs/samples/events). Slack's pages "User object", "users.list",
 // "users.info" and "user_change" are the source.
 type coreField struct {
 	// shown says that the field comes from the newer object like the rest of the core, but
 	// is not compared: avatar_hash stands for all pictures.
 	shownOnly bool
-	// unordered is a list whose order means nothing.
-	unordered bool
 }
 
 var (
@@ -74,7 +73,6 @@ var (
 		"is_admin":         {},
 		"is_owner":         {},
 		"is_primary_owner": {},
-		"teams":            {unordered: true},
 	}
 )
 
@@ -93,16 +91,7 @@ func appendCore(text []byte, core map[string]coreField, o ijson.Object) []byte {
 			continue
 		}
 		text = append(append(text, m.Name...), ':')
-		if field.unordered {
-			all := m.Value.Strings()
-			slices.Sort(all)
-			for _, s := range all {
-				text = append(text, ijson.Quote(s)...)
-			}
-		} else {
-			text = append(text, m.Value...) // has no line breaks
-		}
-		text = append(text, '\n')
+		text = append(append(text, m.Value...), '\n') // values have no line breaks
 	}
 	return text
 }

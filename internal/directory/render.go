@@ -131,7 +131,7 @@ func kind(external bool, o *object) Kind {
 	return Member
 }
 
-// isExternal tells people of other workspaces by core fields only: is_stranger is
+// isExternal tells people of other workspaces, and never by is_stranger, which is
 // in one shape and not in the other. In an Enterprise organisation a user's team_id
 // may name a sister workspace or the organisation itself, and enterprise_user.teams
 // lists where the user belongs. Whoever is in users.list is not external, whatever this says.

@@ -42,7 +42,7 @@ func run(ctx context.Context) error {
 	flags.IntVar(&o.Connections, "connections", 32, "connections to each")
 	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long each is loaded at each rate, "+driver.Longest.String()+" at most")
 	flags.IntVar(&o.Rounds, "rounds", 5, "that the duration is divided into; the parts take turns")
-	flags.TextVar(&o.Mix, "mix", driver.Mix{"team_join": 5, "user_change": 60, "user_status_changed": 35}, "how often each `type` of event comes, in parts")
+	flags.TextVar(&o.Mix, "mix", driver.Mix{"team_join": 5, "user_change": 95}, "how often each `type` of event comes, in parts")
 	flags.IntVar(&o.Workspaces, "workspaces", 100, "workspaces that events come from")
 	flags.IntVar(&o.People, "people", 20, "people in each")
 	flags.StringVar(&o.Target, "target", "", "the `address` of a running webhook to load instead")

@@ -20,7 +20,7 @@ import (
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "of all that is random, as an earlier run has logged it; 0 for a new one")
-	eventsFlag = flag.Int("events", fewer(), "how many the run with all faults at random sends; 100,000 under CI")
+	eventsFlag = flag.Int("events", 10_000, "how many the run with all faults at random sends")
 )
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
@@ -143,12 +143,4 @@ func (r *rig) quiet(t *testing.T, before int) {
 		}
 	}
 	t.Errorf("%d goroutines, %d before the fault:\n%s", now, before, stacks)
-}
-
-// fewer leaves the other tests of a developer's run their part of the ten minutes that go test gives a package.
-func fewer() int {
-	if os.Getenv("CI") == "" {
-		return 20_000
-	}
-	return 100_000
 }

@@ -22,7 +22,7 @@ import (
 func small() Options {
 	return Options{
 		Against: Parts, Rates: []int{0, 100}, Connections: 4, Duration: time.Second, Rounds: 1,
-		Mix: Mix{"team_join": 1, "user_change": 2, "user_status_changed": 1}, Workspaces: 2, People: 5,
+		Mix: Mix{"team_join": 1, "user_change": 3}, Workspaces: 2, People: 5,
 		Progress: func(string) {},
 	}
 }
@@ -33,7 +33,7 @@ func TestMix(t *testing.T) {
 		want Mix // nil: refused
 	}{
 		{"team_join=1", Mix{"team_join": 1}},
-		{" user_change=60, user_status_changed=35,team_join=5 ", Mix{"team_join": 5, "user_change": 60, "user_status_changed": 35}},
+		{" user_change=60, user_change=35,team_join=5 ", Mix{"team_join": 5, "user_change": 95}},
 		{"user_change=1,user_change=2,team_join=0", Mix{"user_change": 3, "team_join": 0}},
 		{"", nil},
 		{"user_change", nil},
@@ -55,7 +55,7 @@ func TestMix(t *testing.T) {
 // TestTraffic: each type of event is one that Rollcall takes, in the parts that were asked for,
 // and tells of somebody who arrived before, at a time of its own.
 func TestTraffic(t *testing.T) {
-	events := newTraffic(Mix{"team_join": 1, "user_change": 1, "user_profile_changed": 1, "user_status_changed": 1}, 3, 4)
+	events := newTraffic(Mix{"team_join": 1, "user_change": 1}, 3, 4)
 	if len(events.arrivals) != 12 {
 		t.Errorf("%d arrivals of 3 times 4 people", len(events.arrivals))
 	}
@@ -87,8 +87,8 @@ func TestTraffic(t *testing.T) {
 		look(body)
 	}
 	for _, eventType := range eventTypes {
-		if n := types[eventType]; n < 350 || n > 650 {
-			t.Errorf("%d of 2000 events are %s, want a quarter", n, eventType)
+		if n := types[eventType]; n < 850 || n > 1150 {
+			t.Errorf("%d of 2000 events are %s, want a half", n, eventType)
 		}
 	}
 }

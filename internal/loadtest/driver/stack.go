@@ -194,6 +194,11 @@ type watchedStore struct {
 	documents *vegeta.LatencyMetrics
 }
 
+// Workspace implements [worker.Store]: all invented workspaces are known.
+func (s *watchedStore) Workspace(_ context.Context, teamID string) (directory.Workspace, error) {
+	return directory.Workspace{ID: teamID}, nil
+}
+
 // PutUser implements [worker.Store]. An event's version is the moment of its post.
 func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
 	if err := s.Store.PutUser(ctx, u, expected); err != nil {

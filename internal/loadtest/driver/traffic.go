@@ -16,8 +16,8 @@ import (
 // Mix is how often each type of event comes, in parts of the whole.
 type Mix map[string]int
 
-// eventTypes are those that Rollcall asks Slack for.
-var eventTypes = []string{"team_join", "user_change", "user_profile_changed", "user_status_changed"}
+// eventTypes are those of people that Rollcall asks Slack for.
+var eventTypes = []string{"team_join", "user_change"}
 
 // MarshalText writes the mix as it is given on the command line.
 func (m Mix) MarshalText() ([]byte, error) {
@@ -104,15 +104,13 @@ func (t *traffic) event(eventType string) ([]byte, error) {
 	switch eventType {
 	case "team_join":
 		events = w.Join()
-	case "user_profile_changed":
-		events, err = w.Retitle(someone)
 	default:
 		events, err = w.SetStatus(someone)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range events { // a change is told of twice: whole, and by its part
+	for _, e := range events {
 		if e.Type == eventType {
 			return e.Envelope, nil
 		}
