@@ -45,6 +45,7 @@ func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page
 // TestGoesOnAfterAKill removes who is gone, and nobody besides: not even if a
 // page is missing, since the kill came while they were being deleted.
 func TestGoesOnAfterAKill(t *testing.T) {
+	t.Parallel()
 	for name, missing := range map[string]bool{"all pages": false, "a page missing": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, fakeslack.Options{People: 1100})
@@ -78,6 +79,7 @@ func (undeletable) DeleteSyncPages(context.Context, string, string) error { retu
 
 // TestPagesThatStay: a sync is over, and said to be, before its pages go.
 func TestPagesThatStay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	first, err := Run(t.Context(), w.options(func(o *Options) { o.Store = undeletable{w.store} }))
 	if !errors.Is(err, errDead) {
@@ -107,6 +109,7 @@ func (p *breaking) Publish(ctx context.Context, c directory.Change) error {
 
 // TestCountsOn: a sync that goes on tells of all that its runs repaired, each repair once.
 func TestCountsOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1100})
 	w.sync(t)
 	people := w.active(t)
@@ -161,6 +164,7 @@ func (s *hesitant) User(ctx context.Context, id string) (json.RawMessage, direct
 
 // TestRepairsAreKept in the record on the way: those who watch see them, and a kill does not forget them.
 func TestRepairsAreKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})
 	w.sync(t)
 	for _, id := range w.active(t)[:3] {

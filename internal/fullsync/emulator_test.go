@@ -2,6 +2,7 @@ package fullsync
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -20,6 +21,9 @@ import (
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/syncs"
 )
+
+// peopleFlag is 2,000 every night, see .ci/nightly.
+var peopleFlag = flag.Int("people", 300, "how many people the emulator has in the largest test")
 
 func openEmulator(t *testing.T, project string) *firestore.Store {
 	t.Helper()
@@ -65,7 +69,7 @@ func (m *metered) Fingerprints(ctx context.Context, teamID string, r directory.F
 // TestCostOnTheEmulator confirms the model: Firestore itself is asked as often,
 // and answers as much, for the rows of the README's table up to 1,000 people.
 func TestCostOnTheEmulator(t *testing.T) {
-	for _, n := range []int{100, 1000} {
+	for _, n := range []int{100, *peopleFlag / 2} {
 		for _, k := range []int{0, 10, n} {
 			t.Run(fmt.Sprintf("people=%d/differences=%d", n, k), func(t *testing.T) {
 				store := openEmulator(t, fmt.Sprintf("cost-%d-%d", n, k))
@@ -120,7 +124,8 @@ func (c *counted) PutUser(ctx context.Context, u directory.User, expected direct
 // TestAfterEvents: events of the shape that Slack documents, a third of them only
 // huddles, leave nothing for a sync to do, and a sync takes nothing of what only they said.
 func TestAfterEvents(t *testing.T) {
-	const people, events, differences = 2000, 600, 20
+	people, differences := *peopleFlag, 20
+	events := people * 3 / 10
 	store := &counted{Store: openEmulator(t, "events")}
 	w := newWorldOn(t, fakeslack.Options{People: people}, store)
 	w.sync(t)
@@ -188,7 +193,7 @@ func TestAfterEvents(t *testing.T) {
 // TestShapesOnTheEmulator is [TestShapes] on Firestore.
 func TestShapesOnTheEmulator(t *testing.T) {
 	store := openEmulator(t, "shapes")
-	w := newWorldOn(t, fakeslack.Options{People: 500}, store)
+	w := newWorldOn(t, fakeslack.Options{People: max(100, *peopleFlag/4)}, store)
 	w.sync(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, id := range w.active(t) {

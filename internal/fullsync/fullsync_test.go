@@ -21,6 +21,7 @@ import (
 // TestFirstAndSecond: the first sync loads everybody in one walk, the second
 // finds nothing to do, writes nothing and publishes nothing.
 func TestFirstAndSecond(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})
 	first := w.sync(t)
 	w.check(t)
@@ -56,6 +57,7 @@ func TestFirstAndSecond(t *testing.T) {
 
 // TestRepairs: whatever was missed, a sync brings, and says what of it was drift.
 func TestRepairs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 300})
 	external := w.slack.ExternalIDs()[:2]
 	w.sync(t)
@@ -108,6 +110,7 @@ func TestRepairs(t *testing.T) {
 // TestExternals who are gone for users.info too are removed; the others are left
 // alone, even if Slack has erased who they were.
 func TestExternals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 50})
 	w.sync(t)
 	forgotten := w.slack.ExternalIDs()[1]
@@ -143,6 +146,7 @@ func told(t *testing.T, v directory.Version, user string) directory.Change {
 // TestFaults: through whatever Slack is known for, everybody arrives, and so
 // do those who come and change meanwhile.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for name, faults := range map[string]fakeslack.Faults{
 		"429":                    {RateLimitEvery: 3, RetryAfter: 1},
 		"500":                    {ErrorEvery: 3},
@@ -171,6 +175,7 @@ func TestFaults(t *testing.T) {
 
 // TestAlongside: what a sync keeps besides people.
 func TestAlongside(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 300})
 	done := w.sync(t)
 	emoji, err := w.store.Emoji(t.Context(), team)
@@ -192,6 +197,7 @@ func TestAlongside(t *testing.T) {
 
 // TestPlanCannotBeTold: a dry run that nobody can read fails.
 func TestPlanCannotBeTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	w.sync(t)
 	if err := w.slack.Remove(w.active(t)[0]); err != nil {

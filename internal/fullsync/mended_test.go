@@ -21,6 +21,7 @@ import (
 
 // TestOnePersonFailsAlone: whoever cannot be read is counted, and fails nobody else.
 func TestOnePersonFailsAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1100})
 	external := w.slack.ExternalIDs()
 	for _, id := range external[:3] {
@@ -64,6 +65,7 @@ func TestOnePersonFailsAlone(t *testing.T) {
 
 // TestNobodyCanBeRead: if Slack answers for nobody, it is not about one person.
 func TestNobodyCanBeRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 2100})
 	w.sync(t)
 	faults := fakeslack.Faults{InfoError: map[string]string{}}
@@ -80,6 +82,7 @@ func TestNobodyCanBeRead(t *testing.T) {
 
 // TestRepairsSayWhoIsListed: whom users.list has is told as listed, though users.info was asked.
 func TestRepairsSayWhoIsListed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60})
 	w.sync(t)
 	external := w.slack.ExternalIDs()[0]
@@ -104,6 +107,7 @@ func TestRepairsSayWhoIsListed(t *testing.T) {
 // TestListedWhoLookExternal: in an organisation the list has people whose objects
 // name another workspace. All of them are compared, not a sample.
 func TestListedWhoLookExternal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 600, Enterprise: "E0MARLOW"})
 	looksExternal := 0
 	for _, person := range w.slack.People() {
@@ -137,6 +141,7 @@ func TestListedWhoLookExternal(t *testing.T) {
 
 // TestNoTime: answers that cannot be ordered are an error, and nobody is inserted.
 func TestNoTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 100, Faults: fakeslack.Faults{NoDate: true, NoCacheTS: true}})
 	s, err := Run(t.Context(), w.options())
 	if err == nil || !strings.Contains(err.Error(), "Date") || s.Inserted != 0 || s.State != syncs.Failed || len(w.published) != 0 {
@@ -146,6 +151,7 @@ func TestNoTime(t *testing.T) {
 
 // TestStuckCursor ends the walk.
 func TestStuckCursor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1100, Faults: fakeslack.Faults{StuckCursor: true}})
 	s, err := Run(t.Context(), w.options())
 	if err == nil || !strings.Contains(err.Error(), "cursor") || s.Calls > 6 {
@@ -165,6 +171,7 @@ func (w *world) all(t *testing.T, o Options, tokens ...Slack) (outcomes []syncs.
 
 // TestTwoTokensOfOneWorkspace: the second is refused, and the first one syncs.
 func TestTwoTokensOfOneWorkspace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60})
 	outcomes, errs := w.all(t, w.options(), w.client, w.open(w.slack.Options().BotToken))
 	if len(errs) != 2 || errs[0] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), w.slack.Options().Name) || len(w.published) != 60 {
@@ -174,6 +181,7 @@ func TestTwoTokensOfOneWorkspace(t *testing.T) {
 
 // TestOrganisationsToken is refused with what to do.
 func TestOrganisationsToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60, Enterprise: "E0MARLOW", OrgWide: true})
 	if _, err := Run(t.Context(), w.options()); err == nil || !strings.Contains(err.Error(), "install the app in each workspace") {
 		t.Errorf("error %v", err)
@@ -186,6 +194,7 @@ func TestOrganisationsToken(t *testing.T) {
 // TestDisconnected: once Slack refuses the token the workspace is marked, each sync
 // says so, other workspaces go on, and a new installation ends it.
 func TestDisconnected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60})
 	other := newWorld(t, fakeslack.Options{People: 60, TeamID: "T0OTHER"})
 	other.store = w.store
@@ -232,6 +241,7 @@ func TestDisconnected(t *testing.T) {
 
 // TestDisconnectedMeanwhile: the token may end during the walk.
 func TestDisconnectedMeanwhile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1100})
 	s, err := Run(t.Context(), w.options(func(o *Options) {
 		o.Slack = interrupted{w.client, 0, func() error { w.pass(time.Minute); w.slack.Uninstall("token_revoked"); return nil }}
@@ -244,6 +254,7 @@ func TestDisconnectedMeanwhile(t *testing.T) {
 
 // TestNetworkTrouble disconnects nobody.
 func TestNetworkTrouble(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60})
 	w.sync(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -255,6 +266,7 @@ func TestNetworkTrouble(t *testing.T) {
 
 // TestFewMayGo: three may go in a day, however small the directory.
 func TestFewMayGo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 12})
 	w.sync(t)
 	people := w.active(t)
@@ -270,6 +282,7 @@ func TestFewMayGo(t *testing.T) {
 
 // TestMassRemovalRemembers: many syncs may not remove a tenth each.
 func TestMassRemovalRemembers(t *testing.T) {
+	t.Parallel()
 	store := newMemory()
 	w := newWorldOn(t, fakeslack.Options{People: 200}, store)
 	w.sync(t)
@@ -311,6 +324,7 @@ func TestMassRemovalRemembers(t *testing.T) {
 
 // TestExternalsGoOnTheirOwn: they are judged by how many externals there are.
 func TestExternalsGoOnTheirOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 12})
 	w.sync(t)
 	for i := range 100 {
@@ -333,6 +347,7 @@ func TestExternalsGoOnTheirOwn(t *testing.T) {
 
 // TestForgottenByMistake: only an operator can undo that. It is reported, and no drift.
 func TestForgottenByMistake(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 60})
 	w.sync(t)
 	id := w.active(t)[0]
@@ -361,6 +376,7 @@ func TestForgottenByMistake(t *testing.T) {
 
 // TestVersionsInTheFuture, from before there were limits, are found, reported and replaced.
 func TestVersionsInTheFuture(t *testing.T) {
+	t.Parallel()
 	store := newMemory()
 	w := newWorldOn(t, fakeslack.Options{People: 60}, store)
 	external, _ := w.slack.Person(w.slack.ExternalIDs()[0])
@@ -395,6 +411,7 @@ func TestVersionsInTheFuture(t *testing.T) {
 
 // TestCancellingChanges: a sync in a day does not trust sums.
 func TestCancellingChanges(t *testing.T) {
+	t.Parallel()
 	store := newMemory()
 	w := newWorldOn(t, fakeslack.Options{People: 60}, store)
 	w.sync(t)

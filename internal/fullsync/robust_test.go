@@ -43,6 +43,7 @@ func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2
 // TestGoesOn: a sync that failed or was told to stop is continued from its
 // checkpoint, under the same id, and ends as if nothing had been.
 func TestGoesOn(t *testing.T) {
+	t.Parallel()
 	for name, empty := range map[string]bool{"first load": true, "repair": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, fakeslack.Options{People: 2200})
@@ -89,6 +90,7 @@ func TestGoesOn(t *testing.T) {
 
 // TestIncompleteListingRemovesNobody, and neither do tenths of the directory unless that is allowed.
 func TestIncompleteListingRemovesNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1300})
 	w.sync(t)
 	for _, id := range w.active(t)[:200] {
@@ -140,6 +142,7 @@ func (s spoiled) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syn
 
 // TestLeftOutIsNotGone: whom Slack lists stays, even if the object cannot be stored.
 func TestLeftOutIsNotGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 100})
 	w.sync(t)
 	people := w.active(t)
@@ -161,6 +164,7 @@ func TestLeftOutIsNotGone(t *testing.T) {
 
 // TestEventDuringTheSync: what happens after a page was listed is not undone by it.
 func TestEventDuringTheSync(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 2100})
 	w.sync(t)
 	id := w.active(t)[0]
@@ -193,6 +197,7 @@ const brief = time.Second
 
 // TestOneAtATime: a living sync keeps others out, a dead one only until its lease expires.
 func TestOneAtATime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1500})
 	var second atomic.Value
 	w.sync(t, func(o *Options) {
@@ -246,6 +251,7 @@ func (s robbed) Lease(ctx context.Context, teamID, holder string, until time.Tim
 
 // TestPublishRefused: a sync that cannot publish fails, and the next one makes good.
 func TestPublishRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1500})
 	w.refuse = errors.New("no topic")
 	if s, err := Run(t.Context(), w.options()); !errors.Is(err, w.refuse) || s.State != syncs.Failed {
@@ -258,6 +264,7 @@ func TestPublishRefused(t *testing.T) {
 
 // TestFailsAtOnce: the record says so also of a sync that never saw a page.
 func TestFailsAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	if _, err := Run(t.Context(), w.options(func(o *Options) {
 		o.Slack = interrupted{w.client, 0, func() error { return errors.New("missing_scope") }}
@@ -272,6 +279,7 @@ func TestFailsAtOnce(t *testing.T) {
 
 // TestWrongToken is told with what to do.
 func TestWrongToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	_, err := Run(t.Context(), w.options(func(o *Options) { o.Slack = webapi.New(w.url(), "xoxb-wrong", o.Log) }))
 	if err == nil || !strings.Contains(err.Error(), "invalid_auth") || !strings.Contains(err.Error(), "SLACK_BOT_TOKENS") {
@@ -281,6 +289,7 @@ func TestWrongToken(t *testing.T) {
 
 // TestCursorExpires: the walk begins anew, some times, and so does the one for repairs; each is repaired once.
 func TestCursorExpires(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})
 	w.sync(t)
 	for _, id := range w.active(t)[:50] { // more than are asked for one by one

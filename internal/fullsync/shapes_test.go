@@ -93,6 +93,7 @@ func (v variants) User(ctx context.Context, id string) (json.RawMessage, directo
 // TestShapes: whatever shapes events and listings have, and whoever speaks first,
 // after one sync the second one sends nothing.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	for _, strangers := range []fakeslack.Strangers{fakeslack.StrangersInEvents, fakeslack.StrangersInListings, fakeslack.StrangersEverywhere, fakeslack.StrangersNowhere} {
 		for _, keep := range []struct{ events, listings bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 			t.Run(fmt.Sprintf("strangers %d, deactivated people keep keys in %+v", strangers, keep), func(t *testing.T) {
@@ -159,6 +160,7 @@ func variantEvents(t *testing.T, w *world, events []fakeslack.Event, n uint64) [
 // TestStaleListing: a listing that is half an hour old, with a fresh Date and no
 // cache_ts, undoes nothing that an event said.
 func TestStaleListing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 400})
 	w.sync(t)
 	w.pass(3 * time.Hour)
