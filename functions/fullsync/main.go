@@ -70,11 +70,12 @@ func run(ctx context.Context) error {
 		out = service.Terminal(os.Stderr)
 	}
 	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, service.Terminal(os.Stdout), fullsync.NewProgress(out, terminal, o.Log)
-	for i, token := range c.BotTokens { // one workspace's failure does not stop the others
-		o.Slack = webapi.New(c.APIURL, token.Reveal(), o.Log)
-		if s, failed := fullsync.Run(ctx, o); failed != nil {
-			err = errors.Join(err, fmt.Errorf("workspace %d of %d (%s): %w", i+1, len(c.BotTokens), s.TeamID, failed))
-		}
+	var tokens []fullsync.Slack
+	for _, token := range c.BotTokens {
+		tokens = append(tokens, webapi.New(c.APIURL, token.Reveal(), o.Log))
+	}
+	for _, failed := range fullsync.All(ctx, tokens, o) {
+		err = errors.Join(err, failed)
 	}
 	return err
 }

@@ -159,7 +159,7 @@ const scheme = "3:"
 
 // fingerprint returns what stands for the id and the core of o. It is never 0, which stands for none.
 func fingerprint(id string, external bool, o *object) int64 {
-	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(append([]byte(scheme), coreText(o)...))>>(64-contentBits)))
+	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(append([]byte(scheme+id+"\n"), coreText(o)...))>>(64-contentBits)))
 	if external {
 		return -fp
 	}

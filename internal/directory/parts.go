@@ -237,9 +237,9 @@ func (p Parts) newest() (v Version, s Source) {
 	return v, s
 }
 
-// maxListingLag is how long after an event a listing can still be from before it.
+// MaxListingLag is how long after an event a listing can still be from before it.
 // Listings may be stale: 39 minutes have been seen.
-const maxListingLag = 2 * time.Hour
+const MaxListingLag = 2 * time.Hour
 
 // ListedIsNewer says which of two objects readers see the core of. The higher
 // version is the newer, and the event at a tie; but a listing that Slack changed
@@ -251,5 +251,5 @@ func ListedIsNewer(told, listed Said) bool {
 		return false
 	}
 	stale := listed.Updated > 0 && listed.Updated < told.Updated
-	return !stale || listed.Version.Time().Sub(told.Version.Time()) > maxListingLag
+	return !stale || listed.Version.Time().Sub(told.Version.Time()) > MaxListingLag
 }

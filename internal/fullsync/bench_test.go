@@ -16,13 +16,17 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync/compare/comparetest"
+	"rollcall/internal/slack"
+	"rollcall/internal/syncs"
 )
 
 // roster is a Slack that lists people by the thousand and counts the calls.
 type roster struct {
 	people []person
 	filler string // makes objects as large as Slack's
-	usage  directory.Usage
+	usage  syncs.Usage
 }
 
 type person struct {
@@ -39,11 +43,11 @@ func (r *roster) Workspace(context.Context) (directory.Workspace, error) {
 	return directory.Workspace{ID: "T1", Name: "Roster"}, nil
 }
 
-func (r *roster) Users(_ context.Context, _, cursor string) iter.Seq2[directory.ListingPage, error] {
-	return func(yield func(directory.ListingPage, error) bool) {
+func (r *roster) Users(_ context.Context, _, cursor string) iter.Seq2[syncs.ListingPage, error] {
+	return func(yield func(syncs.ListingPage, error) bool) {
 		for chunk := range slices.Chunk(r.people, 1000) {
 			r.usage.Calls++
-			page := directory.ListingPage{Version: directory.Version(time.Now().UnixMicro())}
+			page := syncs.ListingPage{Version: directory.Version(time.Now().UnixMicro())}
 			for _, p := range chunk {
 				page.Users = append(page.Users, r.object(p))
 			}
@@ -65,36 +69,27 @@ func (r *roster) User(_ context.Context, id string) (json.RawMessage, directory.
 	return r.object(r.people[i]), directory.Version(time.Now().UnixMicro()), nil
 }
 
-func (r *roster) Usage() directory.Usage { return r.usage }
+func (r *roster) Usage() syncs.Usage { return r.usage }
 
-// records is the part of a store that the cost of a sync does not depend on.
-type records struct{ writes, deletes, leases atomic.Int32 }
+// people is a store whose sums are the model's. It keeps no documents.
+type people struct {
+	*memory
+	*comparetest.Model
+}
 
-func (*records) PutWorkspace(context.Context, directory.Workspace) error   { return nil }
-func (*records) PutEmoji(context.Context, string, map[string]string) error { return nil }
-func (*records) Emoji(context.Context, string) (map[string]string, error)  { return nil, nil }
-func (r *records) PutSync(context.Context, directory.Sync) error           { r.writes.Add(1); return nil }
-func (*records) Syncs(context.Context, string, int) ([]directory.Sync, error) {
-	return []directory.Sync{{ID: "0", State: directory.SyncDone}}, nil
+func (p people) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
+	return p.Model.SumFingerprints(ctx, teamID, r)
 }
-func (r *records) PutSyncPage(context.Context, string, string, directory.SyncPage) error {
-	r.writes.Add(1)
-	r.deletes.Add(1) // in the end
-	return nil
-}
-func (*records) SyncPages(context.Context, string, string) ([]directory.SyncPage, error) {
-	return nil, nil
-}
-func (*records) DeleteSyncPages(context.Context, string, string) error { return nil }
-func (r *records) Lease(context.Context, string, string, time.Time) error {
-	r.leases.Add(1)
-	return nil
-}
-func (*records) Release(context.Context, string, string) error { return nil }
 
-type modelStore struct {
-	*model
-	records
+func (p people) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error) {
+	return p.Model.Fingerprints(ctx, teamID, r)
+}
+
+// synced is a store in which a sync, thorough and done, has left nothing but its record.
+func synced() *memory {
+	m := newMemory()
+	m.records["0"] = syncs.Sync{ID: "0", State: syncs.Done, Thorough: time.Now()}
+	return m
 }
 
 type countingPublisher struct{ messages atomic.Int32 }
@@ -135,21 +130,21 @@ func differ(tb testing.TB, n, k int) (r *roster, stored []person) {
 }
 
 // modelOf is a model that holds those people.
-func modelOf(tb testing.TB, r *roster, people []person) *modelStore {
+func modelOf(tb testing.TB, r *roster, all []person) people {
 	tb.Helper()
 	var stored []directory.Stored
-	for _, p := range people {
+	for _, p := range all {
 		u, err := directory.FromListing("T1", r.object(p))
 		if err != nil {
 			tb.Fatal(err)
 		}
 		stored = append(stored, directory.Stored{ID: u.ID, Fingerprint: u.Fingerprint, Version: 1})
 	}
-	return &modelStore{model: newModel(stored)}
+	return people{synced(), comparetest.New(stored)}
 }
 
-// BenchmarkCost is where the README's table comes from: what a sync costs on a
-// model that counts as Firestore bills.
+// BenchmarkCost is where the table in this package's README comes from: what a
+// sync costs on a model that counts as Firestore bills.
 //
 //	go test -run '^$' -bench Cost -benchtime 1x ./internal/fullsync
 func BenchmarkCost(b *testing.B) {
@@ -158,47 +153,110 @@ func BenchmarkCost(b *testing.B) {
 			b.Run(fmt.Sprintf("people=%d/differences=%d", n, k), func(b *testing.B) {
 				for b.Loop() {
 					r, stored := differ(b, n, k)
-					store := modelOf(b, r, stored)
-					publisher := &countingPublisher{}
-					s, err := Run(b.Context(), Options{Slack: r, Store: store, Publisher: publisher, Log: slog.New(slog.DiscardHandler), AllowMassDelete: true})
-					if err != nil {
-						b.Fatal(err)
-					}
-					if found := s.Inserted + s.Updated + s.Removed; found != k || int(publisher.messages.Load()) != k {
-						b.Fatalf("%d of %d differences found, %d messages", found, k, publisher.messages.Load())
-					}
-					messages := float64(publisher.messages.Load())
-					b.ReportMetric(0, "ns/op") // not what this is about
-					b.ReportMetric(float64(r.usage.Calls), "slack-calls")
-					b.ReportMetric(float64(store.queries), "aggregations")
-					b.ReportMetric(float64(store.reads)+messages, "reads") // the worker reads one document for each message
-					b.ReportMetric(messages, "writes")                     // and writes it
-					b.ReportMetric(messages, "messages")
-					b.ReportMetric(float64(store.writes.Load()+store.leases.Load()), "own-writes")
-					b.ReportMetric(float64(store.deletes.Load()), "own-deletes")
+					reportCost(b, r, modelOf(b, r, stored), k)
 				}
 			})
 		}
+		b.Run(fmt.Sprintf("people=%d/thorough", n), func(b *testing.B) {
+			for b.Loop() {
+				r, stored := differ(b, n, 0)
+				store := modelOf(b, r, stored)
+				store.records["0"] = syncs.Sync{ID: "0", State: syncs.Done}
+				reportCost(b, r, store, 0)
+			}
+		})
 	}
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("people=%d/an hour of a working day", n), func(b *testing.B) {
+			for b.Loop() {
+				w := newWorld(b, fakeslack.Options{People: n})
+				stored := workingHour(b, w)
+				reportCost(b, w.client, people{synced(), comparetest.New(stored)}, 0)
+			}
+		})
+	}
+}
+
+// workingHour returns what is stored of everybody after a full sync, and events
+// since about a sixth of the people: half of those huddles and statuses, half other changes.
+func workingHour(tb testing.TB, w *world) (stored []directory.Stored) {
+	tb.Helper()
+	users := map[string]*directory.User{}
+	apply := func(c directory.Change) {
+		u, _, err := directory.Apply(users[c.UserID], c, time.Now())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		users[c.UserID] = &u
+	}
+	at := directory.VersionOf(w.slack.Options().Clock())
+	for _, person := range w.slack.People() {
+		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: person.ListObject(true), Version: at, Source: directory.FromSync, InList: true})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		apply(c)
+	}
+	w.pass(time.Hour)
+	changes := []func(string) ([]fakeslack.Event, error){w.slack.JoinHuddle, w.slack.Retitle, w.slack.SetStatus, w.slack.Rename}
+	for i, id := range w.active(tb) {
+		if i%6 != 0 {
+			continue
+		}
+		events, err := changes[i/6%len(changes)](id)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, e := range events {
+			r, err := slack.DecodeRequest(e.Envelope)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			apply(*r.Change)
+		}
+	}
+	w.pass(time.Minute)
+	for _, u := range users {
+		stored = append(stored, directory.StoredOf(*u, time.Now()))
+	}
+	return stored
+}
+
+// reportCost syncs, and fails unless the sync finds k differences.
+func reportCost(b *testing.B, slack Slack, store people, k int) {
+	b.Helper()
+	publisher := &countingPublisher{}
+	s, err := Run(b.Context(), Options{Slack: slack, Store: store, Publisher: publisher, Log: slog.New(slog.DiscardHandler), AllowMassDelete: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	messages := int(publisher.messages.Load())
+	if found := s.Inserted + s.Updated + s.Removed; found != k || messages != k {
+		b.Fatalf("%d of %d differences found, %d messages", found, k, messages)
+	}
+	b.ReportMetric(0, "ns/op") // not what this is about
+	b.ReportMetric(float64(s.Calls), "slack-calls")
+	b.ReportMetric(float64(store.Queries), "aggregations")
+	b.ReportMetric(float64(s.Reads), "reads")
+	b.ReportMetric(float64(messages), "messages")
+	b.ReportMetric(float64(s.Writes-messages), "own-writes") // the worker's are one for each message
 }
 
 // agreeing is a store whose sums are those of the run's own listing, so that
 // it takes no memory of its own.
 type agreeing struct {
-	records
+	*memory
 	count, sum *int64
 }
 
-func (s *agreeing) SumFingerprints(_ context.Context, _ string, r directory.FingerprintRange) (int64, int64, error) {
+func (s agreeing) SumFingerprints(_ context.Context, _ string, r directory.FingerprintRange) (int64, int64, error) {
 	if r == directory.Externals {
 		return 0, 0, nil
 	}
 	return *s.count, *s.sum, nil
 }
 
-func (*agreeing) Fingerprints(context.Context, string, directory.FingerprintRange) ([]directory.Stored, error) {
-	return nil, nil
-}
+func (agreeing) PutSyncPage(context.Context, string, string, syncs.Page) error { return nil }
 
 // crowd lists n people without holding them.
 type crowd struct {
@@ -208,10 +266,10 @@ type crowd struct {
 	most       uint64
 }
 
-func (c *crowd) Users(_ context.Context, _, _ string) iter.Seq2[directory.ListingPage, error] {
-	return func(yield func(directory.ListingPage, error) bool) {
+func (c *crowd) Users(_ context.Context, _, _ string) iter.Seq2[syncs.ListingPage, error] {
+	return func(yield func(syncs.ListingPage, error) bool) {
 		for from := 0; from < c.n; from += 1000 {
-			page := directory.ListingPage{Version: directory.Version(time.Now().UnixMicro())}
+			page := syncs.ListingPage{Version: directory.Version(time.Now().UnixMicro())}
 			for i := range 1000 {
 				user := c.object(person{fmt.Sprintf("U%010d", from+i), 1})
 				u, _ := directory.FromListing("T1", user)
@@ -235,7 +293,7 @@ func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		debug.FreeOSMemory() // what other benchmarks have left
 		c := &crowd{n: people, roster: roster{filler: strings.Repeat("x", 1500)}}
-		s, err := Run(b.Context(), Options{Slack: c, Store: &agreeing{count: &c.count, sum: &c.sum}, Publisher: &countingPublisher{}, Log: slog.New(slog.DiscardHandler)})
+		s, err := Run(b.Context(), Options{Slack: c, Store: agreeing{synced(), &c.count, &c.sum}, Publisher: &countingPublisher{}, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
 		}

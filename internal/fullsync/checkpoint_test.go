@@ -11,6 +11,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
 )
 
 var errDead = errors.New("dead")
@@ -21,7 +22,7 @@ type dying struct {
 	dead *bool
 }
 
-func (s dying) PutSync(ctx context.Context, sync directory.Sync) error {
+func (s dying) PutSync(ctx context.Context, sync syncs.Sync) error {
 	if *s.dead {
 		return errDead
 	}
@@ -36,24 +37,25 @@ func (s dying) SumFingerprints(context.Context, string, directory.FingerprintRan
 // gap has lost the second page.
 type gap struct{ Store }
 
-func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]directory.SyncPage, error) {
+func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
 	pages, err := s.Store.SyncPages(ctx, teamID, syncID)
-	return slices.DeleteFunc(pages, func(p directory.SyncPage) bool { return p.Number == 2 }), err
+	return slices.DeleteFunc(pages, func(p syncs.Page) bool { return p.Number == 1 }), err
 }
 
 // TestGoesOnAfterAKill removes who is gone, and nobody besides: not even if a
 // page is missing, since the kill came while they were being deleted.
 func TestGoesOnAfterAKill(t *testing.T) {
+	t.Parallel()
 	for name, missing := range map[string]bool{"all pages": false, "a page missing": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, fakeslack.Options{People: 2500})
+			w := newWorld(t, fakeslack.Options{People: 1100})
 			w.sync(t)
 			if err := w.slack.Remove(w.active(t)[7]); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+			w.pass(3 * time.Hour)
 			first, err := Run(t.Context(), w.options(func(o *Options) { o.Store = dying{w.store, new(bool)} }))
-			if !errors.Is(err, errDead) || first.Pages != 3 {
+			if !errors.Is(err, errDead) || first.Pages != 2 {
 				t.Fatalf("%v, %+v", err, first)
 			}
 			second := w.sync(t, func(o *Options) {
@@ -62,7 +64,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 					o.Store = gap{w.store}
 				}
 			})
-			if second.Removed != 1 || second.Listed != 2499 || missing == (second.ID == first.ID) {
+			if second.Removed != 1 || second.Listed != 1099 || missing == (second.ID == first.ID) {
 				t.Errorf("after %+v comes %+v", first, second)
 			}
 			w.check(t)
@@ -77,13 +79,14 @@ func (undeletable) DeleteSyncPages(context.Context, string, string) error { retu
 
 // TestPagesThatStay: a sync is over, and said to be, before its pages go.
 func TestPagesThatStay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	first, err := Run(t.Context(), w.options(func(o *Options) { o.Store = undeletable{w.store} }))
 	if !errors.Is(err, errDead) {
 		t.Errorf("error %v", err)
 	}
 	kept, err := w.store.Syncs(t.Context(), team, 1)
-	if err != nil || kept[0].State != directory.SyncDone {
+	if err != nil || kept[0].State != syncs.Done {
 		t.Errorf("%v, %+v", err, kept)
 	}
 	if second := w.sync(t); second.ID == first.ID {
@@ -106,11 +109,11 @@ func (p *breaking) Publish(ctx context.Context, c directory.Change) error {
 
 // TestCountsOn: a sync that goes on tells of all that its runs repaired, each repair once.
 func TestCountsOn(t *testing.T) {
-	now := time.Now().Add(-time.Hour)
-	w := newWorld(t, fakeslack.Options{People: 1500, Clock: func() time.Time { return now }})
+	t.Parallel()
+	w := newWorld(t, fakeslack.Options{People: 1100})
 	w.sync(t)
 	people := w.active(t)
-	now = now.Add(10 * time.Minute)
+	w.pass(10 * time.Minute)
 	for _, id := range people[:40] {
 		if _, err := w.slack.Rename(id); err != nil {
 			t.Fatal(err)
@@ -122,7 +125,7 @@ func TestCountsOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	now = time.Now() // so that pages are fresh enough to go on from
+	w.pass(3 * time.Hour)
 	w.published = nil
 	id := ""
 	for _, accepted := range []int32{15, 0, 30} { // amid the repairs, not at all, amid the removals
@@ -141,7 +144,7 @@ func TestCountsOn(t *testing.T) {
 	}
 	s := w.sync(t)
 	w.check(t)
-	if s.ID != id || s.Inserted != 1 || s.Updated != 40 || s.Removed != 10 || s.Drift != 41 || s.Unchanged != 1491-41 || len(w.published) != 51 {
+	if s.ID != id || s.Inserted != 1 || s.Updated != 40 || s.Removed != 10 || s.Drift != 41 || s.Unchanged != 1091-41 || len(w.published) != 51 {
 		t.Errorf("%d messages, %+v", len(w.published), s)
 	}
 }
@@ -161,6 +164,7 @@ func (s *hesitant) User(ctx context.Context, id string) (json.RawMessage, direct
 
 // TestRepairsAreKept in the record on the way: those who watch see them, and a kill does not forget them.
 func TestRepairsAreKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})
 	w.sync(t)
 	for _, id := range w.active(t)[:3] {
@@ -168,15 +172,15 @@ func TestRepairsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	w.pass(3 * time.Hour)
 	s := w.sync(t, func(o *Options) {
 		o.Slack = &hesitant{Slack: w.client, before: func(asked int) {
 			switch asked {
 			case 2:
-				time.Sleep(saveFirst + 200*time.Millisecond)
+				time.Sleep(minSaveInterval + 200*time.Millisecond)
 			case 3:
 				kept, err := w.store.Syncs(t.Context(), team, 1)
-				if err != nil || kept[0].State != directory.SyncRunning || kept[0].Updated == 0 {
+				if err != nil || kept[0].State != syncs.Running || kept[0].Updated == 0 {
 					t.Errorf("on the way: %v, %+v", err, kept)
 				}
 			}

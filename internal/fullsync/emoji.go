@@ -5,27 +5,26 @@ import (
 	"maps"
 )
 
-// copyEmoji keeps the workspace's custom emoji. What fails here does not fail the sync.
-func (r *run) copyEmoji(ctx context.Context) {
-	if r.DryRun {
-		return
-	}
-	listed, err := r.Slack.Emoji(ctx)
-	if err != nil || listed == nil {
-		r.warnEmoji(ctx, err)
-		return
-	}
-	r.sync.Reads++
-	stored, err := r.Store.Emoji(ctx, r.sync.TeamID)
-	if err == nil && !maps.Equal(stored, listed) {
-		r.bookkeeping++
-		err = r.Store.PutEmoji(ctx, r.sync.TeamID, listed)
-	}
-	r.warnEmoji(ctx, err)
+// EmojiStore keeps a workspace's custom emoji.
+type EmojiStore interface {
+	PutEmoji(ctx context.Context, teamID string, emoji map[string]string) error
+	Emoji(ctx context.Context, teamID string) (map[string]string, error)
 }
 
-func (r *run) warnEmoji(ctx context.Context, err error) {
+// copyEmoji keeps the workspace's custom emoji. What fails here does not fail the sync.
+func copyEmoji(ctx context.Context, o Options, r *record) {
+	if o.DryRun {
+		return
+	}
+	teamID := r.value().TeamID
+	listed, err := o.Slack.Emoji(ctx)
+	if err == nil && listed != nil {
+		var stored map[string]string
+		if stored, err = o.Store.Emoji(ctx, teamID); err == nil && !maps.Equal(stored, listed) {
+			err = o.Store.PutEmoji(ctx, teamID, listed)
+		}
+	}
 	if err != nil {
-		r.Log.WarnContext(ctx, "custom emoji not copied", "team_id", r.sync.TeamID, "error", err)
+		o.Log.WarnContext(ctx, "custom emoji not copied", "team_id", teamID, "error", err)
 	}
 }

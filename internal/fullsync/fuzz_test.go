@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // FuzzDigest: whatever Slack lists makes a checkpoint that can be read again, and
@@ -17,7 +17,7 @@ func FuzzDigest(f *testing.F) {
 		if !json.Valid(user) {
 			return // the page would not have been read
 		}
-		page, leftOut, err := digest("T1", 1, directory.ListingPage{Users: []json.RawMessage{user}, Version: 1})
+		page, leftOut, err := digest("T1", 1, syncs.ListingPage{Users: []json.RawMessage{user}, Version: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,12 +25,12 @@ func FuzzDigest(f *testing.F) {
 		if err := l.add(page); err != nil {
 			t.Fatal(err)
 		}
-		if len(l.users)+leftOut != 1 || len(l.leftOut) > leftOut {
-			t.Errorf("listed %v, left out %d, %v", l.users, leftOut, l.leftOut)
+		if len(l.people)+l.failed != 1 || len(leftOut) > l.failed || len(l.leftOut) != len(leftOut) {
+			t.Errorf("listed %v, left out %d, %v", l.people, l.failed, leftOut)
 		}
 		for _, id := range idOf(user) {
-			if !l.leftOut[id] && (len(l.users) == 0 || l.users[0].id != id) {
-				t.Errorf("%s is neither listed nor left out: %v", id, l.users)
+			if !l.leftOut[id] && (len(l.people) == 0 || l.people[0].ID != id) {
+				t.Errorf("%s is neither listed nor left out: %v", id, l.people)
 			}
 		}
 	})

@@ -7,53 +7,54 @@ import (
 	"slices"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/fullsync/compare"
+	"rollcall/internal/syncs"
 )
 
-// listed is what is remembered of a listed user: some 60 bytes, since all of
-// a workspace must fit in memory at once. The object itself is asked for again
-// if it is needed.
-type listed struct {
-	id          string
-	fingerprint int64
-	page        int32 // index in listing.versions
-}
-
-// listing is what Slack listed, in pages and then sorted.
+// listing is everybody whom users.list has. Objects are not kept: those few that
+// are needed are asked for again.
 type listing struct {
-	users    []listed
+	people   compare.People
 	versions []directory.Version // of each page
-	zones    map[string]int      // active people by time zone, bots left out
-	cursor   string              // of the page after the last one; empty at the end
-	leftOut  map[string]bool     // ids of those whose object cannot be stored: they are not gone
+	zones    map[string]int      // active people by time zone, without bots
+	cursor   string              // of the next page; empty at the end
+	leftOut  map[string]bool     // ids of people whose object cannot be stored: they are not gone
+	failed   int                 // how many were left out, those without an id included
 }
 
 // pageUsers is the checkpoint of one page's users.
 type pageUsers struct {
 	IDs          []string       `json:"ids"`
 	Fingerprints []int64        `json:"fingerprints"`
+	Updated      []int64        `json:"updated"`
+	Forgotten    []string       `json:"forgotten,omitempty"`
 	TimeZones    map[string]int `json:"time_zones"`
 	LeftOut      []string       `json:"left_out,omitempty"`
+	Failed       int            `json:"failed,omitempty"`
 }
 
-// digest turns a page into its checkpoint. It returns how many users it had to
-// leave out because they have no usable id, or an object that no document could hold.
-func digest(teamID string, number int, page directory.ListingPage) (p directory.SyncPage, leftOut int, err error) {
+// digest turns a page into its checkpoint. It leaves out users who have no usable
+// id, or an object that no document could hold.
+func digest(teamID string, number int, page syncs.ListingPage) (p syncs.Page, leftOut []string, err error) {
 	all := pageUsers{TimeZones: map[string]int{}}
 	for _, user := range page.Users {
 		u, err := directory.FromListing(teamID, user)
 		if err != nil {
-			leftOut++
+			all.Failed++
 			all.LeftOut = append(all.LeftOut, idOf(user)...)
 			continue
 		}
-		all.IDs, all.Fingerprints = append(all.IDs, u.ID), append(all.Fingerprints, u.Fingerprint)
+		all.IDs, all.Fingerprints, all.Updated = append(all.IDs, u.ID), append(all.Fingerprints, u.Fingerprint), append(all.Updated, u.Updated)
+		if u.Kind == directory.Forgotten {
+			all.Forgotten = append(all.Forgotten, u.ID)
+		}
 		if !u.Deleted && u.TZ != "" && u.Kind != directory.Bot {
 			all.TimeZones[u.TZ]++
 		}
 	}
-	p = directory.SyncPage{Number: number, Cursor: page.Next, Version: page.Version}
+	p = syncs.Page{Number: number, Cursor: page.Next, Version: page.Version}
 	p.Users, err = json.Marshal(all)
-	return p, leftOut, err
+	return p, all.LeftOut, err
 }
 
 // idOf returns the id of a user whose object is not valid, if that much of it can be read.
@@ -68,13 +69,14 @@ func idOf(user json.RawMessage) []string {
 }
 
 // add appends a page. The ids are copied out of it, so that nothing else of it stays in memory.
-func (l *listing) add(p directory.SyncPage) error {
+func (l *listing) add(p syncs.Page) error {
 	var u pageUsers
-	if err := json.Unmarshal(p.Users, &u); err != nil || len(u.IDs) != len(u.Fingerprints) {
+	if err := json.Unmarshal(p.Users, &u); err != nil || len(u.IDs) != len(u.Fingerprints) || len(u.IDs) != len(u.Updated) {
 		return fmt.Errorf("checkpoint of page %d is damaged: %w", p.Number, cmp.Or(err, directory.ErrInvalid))
 	}
 	for i, id := range u.IDs {
-		l.users = append(l.users, listed{id, u.Fingerprints[i], int32(len(l.versions))})
+		l.people = append(l.people, compare.Person{ID: id, Fingerprint: u.Fingerprints[i], Updated: u.Updated[i],
+			Page: int32(len(l.versions)), Forgotten: slices.Contains(u.Forgotten, id)}) //nolint:gosec // pages are few
 	}
 	if l.zones == nil {
 		l.zones, l.leftOut = map[string]int{}, map[string]bool{}
@@ -85,32 +87,38 @@ func (l *listing) add(p directory.SyncPage) error {
 	for zone, n := range u.TimeZones {
 		l.zones[zone] += n
 	}
+	l.failed += u.Failed
 	l.versions = append(l.versions, p.Version)
 	l.cursor = p.Cursor
 	return nil
 }
 
-// sort orders by fingerprint. Of a user who was listed twice, as happens when
-// people come and go meanwhile, the later page counts.
-func (l *listing) sort() {
-	slices.SortFunc(l.users, func(a, b listed) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(b.page, a.page)) })
-	l.users = slices.CompactFunc(l.users, func(a, b listed) bool { return a.id == b.id })
-	slices.SortFunc(l.users, func(a, b listed) int { return cmp.Compare(a.fingerprint, b.fingerprint) })
+// complete says whether the last page is in.
+func (l *listing) complete() bool { return len(l.versions) > 0 && l.cursor == "" }
+
+// since is a moment before any page was produced; 0 without pages.
+func (l *listing) since() directory.Version {
+	if len(l.versions) == 0 {
+		return 0
+	}
+	return slices.Min(l.versions)
 }
 
-// within returns the users of a sorted listing whose fingerprints are in the range.
-func (l *listing) within(r directory.FingerprintRange) []listed {
-	at := func(fp int64) int {
-		i, _ := slices.BinarySearchFunc(l.users, fp, func(u listed, fp int64) int { return cmp.Compare(u.fingerprint, fp) })
-		return i
+// notIn returns those of stored whom the listing has not got.
+func (l *listing) notIn(stored []directory.Stored) (absent []directory.Stored) {
+	byID := make(map[string]directory.Stored, len(stored))
+	for _, s := range stored {
+		if !l.leftOut[s.ID] {
+			byID[s.ID] = s
+		}
 	}
-	return l.users[at(r.From):at(r.To)]
-}
-
-// sum returns the count and the sum of fingerprints.
-func sum(users []listed) (count, total int64) {
-	for _, u := range users {
-		total += u.fingerprint
+	for _, p := range l.people {
+		delete(byID, p.ID)
 	}
-	return int64(len(users)), total
+	for _, s := range stored {
+		if _, left := byID[s.ID]; left {
+			absent = append(absent, s)
+		}
+	}
+	return absent
 }

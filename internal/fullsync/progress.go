@@ -1,6 +1,7 @@
 package fullsync
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,10 +9,11 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
-// logEvery is how often progress is logged where there is no terminal.
-const logEvery = 10 * time.Second
+// logInterval is how often progress is logged where there is no terminal.
+const logInterval = 10 * time.Second
 
 // clearLine goes back to the line's beginning and clears it (ECMA-48).
 const clearLine = "\r\x1b[K"
@@ -53,7 +55,7 @@ func (p *Progress) goesOn(listed int) {
 }
 
 // walked tells of the walk. How many there are in all is known from the sync before.
-func (p *Progress) walked(s directory.Sync, previous *directory.Sync) {
+func (p *Progress) walked(s syncs.Sync, previous *syncs.Sync) {
 	if p == nil {
 		return
 	}
@@ -69,17 +71,17 @@ func (p *Progress) walked(s directory.Sync, previous *directory.Sync) {
 }
 
 // repairing tells of what comes after the walk.
-func (p *Progress) repairing(s directory.Sync, what string, done, total int) {
+func (p *Progress) repairing(s syncs.Sync, what string, done, total int) {
 	if p != nil {
 		p.tell(s, what, done, total, 0)
 	}
 }
 
-func (p *Progress) tell(s directory.Sync, what string, done, total int, remaining time.Duration) {
+func (p *Progress) tell(s syncs.Sync, what string, done, total int, remaining time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.out == nil {
-		if time.Since(p.told) >= logEvery {
+		if time.Since(p.told) >= logInterval {
 			p.told = time.Now()
 			p.log.Info("full sync", "team_id", s.TeamID, "sync_id", s.ID, "phase", what, "done", done, "total", total,
 				"pages", s.Pages, "waits", s.Waits, "remaining", remaining)
@@ -101,7 +103,7 @@ func (p *Progress) tell(s directory.Sync, what string, done, total int, remainin
 }
 
 // end tells the outcome.
-func (p *Progress) end(s directory.Sync, err error) {
+func (p *Progress) end(s syncs.Sync, err error) {
 	if p == nil {
 		return
 	}
@@ -109,10 +111,17 @@ func (p *Progress) end(s directory.Sync, err error) {
 	if p.out == nil {
 		attrs := []any{"team_id", s.TeamID, "sync_id", s.ID, "listed", s.Listed, "inserted", s.Inserted, "updated", s.Updated,
 			"removed", s.Removed, "unchanged", s.Unchanged, "drift", s.Drift, "slack_calls", s.Calls, "waits", s.Waits,
-			"waited", s.Waited, "reads", s.Reads, "writes", s.Writes, "took", took}
-		if err == nil { // the caller tells of an error
+			"waited", s.Waited, "reads", s.Reads, "writes", s.Writes, "stale", s.Stale, "failed", s.Failed,
+			"forgotten", s.Forgotten, "future", s.Future, "took", took}
+		if len(s.Differed) > 0 {
+			attrs = append(attrs, "differed", s.Differed)
+		}
+		switch { // the caller reports the error itself
+		case err == nil:
 			p.log.Info("full sync done", append(attrs, "outcome", "done")...)
-		} else {
+		case errors.Is(err, syncs.ErrDisconnected):
+			p.log.Warn("full sync ended early", append(attrs, "outcome", "disconnected")...)
+		default:
 			p.log.Warn("full sync ended early", append(attrs, "outcome", "failed")...)
 		}
 		return
@@ -127,4 +136,17 @@ func (p *Progress) end(s directory.Sync, err error) {
 	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
 		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",
 		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, s.Calls, s.Waits, s.Waited, s.Reads, s.Writes)
+	for _, left := range []struct {
+		n   int
+		why string
+	}{
+		{s.Failed, "could not be read or stored"},
+		{s.Stale, "left alone: what is stored is newer than the listing"},
+		{s.Forgotten, "stored as forgotten and alive in Slack: lift them"},
+		{s.Future, "stored with a version in the future, and told anew"},
+	} {
+		if left.n > 0 {
+			fmt.Fprintf(p.out, "  %d %s\n", left.n, left.why)
+		}
+	}
 }

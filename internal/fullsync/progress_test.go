@@ -11,12 +11,13 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // TestProgress: a line that keeps changing on a terminal, the outcome alone
 // where output goes elsewhere, and log lines now and then where there is neither.
 func TestProgress(t *testing.T) {
-	outcome := directory.Sync{ID: "S", TeamID: "T1", Listed: 200, Inserted: 1, Updated: 2, Removed: 3, Unchanged: 197, Drift: 2, Calls: 9, Waits: 1, Waited: time.Second, Reads: 5, Writes: 6}
+	outcome := syncs.Sync{ID: "S", TeamID: "T1", Listed: 200, Inserted: 1, Updated: 2, Removed: 3, Unchanged: 197, Drift: 2, Calls: 9, Waits: 1, Waited: time.Second, Reads: 5, Writes: 6}
 	const summary = "Acme: synced in 21s: 200 listed, 1 inserted, 2 updated, 3 removed, 197 unchanged, drift 2\n" +
 		"  9 Slack calls, 1 waits of 1s; about 5 reads and 6 writes billed\n"
 	tests := []struct {
@@ -32,7 +33,7 @@ func TestProgress(t *testing.T) {
 		{"log", false, false, nil, `level=INFO msg="full sync started" team_id=T1
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=50 total=200 pages=1 waits=0 remaining=30s
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=100 total=200 pages=2 waits=1 remaining=20s
-level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updated=2 removed=3 unchanged=197 drift=2 slack_calls=9 waits=1 waited=1s reads=5 writes=6 took=21s outcome=done
+level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updated=2 removed=3 unchanged=197 drift=2 slack_calls=9 waits=1 waited=1s reads=5 writes=6 stale=0 failed=0 forgotten=0 future=0 took=21s outcome=done
 `},
 		{"failed", true, false, errors.New("x"), strings.Replace(summary, "synced", "not synced", 1)},
 	}
@@ -51,13 +52,13 @@ level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updat
 					p = NewProgress(&b, tt.terminal, slog.New(slog.DiscardHandler))
 				}
 				p.start(directory.Workspace{ID: "T1", Name: "Acme"})
-				previous := &directory.Sync{Listed: 200}
+				previous := &syncs.Sync{Listed: 200}
 				time.Sleep(10 * time.Second)
-				p.walked(directory.Sync{ID: "S", TeamID: "T1", Listed: 50, Pages: 1}, previous)
+				p.walked(syncs.Sync{ID: "S", TeamID: "T1", Listed: 50, Pages: 1}, previous)
 				time.Sleep(10 * time.Second)
-				p.walked(directory.Sync{ID: "S", TeamID: "T1", Listed: 100, Pages: 2, Waits: 1}, previous)
+				p.walked(syncs.Sync{ID: "S", TeamID: "T1", Listed: 100, Pages: 2, Waits: 1}, previous)
 				time.Sleep(time.Second)
-				p.repairing(directory.Sync{ID: "S", TeamID: "T1", Pages: 2, Waits: 1}, "repairs", 7, 9)
+				p.repairing(syncs.Sync{ID: "S", TeamID: "T1", Pages: 2, Waits: 1}, "repairs", 7, 9)
 				p.end(outcome, tt.err)
 				if diff := gocmp.Diff(tt.want, b.String()); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
@@ -68,21 +69,21 @@ level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updat
 	var none *Progress // silent
 	none.start(directory.Workspace{})
 	none.goesOn(1)
-	none.walked(directory.Sync{}, nil)
-	none.repairing(directory.Sync{}, "", 0, 0)
-	none.end(directory.Sync{}, nil)
+	none.walked(syncs.Sync{}, nil)
+	none.repairing(syncs.Sync{}, "", 0, 0)
+	none.end(syncs.Sync{}, nil)
 }
 
 // TestRemaining: what an interrupted run has listed took none of this one's time.
 func TestRemaining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
-		p, previous := NewProgress(&b, true, slog.New(slog.DiscardHandler)), &directory.Sync{Listed: 200}
+		p, previous := NewProgress(&b, true, slog.New(slog.DiscardHandler)), &syncs.Sync{Listed: 200}
 		p.start(directory.Workspace{Name: "Acme"})
 		p.goesOn(100)
 		time.Sleep(10 * time.Second)
-		p.walked(directory.Sync{Listed: 150, Pages: 3}, previous)
-		p.walked(directory.Sync{Listed: 50, Pages: 1}, previous) // anew
+		p.walked(syncs.Sync{Listed: 150, Pages: 3}, previous)
+		p.walked(syncs.Sync{Listed: 50, Pages: 1}, previous) // anew
 		const want = clearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
 			clearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
 		if diff := gocmp.Diff(want, b.String()); diff != "" {

@@ -13,6 +13,7 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/slack/webapi"
+	"rollcall/internal/syncs"
 )
 
 // interrupted lists some pages and then fails.
@@ -22,13 +23,13 @@ type interrupted struct {
 	then  func() error
 }
 
-func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error] {
-	return func(yield func(directory.ListingPage, error) bool) {
+func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error] {
+	return func(yield func(syncs.ListingPage, error) bool) {
 		n := 0
 		for page, err := range s.Slack.Users(ctx, teamID, cursor) {
 			if n++; n > s.pages {
 				if err := s.then(); err != nil {
-					yield(directory.ListingPage{}, err)
+					yield(syncs.ListingPage{}, err)
 					return
 				}
 			}
@@ -42,9 +43,10 @@ func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2
 // TestGoesOn: a sync that failed or was told to stop is continued from its
 // checkpoint, under the same id, and ends as if nothing had been.
 func TestGoesOn(t *testing.T) {
+	t.Parallel()
 	for name, empty := range map[string]bool{"first load": true, "repair": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, fakeslack.Options{People: 3500})
+			w := newWorld(t, fakeslack.Options{People: 2200})
 			if !empty {
 				w.sync(t)
 				for i, id := range w.active(t)[:50] {
@@ -52,31 +54,31 @@ func TestGoesOn(t *testing.T) {
 						t.Fatal(i, err)
 					}
 				}
-				time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+				w.pass(3 * time.Hour)
 			}
 			before := w.client.Usage().Calls
 			first, err := Run(t.Context(), w.options(func(o *Options) {
-				o.Slack = interrupted{w.client, 2, func() error { return errors.New("network down") }}
+				o.Slack = interrupted{w.client, 1, func() error { return errors.New("network down") }}
 			}))
-			if err == nil || first.Pages != 2 || first.Removed != 0 {
+			if err == nil || first.Pages != 1 || first.Removed != 0 {
 				t.Fatalf("%v, %+v", err, first)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			second, err := Run(ctx, w.options(func(o *Options) {
 				o.Slack = interrupted{w.client, 1, func() error { cancel(); return ctx.Err() }}
 			}))
-			if !errors.Is(err, context.Canceled) || second.ID != first.ID || second.Pages != 3 {
+			if !errors.Is(err, context.Canceled) || second.ID != first.ID || second.Pages != 2 {
 				t.Fatalf("%v, %+v", err, second)
 			}
 			kept, err := w.store.Syncs(t.Context(), team, 1)
-			if err != nil || kept[0].State != directory.SyncInterrupted || kept[0].ID != first.ID {
+			if err != nil || kept[0].State != syncs.Interrupted || kept[0].ID != first.ID {
 				t.Fatalf("%v, %+v", err, kept)
 			}
 			calls := w.client.Usage().Calls
 			third := w.sync(t)
 			w.check(t)
 			listCalls := w.client.Usage().Calls - calls - 3 // auth.test, team.info and emoji.list
-			if third.ID != first.ID || third.Pages != 4 || third.Listed != 3500 || empty && listCalls != 1 || !empty && listCalls > 1+50 {
+			if third.ID != first.ID || third.Pages != 3 || third.Listed != 2200 || empty && listCalls != 1 || !empty && listCalls > 1+50 {
 				t.Errorf("%d calls, %+v", listCalls, third)
 			}
 			if !empty && third.Updated != 50 || third.Calls != w.client.Usage().Calls-before || third.Reads <= first.Reads || third.Writes <= second.Writes {
@@ -88,6 +90,7 @@ func TestGoesOn(t *testing.T) {
 
 // TestIncompleteListingRemovesNobody, and neither do tenths of the directory unless that is allowed.
 func TestIncompleteListingRemovesNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1300})
 	w.sync(t)
 	for _, id := range w.active(t)[:200] {
@@ -95,7 +98,7 @@ func TestIncompleteListingRemovesNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond)
+	w.pass(3 * time.Hour)
 	_, err := Run(t.Context(), w.options(func(o *Options) {
 		o.Slack = interrupted{w.client, 1, func() error { return errors.New("network down") }}
 	}))
@@ -107,7 +110,7 @@ func TestIncompleteListingRemovesNobody(t *testing.T) {
 		t.Errorf("%v, %+v", err, s)
 	}
 	kept, err := w.store.Syncs(t.Context(), team, 1)
-	if err != nil || kept[0].State != directory.SyncFailed || !strings.Contains(kept[0].Error, "-allow-mass-delete") {
+	if err != nil || kept[0].State != syncs.Failed || !strings.Contains(kept[0].Error, "-allow-mass-delete") {
 		t.Errorf("%v, %+v", err, kept)
 	}
 	if s := w.sync(t, func(o *Options) { o.AllowMassDelete = true }); s.Removed != 200 {
@@ -122,8 +125,8 @@ type spoiled struct {
 	id string
 }
 
-func (s spoiled) Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error] {
-	return func(yield func(directory.ListingPage, error) bool) {
+func (s spoiled) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error] {
+	return func(yield func(syncs.ListingPage, error) bool) {
 		for page, err := range s.Slack.Users(ctx, teamID, cursor) {
 			for i, user := range page.Users {
 				if slices.Equal(idOf(user), []string{s.id}) {
@@ -139,6 +142,7 @@ func (s spoiled) Users(ctx context.Context, teamID, cursor string) iter.Seq2[dir
 
 // TestLeftOutIsNotGone: whom Slack lists stays, even if the object cannot be stored.
 func TestLeftOutIsNotGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 100})
 	w.sync(t)
 	people := w.active(t)
@@ -146,7 +150,7 @@ func TestLeftOutIsNotGone(t *testing.T) {
 	if err := w.slack.Remove(gone); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	w.pass(3 * time.Hour)
 	s := w.sync(t, func(o *Options) { o.Slack = spoiled{w.client, left} })
 	if s.Removed != 1 || s.Updated != 0 || s.Inserted != 0 {
 		t.Errorf("%+v", s)
@@ -160,7 +164,8 @@ func TestLeftOutIsNotGone(t *testing.T) {
 
 // TestEventDuringTheSync: what happens after a page was listed is not undone by it.
 func TestEventDuringTheSync(t *testing.T) {
-	w := newWorld(t, fakeslack.Options{People: 2500})
+	t.Parallel()
+	w := newWorld(t, fakeslack.Options{People: 2100})
 	w.sync(t)
 	id := w.active(t)[0]
 	if _, err := w.slack.Rename(id); err != nil { // this event is lost
@@ -169,7 +174,7 @@ func TestEventDuringTheSync(t *testing.T) {
 	joined := ""
 	w.sync(t, func(o *Options) {
 		o.Slack = interrupted{w.client, 2, func() error {
-			time.Sleep(1100 * time.Millisecond)
+			w.pass(3 * time.Hour)
 			events, err := w.slack.Rename(id)
 			w.deliver(t, events...)
 			events = w.slack.Join()
@@ -188,35 +193,36 @@ func TestEventDuringTheSync(t *testing.T) {
 }
 
 // brief is a lease that a test can wait for.
-const brief = 2 * time.Second
+const brief = time.Second
 
 // TestOneAtATime: a living sync keeps others out, a dead one only until its lease expires.
 func TestOneAtATime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1500})
 	var second atomic.Value
 	w.sync(t, func(o *Options) {
 		o.Slack = interrupted{w.client, 1, func() error {
 			_, err := Run(t.Context(), w.options(func(o *Options) {
-				o.Slack, o.Lease = webapi.New(w.url(), w.slack.Options().BotToken, o.Log), brief
+				o.Slack, o.LeaseTimeout = webapi.New(w.url(), w.slack.Options().BotToken, o.Log), brief
 			}))
 			second.Store(err)
 			return nil
 		}}
 	})
-	if err, _ := second.Load().(error); !errors.Is(err, directory.ErrLeased) {
+	if err, _ := second.Load().(error); !errors.Is(err, syncs.ErrLeased) {
 		t.Errorf("a second sync: %v", err)
 	}
 	w.check(t)
 	if err := w.store.Lease(t.Context(), team, "dead", time.Now().Add(300*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	w.sync(t)
+	w.sync(t, func(o *Options) { o.LeaseTimeout = brief })
 
 	// One that lost its lease stops, as does one that can no longer know.
-	for _, lost := range []error{directory.ErrLeased, context.DeadlineExceeded} {
+	for _, lost := range []error{syncs.ErrLeased, context.DeadlineExceeded} {
 		_, err := Run(t.Context(), w.options(func(o *Options) {
-			o.Store, o.Lease = robbed{w.store, new(atomic.Int32), lost}, brief
-			o.Slack = interrupted{w.client, 0, func() error { time.Sleep(2 * o.Lease); return nil }}
+			o.Store, o.LeaseTimeout = robbed{w.store, new(atomic.Int32), lost}, brief
+			o.Slack = interrupted{w.client, 0, func() error { time.Sleep(2 * o.LeaseTimeout); return nil }}
 		}))
 		if !errors.Is(err, lost) {
 			t.Errorf("without its lease (%v): %v", lost, err)
@@ -237,7 +243,7 @@ func (s robbed) Lease(ctx context.Context, teamID, holder string, until time.Tim
 	if s.leases.Add(1) == 1 {
 		return s.Store.Lease(ctx, teamID, holder, until)
 	}
-	if !errors.Is(s.lost, directory.ErrLeased) {
+	if !errors.Is(s.lost, syncs.ErrLeased) {
 		<-ctx.Done()
 	}
 	return s.lost
@@ -245,9 +251,10 @@ func (s robbed) Lease(ctx context.Context, teamID, holder string, until time.Tim
 
 // TestPublishRefused: a sync that cannot publish fails, and the next one makes good.
 func TestPublishRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1500})
 	w.refuse = errors.New("no topic")
-	if s, err := Run(t.Context(), w.options()); !errors.Is(err, w.refuse) || s.State != directory.SyncFailed {
+	if s, err := Run(t.Context(), w.options()); !errors.Is(err, w.refuse) || s.State != syncs.Failed {
 		t.Errorf("%v, %+v", err, s)
 	}
 	w.refuse = nil
@@ -257,6 +264,7 @@ func TestPublishRefused(t *testing.T) {
 
 // TestFailsAtOnce: the record says so also of a sync that never saw a page.
 func TestFailsAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	if _, err := Run(t.Context(), w.options(func(o *Options) {
 		o.Slack = interrupted{w.client, 0, func() error { return errors.New("missing_scope") }}
@@ -264,13 +272,14 @@ func TestFailsAtOnce(t *testing.T) {
 		t.Error("no error")
 	}
 	kept, err := w.store.Syncs(t.Context(), team, 1)
-	if err != nil || kept[0].State != directory.SyncFailed || !strings.Contains(kept[0].Error, "missing_scope") {
+	if err != nil || kept[0].State != syncs.Failed || !strings.Contains(kept[0].Error, "missing_scope") {
 		t.Errorf("%v, %+v", err, kept)
 	}
 }
 
 // TestWrongToken is told with what to do.
 func TestWrongToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
 	_, err := Run(t.Context(), w.options(func(o *Options) { o.Slack = webapi.New(w.url(), "xoxb-wrong", o.Log) }))
 	if err == nil || !strings.Contains(err.Error(), "invalid_auth") || !strings.Contains(err.Error(), "SLACK_BOT_TOKENS") {
@@ -280,6 +289,7 @@ func TestWrongToken(t *testing.T) {
 
 // TestCursorExpires: the walk begins anew, some times, and so does the one for repairs; each is repaired once.
 func TestCursorExpires(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})
 	w.sync(t)
 	for _, id := range w.active(t)[:50] { // more than are asked for one by one
@@ -287,16 +297,16 @@ func TestCursorExpires(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond) // a page's version is a whole second
+	w.pass(3 * time.Hour)
 	w.published = nil
 
 	w.slack.SetFaults(fakeslack.Faults{ExpireCursorEvery: 2}) // always
-	if s, err := Run(t.Context(), w.options()); !errors.Is(err, directory.ErrCursorExpired) || len(w.published) > 0 || s.Calls != 2+2*walksAtMost {
+	if s, err := Run(t.Context(), w.options()); !errors.Is(err, syncs.ErrCursorExpired) || len(w.published) > 0 || s.Calls != 2+2*maxWalks {
 		t.Errorf("%v, %d messages, %+v", err, len(w.published), s)
 	}
 	w.slack.SetFaults(fakeslack.Faults{ExpireCursorEvery: 6}) // in the walk for repairs
 	s := w.sync(t, func(o *Options) {
-		once := directory.ErrCursorExpired
+		once := syncs.ErrCursorExpired
 		o.Slack = interrupted{w.client, 1, func() error { err := once; once = nil; return err }}
 	})
 	if s.Listed != 1200 || s.Updated != 50 || len(w.published) != 50 {

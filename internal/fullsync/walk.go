@@ -3,53 +3,158 @@ package fullsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"rollcall/internal/directory"
+	"rollcall/internal/fullsync/compare"
+	"rollcall/internal/syncs"
 )
 
 const (
-	// walksAtMost bounds the beginnings anew after a cursor that expired.
-	walksAtMost = 3
-	// publishAtOnce bounds the messages that wait for Pub/Sub's acceptance.
-	publishAtOnce = 100
-	// saveFirst and saveLast bound how often the record is brought up to date on the way.
-	saveFirst, saveLast = 2 * time.Second, 10 * time.Second
+	// maxWalks bounds the beginnings anew after a cursor that expired.
+	maxWalks = 3
+	// maxRecent is among how many records the last sync that was done is looked for.
+	maxRecent = 5
+	// maxCheckpointAge is how old a checkpoint's last page may be. It is for a job that is
+	// started again, not for the next sync an hour later: that one should list people
+	// as they are by then.
+	maxCheckpointAge = 15 * time.Minute
 )
 
-// walk lists everybody, from the checkpoint on.
-func (r *run) walk(ctx context.Context) error {
-	if n := len(r.listing.versions); n > 0 && r.listing.cursor == "" {
-		return nil // the sync that we go on with had listed them all
+// Checkpoints keep the pages of a sync under way.
+type Checkpoints interface {
+	PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error
+	// SyncPages returns a sync's pages in the order of their numbers.
+	SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error)
+	DeleteSyncPages(ctx context.Context, teamID, syncID string) error
+}
+
+// past is what earlier syncs left.
+type past struct {
+	done    *syncs.Sync // the last sync that was done; nil if there is none among the recent ones
+	listing *listing    // what a sync that did not end has listed
+}
+
+// recall goes on with the last sync if it did not end, or begins a new one.
+func recall(ctx context.Context, o Options, r *record) (past, error) {
+	p, teamID := past{listing: &listing{}}, r.value().TeamID
+	recent, err := o.Store.Syncs(ctx, teamID, maxRecent)
+	if err != nil {
+		return p, err
 	}
-	for walk := 1; ; walk++ {
-		err := r.walkFrom(ctx, r.listing.cursor)
-		if !errors.Is(err, directory.ErrCursorExpired) || walk == walksAtMost {
-			return err
+	for i := range recent {
+		if recent[i].State == syncs.Done {
+			p.done = &recent[i]
+			break
 		}
-		r.Log.WarnContext(ctx, "listing begins anew", "team_id", r.sync.TeamID, "sync_id", r.sync.ID, "error", err)
-		r.listing = listing{}
-		r.sync.Pages, r.sync.Listed, r.sync.Since = 0, 0, 0
-		if !r.DryRun {
-			if err := r.Store.DeleteSyncPages(ctx, r.sync.TeamID, r.sync.ID); err != nil {
-				return err
+	}
+	if o.DryRun {
+		return p, nil
+	}
+	if len(recent) > 0 && (recent[0].State != syncs.Done && recent[0].State != syncs.Disconnected) {
+		if p.listing, err = resume(ctx, o, r, recent[0]); err != nil {
+			return p, err
+		}
+	}
+	if len(p.listing.versions) == 0 && p.done == nil {
+		count, _, err := o.Store.SumFingerprints(ctx, teamID, directory.Listed)
+		if err != nil {
+			return p, err
+		}
+		r.update(func(s *syncs.Sync) { s.Filling = count == 0 })
+	}
+	return p, r.save(ctx)
+}
+
+// resume returns what a sync that did not end has listed, if that is fresh enough
+// and no page is missing: whoever was on it would seem to be gone.
+func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listing, error) {
+	pages, err := o.Store.SyncPages(ctx, last.TeamID, last.ID)
+	if err != nil || len(pages) == 0 {
+		return &listing{}, err
+	}
+	n, l := len(pages), &listing{}
+	usable := pages[n-1].Number == n && time.Since(pages[n-1].At) <= maxCheckpointAge
+	for i := 0; usable && i < n; i++ {
+		if err := l.add(pages[i]); err != nil {
+			o.Log.WarnContext(ctx, "checkpoint not used", "team_id", last.TeamID, "sync_id", last.ID, "error", err)
+			usable = false
+		}
+	}
+	if !usable {
+		return &listing{}, o.Store.DeleteSyncPages(ctx, last.TeamID, last.ID)
+	}
+	o.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(l.people))
+	last.Since, last.Pages, last.Listed = l.since(), n, len(l.people)
+	r.goOn(last)
+	o.Progress.goesOn(len(l.people))
+	return l, nil
+}
+
+// walk lists everybody, from where an earlier sync stopped.
+func walk(ctx context.Context, o Options, r *record, before past) (*listing, error) {
+	l := before.listing
+	for attempt := 1; !l.complete(); attempt++ {
+		err := walkOn(ctx, o, r, l, before.done)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syncs.ErrCursorExpired) || attempt == maxWalks {
+			return l, err
+		}
+		s := r.value()
+		o.Log.WarnContext(ctx, "listing begins anew", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
+		l = &listing{}
+		if !o.DryRun {
+			if err := o.Store.DeleteSyncPages(ctx, s.TeamID, s.ID); err != nil {
+				return l, err
 			}
 		}
 	}
+	l.people = compare.Sorted(l.people)
+	r.update(func(s *syncs.Sync) {
+		s.Listed, s.TimeZones, s.Failed = len(l.people), l.zones, l.failed
+	})
+	return l, nil
 }
 
-func (r *run) walkFrom(ctx context.Context, cursor string) error {
-	for page, err := range r.Slack.Users(ctx, r.sync.TeamID, cursor) {
+// walkOn takes page after page, and keeps each of them here and in the checkpoint.
+func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syncs.Sync) error {
+	start := r.value()
+	for page, err := range o.Slack.Users(ctx, start.TeamID, l.cursor) {
 		if err != nil {
 			return err
 		}
-		if err := r.take(ctx, page); err != nil {
+		// A version in the future would keep events out. It is an error of a clock, not of a person.
+		if err := page.Version.Validate(time.Now()); err != nil {
+			return fmt.Errorf("page %d of users.list: %w", len(l.versions)+1, err)
+		}
+		p, leftOut, err := digest(start.TeamID, len(l.versions)+1, page)
+		if err != nil {
 			return err
 		}
-		r.tally()
-		r.Progress.walked(r.sync, r.previous)
+		if len(leftOut) > 0 {
+			o.Log.WarnContext(ctx, "listed users who cannot be stored are left out", "team_id", start.TeamID, "user_ids", leftOut)
+		}
+		if start.Filling {
+			if err := fill(ctx, o, r, page); err != nil {
+				return err
+			}
+		}
+		if !o.DryRun {
+			p.At, p.ExpireAt = time.Now().UTC(), start.ExpireAt
+			if err := o.Store.PutSyncPage(ctx, start.TeamID, start.ID, p); err != nil {
+				return err
+			}
+		}
+		if err := l.add(p); err != nil {
+			return err
+		}
+		r.update(func(s *syncs.Sync) {
+			s.Pages, s.Listed, s.Since, s.Failed = len(l.versions), len(l.people), l.since(), l.failed
+		})
+		o.Progress.walked(r.value(), previous)
 		if err := r.saveNowAndThen(ctx); err != nil {
 			return err
 		}
@@ -57,58 +162,18 @@ func (r *run) walkFrom(ctx context.Context, cursor string) error {
 	return nil
 }
 
-// take remembers a page, here and in its checkpoint.
-func (r *run) take(ctx context.Context, page directory.ListingPage) error {
-	p, leftOut, err := digest(r.sync.TeamID, len(r.listing.versions)+1, page)
-	if err != nil {
-		return err
-	}
-	if leftOut > 0 {
-		r.Log.WarnContext(ctx, "listed users who cannot be stored are left out", "team_id", r.sync.TeamID, "users", leftOut)
-	}
-	if r.sync.Since == 0 {
-		r.sync.Since = page.Version
-	}
-	if r.sync.Filling {
-		if err := r.publishAll(ctx, page); err != nil {
-			return err
-		}
-	}
-	if !r.DryRun {
-		p.ExpireAt = r.sync.ExpireAt
-		r.bookkeeping++
-		if err := r.Store.PutSyncPage(ctx, r.sync.TeamID, r.sync.ID, p); err != nil {
-			return err
-		}
-	}
-	if err := r.listing.add(p); err != nil {
-		return err
-	}
-	r.sync.Pages, r.sync.Listed = len(r.listing.versions), len(r.listing.users)
-	return nil
-}
-
-// publishAll inserts everybody on the page.
-func (r *run) publishAll(ctx context.Context, page directory.ListingPage) error {
-	publishing, ctx := errgroup.WithContext(ctx)
-	publishing.SetLimit(publishAtOnce)
+// fill inserts everybody on the page into an empty directory.
+func fill(ctx context.Context, o Options, r *record, page syncs.ListingPage) error {
+	p := newOutbox(ctx, o, r)
 	for _, user := range page.Users {
-		c, err := directory.NewChange(r.change(directory.Insert, user, page.Version))
+		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: p.teamID, User: user,
+			Version: page.Version, Source: directory.FromSync, InList: true})
 		if err != nil {
-			continue // told of already
+			continue // left out by digest as well
 		}
-		r.count()
-		publishing.Go(func() error { return r.Publisher.Publish(ctx, c) })
+		if err := p.send(c, func(s *syncs.Sync) { s.Inserted++ }); err != nil {
+			break // wait returns the reason
+		}
 	}
-	return publishing.Wait()
-}
-
-func (r *run) change(op directory.Operation, user []byte, v directory.Version) directory.Change {
-	return directory.Change{Operation: op, TeamID: r.sync.TeamID, User: user, Version: v, Source: directory.FromSync}
-}
-
-// count counts a message: the worker will read and write one document for it.
-func (r *run) count() {
-	r.repaired++
-	r.sync.Reads++
+	return p.wait()
 }

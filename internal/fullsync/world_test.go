@@ -4,51 +4,72 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http/httptest"
-	"strings"
+	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/slack"
 	"rollcall/internal/slack/webapi"
-	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
 )
+
+func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+
+const team = "T0ROLLCALL"
 
 // world is an invented workspace, a store, and between them a publisher that
 // applies at once what the worker would.
 type world struct {
 	slack  *fakeslack.Workspace
-	store  *sqlite.Store
+	store  Store
 	client *webapi.Client
+	clock  atomic.Int64 // nanoseconds that Slack's clock is behind ours
 
 	mu        sync.Mutex
 	published []directory.Change
 	refuse    error
 }
 
-func newWorld(t *testing.T, o fakeslack.Options) *world {
+// newWorld begins twelve hours ago by Slack's clock.
+func newWorld(t testing.TB, o fakeslack.Options) *world { return newWorldOn(t, o, newMemory()) }
+
+func newWorldOn(t testing.TB, o fakeslack.Options, store Store) *world {
 	t.Helper()
+	w := &world{store: store}
+	w.clock.Store(int64(12 * time.Hour))
 	o.Log = slog.New(slog.DiscardHandler)
-	w := &world{slack: fakeslack.New(o)}
+	o.Clock = func() time.Time { return time.Now().Add(-time.Duration(w.clock.Load())) }
+	w.slack = fakeslack.New(o)
 	server := httptest.NewServer(w.slack.Handler())
 	w.slack.SetBaseURL(server.URL)
 	t.Cleanup(server.Close)
-	var err error
-	if w.store, err = sqlite.OpenTemporary(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.client = webapi.New(server.URL+"/api/", w.slack.Options().BotToken, o.Log)
+	w.client = w.open(w.slack.Options().BotToken)
 	return w
 }
+
+func (w *world) open(token string) *webapi.Client {
+	return webapi.New(w.slack.Options().BaseURL+"/api/", token, slog.New(slog.DiscardHandler))
+}
+
+// pass lets time pass on Slack's clock. The client hears of it with its next answer.
+func (w *world) pass(d time.Duration) {
+	if w.clock.Add(-int64(d)) < 0 {
+		w.clock.Store(0)
+	}
+}
+
+// now sets Slack's clock to ours.
+func (w *world) now() { w.clock.Store(0) }
 
 func (w *world) Publish(ctx context.Context, c directory.Change) error {
 	w.mu.Lock()
@@ -64,41 +85,55 @@ func (w *world) Publish(ctx context.Context, c directory.Change) error {
 }
 
 func (w *world) apply(ctx context.Context, c directory.Change) error {
-	var current *directory.User
-	stored, revision, err := w.store.User(ctx, c.TeamID, c.UserID())
-	if err == nil {
-		current = &stored
-	} else if !errors.Is(err, directory.ErrNotFound) {
-		return err
-	}
-	next, outcome, err := directory.Apply(current, c)
-	if err != nil || outcome == directory.Unchanged {
-		return err
-	}
-	return w.store.PutUser(ctx, next, revision)
+	_, err := directory.ApplyTo(ctx, w.store.(directory.Store), c)
+	return err
 }
 
-// deliver applies what an event of the invented workspace says.
+// taken returns what was published since the last time.
+func (w *world) taken() []directory.Change {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.published
+	w.published = nil
+	return all
+}
+
+// deliver applies what events of the invented workspace say.
 func (w *world) deliver(t *testing.T, events ...fakeslack.Event) {
 	t.Helper()
 	for _, e := range events {
-		c := fromEvent(t, e)
-		if err := w.apply(t.Context(), c); err != nil && !errors.Is(err, directory.ErrUnknownUser) {
+		r, err := slack.DecodeRequest(e.Envelope)
+		if err != nil || r.Change == nil {
+			t.Errorf("%s: %+v, %v", e.Type, r, err)
+			continue
+		}
+		if err := w.apply(t.Context(), *r.Change); err != nil && !errors.Is(err, directory.ErrUnknownUser) {
 			t.Error(err)
 		}
 	}
 }
 
+// must is for calls of fakeslack whose events get lost.
+func must(t *testing.T) func([]fakeslack.Event, error) {
+	return func(_ []fakeslack.Event, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (w *world) options(adjust ...func(*Options)) Options {
-	o := Options{Slack: w.client, Store: w.store, Publisher: w, Log: slog.New(slog.DiscardHandler)}
+	o := Options{Slack: w.client, Store: w.store, Publisher: w, Log: slog.New(slog.DiscardHandler), Plan: io.Discard}
 	for _, a := range adjust {
 		a(&o)
 	}
 	return o
 }
 
-func (w *world) sync(t *testing.T, adjust ...func(*Options)) directory.Sync {
+func (w *world) sync(t *testing.T, adjust ...func(*Options)) syncs.Sync {
 	t.Helper()
+	w.pass(5 * time.Minute)
 	s, err := Run(t.Context(), w.options(adjust...))
 	if err != nil {
 		t.Fatal(err)
@@ -106,74 +141,61 @@ func (w *world) sync(t *testing.T, adjust ...func(*Options)) directory.Sync {
 	return s
 }
 
-// check compares every document with Slack's object.
+func (w *world) user(t *testing.T, id string) directory.User {
+	t.Helper()
+	u, _, err := w.store.User(t.Context(), team, id)
+	if err != nil {
+		t.Fatalf("%s: %v", id, err)
+	}
+	return u
+}
+
+// check compares the core of every document with Slack's object.
 func (w *world) check(t *testing.T) {
 	t.Helper()
-	want := map[string]string{}
-	for _, user := range w.slack.Users() {
-		u, err := directory.FromListing(team, user)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[u.ID] = canonical(t, user)
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, person := range w.slack.People() {
+		want[person.ID()] = true
 	}
-	got := map[string]string{}
-	req := directory.PageRequest{Limit: 1000}
-	for {
-		page, err := w.store.Users(t.Context(), team, req)
+	for _, r := range []directory.FingerprintRange{directory.Listed, directory.Externals} {
+		all, err := w.store.Fingerprints(t.Context(), team, r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, u := range page.Users {
-			if user := w.slack.User(u.ID); want[u.ID] == "" && user != nil { // of another workspace: not listed
-				want[u.ID] = canonical(t, user)
+		for _, s := range all {
+			got[s.ID] = true
+			if r == directory.Externals {
+				want[s.ID] = true
 			}
-			got[u.ID] = string(u.Slack)
+			u := w.user(t, s.ID)
+			if user := w.slack.User(s.ID); user == nil {
+				t.Errorf("%s is not in Slack", s.ID)
+			} else if fields, err := directory.CoreDifferences(u.Slack, user); err != nil || len(fields) > 0 && u.Kind != directory.Forgotten {
+				t.Errorf("%s differs from Slack in %v, error %v", s.ID, fields, err)
+			}
 		}
-		if page.Next == nil {
-			break
-		}
-		req.After = page.Next
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("not as in Slack (-want +got):\n%.3000s", diff)
+		t.Errorf("people (-want +got):\n%.1000s", diff)
 	}
 }
 
-const team = "T0ROLLCALL"
-
-// canonical is Slack's object as it is stored.
-func canonical(t *testing.T, user json.RawMessage) string {
+// active are people who may do anything.
+func (w *world) active(t testing.TB) (ids []string) {
 	t.Helper()
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, User: user, Version: 1, Source: directory.FromSync})
-	if err != nil {
-		t.Fatal(err)
+	for _, user := range w.slack.Users() {
+		var u struct {
+			ID           string
+			Deleted      bool
+			IsBot        bool `json:"is_bot"`
+			PrimaryOwner bool `json:"is_primary_owner"`
+		}
+		if err := json.Unmarshal(user, &u); err != nil {
+			t.Fatal(err)
+		}
+		if !u.Deleted && !u.IsBot && !u.PrimaryOwner && u.ID != "USLACKBOT" {
+			ids = append(ids, u.ID)
+		}
 	}
-	return string(u.Slack)
-}
-
-func fromEvent(t *testing.T, e fakeslack.Event) directory.Change {
-	t.Helper()
-	var envelope struct {
-		Event struct {
-			User json.RawMessage `json:"user"`
-			TS   string          `json:"event_ts"`
-		} `json:"event"`
-	}
-	if err := json.Unmarshal(e.Envelope, &envelope); err != nil {
-		t.Fatal(err)
-	}
-	seconds, micros, _ := strings.Cut(envelope.Event.TS, ".")
-	version, err := json.Number(seconds + micros).Int64()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := directory.Change{Operation: directory.Update, TeamID: team, User: envelope.Event.User, Version: directory.Version(version), Source: directory.FromEvent}
-	switch e.Type {
-	case "team_join":
-		c.Operation = directory.Insert
-	case "user_profile_changed", "user_status_changed":
-		c.Partial = true
-	}
-	return c
+	return ids
 }

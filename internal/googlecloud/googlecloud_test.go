@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 const jobName = "projects/p/locations/europe-west1/jobs/fullsync"
@@ -84,7 +84,7 @@ func TestJob(t *testing.T) {
 	}{
 		{"never ran", nil, 1, nil},
 		{"ran", []*runpb.Execution{done}, 1, nil},
-		{"is running", []*runpb.Execution{running, done}, 0, directory.ErrLeased},
+		{"is running", []*runpb.Execution{running, done}, 0, syncs.ErrLeased},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &cloud{executions: tt.executions}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
-	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // Job is a Cloud Run job (Google's page "Execute jobs").
@@ -36,14 +36,14 @@ func OpenJob(ctx context.Context, name string, options ...option.ClientOption) (
 	return &Job{name, jobs, executions}, nil
 }
 
-// StartSync starts the job unless it is running: then it fails with [directory.ErrLeased].
+// StartSync starts the job unless it is running: then it fails with [syncs.ErrLeased].
 func (j *Job) StartSync(ctx context.Context) error {
 	newest, err := j.executions.ListExecutions(ctx, &runpb.ListExecutionsRequest{Parent: j.name, PageSize: 1}).Next()
 	if err != nil && !errors.Is(err, iterator.Done) {
 		return fmt.Errorf("list executions: %w", err)
 	}
 	if err == nil && newest.GetCompletionTime() == nil {
-		return directory.ErrLeased
+		return syncs.ErrLeased
 	}
 	if _, err := j.jobs.RunJob(ctx, &runpb.RunJobRequest{Name: j.name}); err != nil {
 		return fmt.Errorf("run the job: %w", err)

@@ -92,20 +92,20 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 
 	watched := &watchedStore{Store: back.store, out: out, address: address}
-	syncs := &syncs{clients: people.clients, every: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
+	syncer := &syncer{tokens: people.tokens, interval: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
 		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
 		AllowMassDelete: people.invented, // it is another one at each start
 	}}
 	front := http.NewServeMux()
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
-	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncs, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
+	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
 	if o.pushing != nil {
 		o.pushing(topology)
 	}
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
 	pushed := http.StripPrefix(pushPath, worker.New(watched, topology.WorkWithin(), log))
-	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncs)
+	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
 }
 
 // onlyHere keeps out pages of other sites in a browser on this machine, whether they
@@ -117,7 +117,7 @@ func onlyHere(h http.Handler) http.Handler {
 // serve runs all parts. At the end those that take something in stop first,
 // so that what is on its way still arrives.
 func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsub.Topology, people *slackSide,
-	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncs *syncs,
+	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncer *syncer,
 ) error {
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -129,10 +129,10 @@ func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsu
 	intake.Go(func() error { return service.ServeListener(intakeCtx, page, front, log) })
 	intake.Go(func() error { return people.serve(intakeCtx, log) })
 	intake.Go(func() error {
-		if err := syncs.run(intakeCtx); err != nil {
+		if err := syncer.run(intakeCtx); err != nil {
 			return err
 		}
-		return syncs.repeat(intakeCtx)
+		return syncer.repeat(intakeCtx)
 	})
 	intake.Go(func() error { return people.live(intakeCtx) })
 	err := intake.Wait()

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
@@ -18,7 +19,7 @@ import (
 type slackSide struct {
 	invented      bool
 	signingSecret string
-	clients       []*webapi.Client
+	tokens        []fullsync.Slack
 	imageSources  []string // origins of avatars besides Slack's own
 
 	// serve runs the invented workspace's API, live delivers events; both until ctx is done.
@@ -39,7 +40,7 @@ func realSlack(o Options, publisher *pubsub.Publisher, log *slog.Logger) *slackS
 	// Without a signing secret no request is accepted at /slack/events.
 	s := &slackSide{serve: func(ctx context.Context, _ *slog.Logger) error { return wait(ctx) }, live: wait}
 	for _, token := range o.Config.BotTokens {
-		s.clients = append(s.clients, webapi.New(o.Config.APIURL, token.Reveal(), log))
+		s.tokens = append(s.tokens, webapi.New(o.Config.APIURL, token.Reveal(), log))
 	}
 	if o.Config.AppToken != "" {
 		s.live = func(ctx context.Context) error {
@@ -78,7 +79,7 @@ func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, err
 	return &slackSide{
 		invented:      true,
 		signingSecret: w.Options().SigningSecret,
-		clients:       []*webapi.Client{webapi.New(base+"/api/", w.Options().BotToken, log)},
+		tokens:        []fullsync.Slack{webapi.New(base+"/api/", w.Options().BotToken, log)},
 		imageSources:  []string{base},
 		serve: func(ctx context.Context, log *slog.Logger) error {
 			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)

@@ -7,41 +7,37 @@ import (
 	"sync/atomic"
 	"time"
 
-	"rollcall/internal/directory"
 	"rollcall/internal/fullsync"
-	"rollcall/internal/slack/webapi"
+	"rollcall/internal/syncs"
 )
 
-// syncs are the full syncs of all workspaces.
-type syncs struct {
-	clients []*webapi.Client
-	every   time.Duration
-	options fullsync.Options
-	asked   chan struct{} // holds one
-	running atomic.Bool
+// syncer runs the full syncs of all workspaces.
+type syncer struct {
+	tokens   []fullsync.Slack
+	interval time.Duration
+	options  fullsync.Options
+	asked    chan struct{} // holds one
+	running  atomic.Bool
 }
 
-// StartSync has the syncs run now, or fails with [directory.ErrLeased] while they do.
-func (s *syncs) StartSync(context.Context) error {
+// StartSync has the syncs run now, or fails with [syncs.ErrLeased] while they do.
+func (s *syncer) StartSync(context.Context) error {
 	if s.running.Load() {
-		return directory.ErrLeased
+		return syncs.ErrLeased
 	}
 	select {
 	case s.asked <- struct{}{}:
 		return nil
 	default:
-		return directory.ErrLeased
+		return syncs.ErrLeased
 	}
 }
 
-// run syncs every workspace; one's failure does not stop the others.
-func (s *syncs) run(ctx context.Context) (err error) {
+// run syncs every workspace.
+func (s *syncer) run(ctx context.Context) (err error) {
 	s.running.Store(true)
 	defer s.running.Store(false)
-	for _, client := range s.clients {
-		o := s.options
-		o.Slack = client
-		_, failed := fullsync.Run(ctx, o)
+	for _, failed := range fullsync.All(ctx, s.tokens, s.options) {
 		if errors.Is(failed, fullsync.ErrMassDelete) { // no reason to show nothing
 			s.options.Log.ErrorContext(ctx, "full sync", "error", failed)
 			continue
@@ -51,9 +47,9 @@ func (s *syncs) run(ctx context.Context) (err error) {
 	return err
 }
 
-// repeat syncs until ctx is done. What fails is told, and tried again the next time.
-func (s *syncs) repeat(ctx context.Context) error {
-	tick := time.NewTicker(cmp.Or(s.every, SyncEvery))
+// repeat syncs until ctx is done. What fails is logged, and tried again the next time.
+func (s *syncer) repeat(ctx context.Context) error {
+	tick := time.NewTicker(cmp.Or(s.interval, SyncEvery))
 	defer tick.Stop()
 	for {
 		select {

@@ -12,6 +12,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service"
+	"rollcall/internal/syncs"
 )
 
 // statuses is the one table from errors to answers. What is not in it is the store's trouble: 503.
@@ -27,7 +28,7 @@ var statuses = []struct {
 	{service.ErrBody, http.StatusBadRequest, unreadable},
 	{errNoViewer, http.StatusForbidden, problem{"No workspace is open to you", "You are signed in, but not among the viewers. Ask whoever runs Rollcall."}},
 	{errTooMany, http.StatusTooManyRequests, problem{"Too much at once", "Close other windows of this page, or wait until your other exports have ended."}},
-	{directory.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
+	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
 }
 
 var unreadable = problem{"This form could not be read", "Go back and try again."}

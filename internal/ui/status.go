@@ -18,11 +18,12 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service"
+	"rollcall/internal/syncs"
 )
 
 // Records are what full syncs leave, newest first, and the custom emoji they copy.
 type Records interface {
-	Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error)
+	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
 	// LeasedUntil returns until when a full sync holds the workspace, unless it dies.
 	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
 	Emoji(ctx context.Context, teamID string) (map[string]string, error)
@@ -124,31 +125,31 @@ func statusAddress(teamID, started string) string {
 }
 
 func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) error {
-	syncs, err := h.Store.Syncs(ctx, teamID, syncsShown)
+	records, err := h.Store.Syncs(ctx, teamID, syncsShown)
 	if err != nil {
 		return fmt.Errorf("syncs: %w", err)
 	}
 	expected := 0
-	for _, s := range syncs {
-		if s.State == directory.SyncDone {
+	for _, s := range records {
+		if s.State == syncs.Done {
 			expected = s.Listed
 			break
 		}
 	}
-	if len(syncs) > 0 && syncs[0].State == directory.SyncRunning {
+	if len(records) > 0 && records[0].State == syncs.Running {
 		until, err := h.Store.LeasedUntil(ctx, teamID)
 		if err != nil {
 			return fmt.Errorf("lease: %w", err)
 		}
 		if until.Before(h.Now()) { // it was killed, and could not say so
-			syncs[0].State = directory.SyncInterrupted
+			records[0].State = syncs.Interrupted
 		}
 	}
-	for i, s := range syncs {
+	for i, s := range records {
 		view := syncViewOf(s, expected, v.number)
 		v.Syncs = append(v.Syncs, view)
 		switch {
-		case i == 0 && s.State == directory.SyncRunning:
+		case i == 0 && s.State == syncs.Running:
 			v.Running = &view
 		case v.Last == nil:
 			v.Last = &view
@@ -168,7 +169,7 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) er
 	return err
 }
 
-func syncViewOf(s directory.Sync, expected int, n func(int) string) syncView {
+func syncViewOf(s syncs.Sync, expected int, n func(int) string) syncView {
 	v := syncView{
 		State: string(s.State), Error: s.Error, Started: s.Started, Ended: s.Ended,
 		Pages: n(s.Pages), Listed: n(s.Listed), Inserted: n(s.Inserted), Updated: n(s.Updated), Removed: n(s.Removed),
@@ -225,9 +226,9 @@ func (h *handler) timeZones(ctx context.Context, teamID string) map[string]int {
 		return nil
 	}
 	zones, err := h.caches.zones.get(teamID, func() (map[string]int, error) {
-		syncs, err := h.Store.Syncs(ctx, teamID, syncsShown)
-		for _, s := range syncs {
-			if s.State == directory.SyncDone {
+		records, err := h.Store.Syncs(ctx, teamID, syncsShown)
+		for _, s := range records {
+			if s.State == syncs.Done {
 				return s.TimeZones, nil
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
 )
 
 // syncer counts what it is asked for.
@@ -30,29 +31,29 @@ func (l letters) Waiting(context.Context) (int, error) { return l.n, l.err }
 
 var noon = time.Date(2022, 3, 30, 12, 0, 0, 0, time.UTC)
 
-func done(at time.Time) directory.Sync {
-	return directory.Sync{ID: at.Format("20060102T150405.000Z"), TeamID: team, State: directory.SyncDone, Started: at, Ended: at.Add(90 * time.Second),
+func done(at time.Time) syncs.Sync {
+	return syncs.Sync{ID: at.Format("20060102T150405.000Z"), TeamID: team, State: syncs.Done, Started: at, Ended: at.Add(90 * time.Second),
 		Pages: 3, Listed: 2500, Inserted: 1, Updated: 2, Removed: 3, Unchanged: 2494, Drift: 4, Calls: 6, Waits: 1, Reads: 12, Writes: 8,
 		TimeZones: map[string]int{"Europe/London": 2000, "Asia/Tokyo": 499}}
 }
 
 func TestStatus(t *testing.T) {
-	running := directory.Sync{ID: "2022", TeamID: team, State: directory.SyncRunning, Started: noon.Add(-time.Minute), Pages: 1, Listed: 1000}
-	failed := directory.Sync{ID: "20220330T110000.000Z", TeamID: team, State: directory.SyncFailed, Started: noon.Add(-time.Hour), Error: "slack users.list: account_inactive: install <it> again"}
+	running := syncs.Sync{ID: "2022", TeamID: team, State: syncs.Running, Started: noon.Add(-time.Minute), Pages: 1, Listed: 1000}
+	failed := syncs.Sync{ID: "20220330T110000.000Z", TeamID: team, State: syncs.Failed, Started: noon.Add(-time.Hour), Error: "slack users.list: account_inactive: install <it> again"}
 	running.ID = "20220330T115900.000Z"
 	tests := []struct {
 		name    string
-		syncs   []directory.Sync
+		syncs   []syncs.Sync
 		path    string
 		letters DeadLetters
 		leased  time.Duration
 	}{
 		{"status never synced", nil, "/status", nil, 0},
-		{"status done", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status", letters{3, nil}, 0},
-		{"status failed", []directory.Sync{failed, done(noon.Add(-2 * time.Hour))}, "/status", letters{0, errors.New("secret detail")}, 0},
-		{"status running", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status?team=" + team, nil, time.Second},
-		{"status killed", []directory.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status", nil, -time.Second},
-		{"status starting", []directory.Sync{done(noon.Add(-2 * time.Hour))}, "/status?started=1648641590", nil, 0},
+		{"status done", []syncs.Sync{done(noon.Add(-2 * time.Hour))}, "/status", letters{3, nil}, 0},
+		{"status failed", []syncs.Sync{failed, done(noon.Add(-2 * time.Hour))}, "/status", letters{0, errors.New("secret detail")}, 0},
+		{"status running", []syncs.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status?team=" + team, nil, time.Second},
+		{"status killed", []syncs.Sync{running, done(noon.Add(-2 * time.Hour))}, "/status", nil, -time.Second},
+		{"status starting", []syncs.Sync{done(noon.Add(-2 * time.Hour))}, "/status?started=1648641590", nil, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +74,7 @@ func TestStatus(t *testing.T) {
 		})
 	}
 	f := people(t)
-	f.syncs = []directory.Sync{done(noon)}
+	f.syncs = []syncs.Sync{done(noon)}
 	r := httptest.NewRequest(http.MethodGet, "/status", nil)
 	r.Header.Set("Accept-Language", "de")
 	w := httptest.NewRecorder()
@@ -147,7 +148,7 @@ func TestStartSync(t *testing.T) {
 		{"another site's page", "team=" + team, []string{"Sec-Fetch-Site", "cross-site"}, nil, 403, 0, ""},
 		{"another site's form, an old browser", "team=" + team, []string{"Origin", "https://evil.example"}, nil, 403, 0, ""},
 		{"not a team", "team=a/b", same, nil, 400, 0, ""},
-		{"running already", "", same, directory.ErrLeased, 409, 1, ""},
+		{"running already", "", same, syncs.ErrLeased, 409, 1, ""},
 		{"refused", "", same, errors.New("permission denied on secret-project"), 503, 1, ""},
 	}
 	for _, tt := range tests {

@@ -34,7 +34,7 @@ type Directory interface {
 }
 
 // Syncer starts a full sync. It returns once that is under way, or with
-// [directory.ErrLeased] if one already is.
+// syncs.ErrLeased if one already is.
 type Syncer interface {
 	StartSync(ctx context.Context) error
 }

@@ -21,6 +21,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -29,7 +30,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 type fake struct {
 	workspaces []directory.Workspace
 	users      []directory.User
-	syncs      []directory.Sync
+	syncs      []syncs.Sync
 	emoji      map[string]string
 	err        error // of every read
 }

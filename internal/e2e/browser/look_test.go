@@ -12,6 +12,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
 )
 
 // furnish adds what an ordinary workspace does not have: another one whose sync
@@ -19,7 +20,7 @@ import (
 func furnish(t *testing.T, s *site) {
 	t.Helper()
 	other := directory.Workspace{ID: "T0OTHER", Name: "Another workspace with " + strings.Repeat("a long name ", 10)}
-	failed := directory.Sync{ID: "1", TeamID: other.ID, State: directory.SyncFailed, Started: time.Now(), Error: strings.Repeat("x", 1000)}
+	failed := syncs.Sync{ID: "1", TeamID: other.ID, State: syncs.Failed, Started: time.Now(), Error: strings.Repeat("x", 1000)}
 	if err := errors.Join(s.store.PutWorkspace(t.Context(), other), s.store.PutSync(t.Context(), failed)); err != nil {
 		t.Fatal(err)
 	}

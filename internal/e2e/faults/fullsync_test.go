@@ -13,13 +13,13 @@ import (
 
 	gcpubsub "cloud.google.com/go/pubsub/v2"
 
-	"rollcall/internal/directory"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/slack/webapi"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/syncs"
 )
 
 // living is a workspace whose events go to the rig's webhook until they are accepted, as
@@ -74,7 +74,7 @@ func (w *living) change(t *testing.T, steps, loseEvery int) {
 }
 
 // syncOnce is the job, by way of all faults.
-func (w *living) syncOnce(t *testing.T) (s directory.Sync, err error) {
+func (w *living) syncOnce(t *testing.T) (s syncs.Sync, err error) {
 	log := slog.New(slog.DiscardHandler)
 	store, err := firestore.Open(t.Context(), w.rig.Project, "(default)")
 	if err != nil {
@@ -87,7 +87,7 @@ func (w *living) syncOnce(t *testing.T) (s directory.Sync, err error) {
 	publisher := pubsub.NewPublisher(client, w.rig.Topology.Topic)
 	s, err = fullsync.Run(t.Context(), fullsync.Options{
 		Slack: webapi.New("http://"+w.list.listen+"/api/", w.Options().BotToken, log),
-		Store: store, Publisher: publisher, Log: log, Lease: 5 * time.Second,
+		Store: store, Publisher: publisher, Log: log, LeaseTimeout: 5 * time.Second,
 	})
 	publisher.Stop()
 	return s, errors.Join(err, client.Close(), store.Close())
@@ -97,7 +97,7 @@ func (w *living) syncOnce(t *testing.T) (s directory.Sync, err error) {
 const runsAtMost = 20
 
 // sync runs the job again until it succeeds, as Cloud Run and Cloud Scheduler do.
-func (w *living) sync(t *testing.T) (s directory.Sync, runs int) {
+func (w *living) sync(t *testing.T) (s syncs.Sync, runs int) {
 	for runs = 1; runs <= runsAtMost; runs++ {
 		var err error
 		s, err = w.syncOnce(t)
@@ -122,7 +122,7 @@ func TestFullSync(t *testing.T) {
 	lanes := func() []*lane {
 		return []*lane{r.publishingLane(), r.writingLane(), r.deliveryLane(), r.slackLane(), w.listLane()}
 	}
-	var first, repaired directory.Sync
+	var first, repaired syncs.Sync
 	var firstRuns, runs int
 	r.disturb(t, func() { first, firstRuns = w.sync(t) }, w.progress, lanes()...)
 	t.Logf("the first load took %d runs and inserted %d", firstRuns, first.Inserted)

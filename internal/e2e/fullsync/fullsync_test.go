@@ -25,6 +25,7 @@ import (
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/slack/webapi"
+	"rollcall/internal/syncs"
 )
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
@@ -58,7 +59,7 @@ func (w *invented) send(t *testing.T, s *system.System, e fakeslack.Event) {
 }
 
 // sync returns the outcome and how often the listing had to begin anew.
-func (w *invented) sync(t *testing.T, s *system.System) (outcome directory.Sync, anew int) {
+func (w *invented) sync(t *testing.T, s *system.System) (outcome syncs.Sync, anew int) {
 	t.Helper()
 	var lines bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -192,24 +193,24 @@ func job(t *testing.T, s *system.System, w *invented, tokens string, args ...str
 func TestStoppedJob(t *testing.T) {
 	for name, tt := range map[string]struct {
 		signal syscall.Signal
-		state  directory.SyncState
+		state  syncs.State
 	}{
-		"killed":  {syscall.SIGKILL, directory.SyncRunning},
-		"SIGTERM": {syscall.SIGTERM, directory.SyncInterrupted},
+		"killed":  {syscall.SIGKILL, syncs.Running},
+		"SIGTERM": {syscall.SIGTERM, syncs.Interrupted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := system.New(t, nil)
 			w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MostAPage: 250, RateLimitEvery: 8, RetryAfter: 2}})
-			checkpoints := func() (directory.Sync, int) {
-				syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
-				if err != nil || len(syncs) == 0 {
-					return directory.Sync{}, 0
+			checkpoints := func() (syncs.Sync, int) {
+				records, err := s.Store.Syncs(t.Context(), system.Team, 1)
+				if err != nil || len(records) == 0 {
+					return syncs.Sync{}, 0
 				}
-				pages, err := s.Store.SyncPages(t.Context(), system.Team, syncs[0].ID)
+				pages, err := s.Store.SyncPages(t.Context(), system.Team, records[0].ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				return syncs[0], len(pages)
+				return records[0], len(pages)
 			}
 			stopped, _, _ := job(t, s, w, w.Options().BotToken)
 			system.Eventually(t, 30*time.Second, "some pages are walked", func() bool { _, pages := checkpoints(); return pages >= 3 })
@@ -229,7 +230,7 @@ func TestStoppedJob(t *testing.T) {
 				t.Fatalf("%v:\n%s", err, log)
 			}
 			after, left := checkpoints()
-			if after.ID != before.ID || after.State != directory.SyncDone || after.Listed != 3000 || left != 0 {
+			if after.ID != before.ID || after.State != syncs.Done || after.Listed != 3000 || left != 0 {
 				t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
 			}
 			if !bytes.Contains(log.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
@@ -252,10 +253,10 @@ func TestJob(t *testing.T) {
 	if err := dry.Wait(); err != nil || bytes.Count(out.Bytes(), []byte("insert\tU")) != 60 || !bytes.Contains(log.Bytes(), []byte("60 inserted")) {
 		t.Errorf("a dry run ended by %v:\n%s%s", err, out, log)
 	}
-	syncs, err := s.Store.Syncs(t.Context(), system.Team, 1)
+	records, err := s.Store.Syncs(t.Context(), system.Team, 1)
 	workspaces, err2 := s.Store.Workspaces(t.Context())
-	if len(syncs)+len(workspaces) != 0 || err != nil || err2 != nil {
-		t.Errorf("a dry run left %v, %v, %v, %v", syncs, workspaces, err, err2)
+	if len(records)+len(workspaces) != 0 || err != nil || err2 != nil {
+		t.Errorf("a dry run left %v, %v, %v, %v", records, workspaces, err, err2)
 	}
 	failed, _, log := job(t, s, w, "xoxb-wrong,"+w.Options().BotToken)
 	if err := failed.Wait(); err == nil || failed.ProcessState.ExitCode() != 1 || !bytes.Contains(log.Bytes(), []byte("workspace 1 of 2")) || !bytes.Contains(log.Bytes(), []byte("invalid_auth")) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,15 +15,20 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	slackgo "github.com/slack-go/slack"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
+
+var errNotJSON = errors.New("answer is not JSON")
 
 const (
 	// maxAnswer bounds one answer: a thousand users are about 4 MiB.
 	maxAnswer = 64 << 20
-	// attempts at one call that meets transient faults. Rate limits do not count.
-	attempts = 6
-	// attemptsAtPage are fewer, at a page that Slack cannot put together: a smaller one is asked for instead.
-	attemptsAtPage = 2
+	// maxAttempts bounds the attempts at one call that meets transient faults. Rate limits do not count.
+	maxAttempts = 6
+	// maxPageAttempts are fewer, at a page that Slack cannot put together: a smaller one is asked for instead.
+	maxPageAttempts = 2
 )
 
 // advice says what to do about the errors that only a person can end
@@ -39,6 +45,12 @@ var advice = map[string]string{
 	"org_login_required":     "the workspace is being migrated: wait until that is done",
 }
 
+// disconnected are the words by which Slack refuses a token for good: the app was
+// removed, or its token replaced (page "auth.test", "Errors").
+var disconnected = map[string]bool{
+	"invalid_auth": true, "not_authed": true, "account_inactive": true, "token_revoked": true, "token_expired": true,
+}
+
 // transient are Slack's own words for faults that pass.
 var transient = map[string]bool{
 	"internal_error": true, "fatal_error": true, "service_unavailable": true, "request_timeout": true, "team_added_to_org": true,
@@ -47,7 +59,7 @@ var transient = map[string]bool{
 // call posts one method's arguments as a form, waits out rate limits and tries
 // again after a transient fault.
 func (c *Client) call(ctx context.Context, method string, args url.Values, answer any) error {
-	divisible := method == "users.list" && args.Get("limit") != strconv.Itoa(fewestAPage)
+	divisible := method == "users.list" && args.Get("limit") != strconv.Itoa(minPage)
 	for {
 		tried := 0
 		_, err := backoff.Retry(ctx, func() (struct{}, error) {
@@ -55,36 +67,51 @@ func (c *Client) call(ctx context.Context, method string, args url.Values, answe
 			_, limited := errors.AsType[*slackgo.RateLimitedError](err)
 			refused, ok := errors.AsType[slackgo.SlackErrorResponse](err)
 			tried++
-			if limited || ok && !transient[refused.Err] || divisible && tried == attemptsAtPage && isTooMuch(err) {
+			if limited || ok && !transient[refused.Err] || divisible && tried == maxPageAttempts && ctx.Err() == nil && isTooMuch(err) {
 				err = backoff.Permanent(err)
 			}
 			return struct{}{}, err
-		}, backoff.WithMaxTries(attempts), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
+		}, backoff.WithMaxTries(maxAttempts), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
 			c.log.WarnContext(ctx, "slack call failed, trying again", "method", method, "wait", wait, "error", err)
 		}))
 		limited, ok := errors.AsType[*slackgo.RateLimitedError](err)
 		if !ok {
-			return describe(method, err)
+			return c.describe(method, err)
 		}
 		c.usage.Waits++
 		c.usage.Waited += limited.RetryAfter
 		c.log.InfoContext(ctx, "waiting as Slack's rate limit asks", "method", method, "wait", limited.RetryAfter)
 		select {
 		case <-ctx.Done():
-			return describe(method, ctx.Err())
+			return c.describe(method, ctx.Err())
 		case <-time.After(limited.RetryAfter):
 		}
 	}
 }
 
-func describe(method string, err error) error {
+func (c *Client) describe(method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if refused, ok := errors.AsType[slackgo.SlackErrorResponse](err); ok && advice[refused.Err] != "" {
-		return fmt.Errorf("slack %s: %w: %s", method, err, advice[refused.Err])
+	refused, ok := errors.AsType[slackgo.SlackErrorResponse](err)
+	if !ok || advice[refused.Err] == "" {
+		return fmt.Errorf("slack %s: %w", method, err)
 	}
-	return fmt.Errorf("slack %s: %w", method, err)
+	err = fmt.Errorf("slack %s: %w: %s", method, err, advice[refused.Err])
+	if disconnected[refused.Err] {
+		at := c.slackTime
+		if at.IsZero() {
+			at = time.Now()
+		}
+		err = &syncs.DisconnectedError{At: directory.VersionOf(at), Err: err}
+	}
+	return err
+}
+
+// isTimeout tells an answer that took longer than the client waits.
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 func (c *Client) callOnce(ctx context.Context, method string, args url.Values, answer any) error {
@@ -117,7 +144,7 @@ func (c *Client) callOnce(ctx context.Context, method string, args url.Values, a
 	case resp.StatusCode >= 300:
 		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
 	case json.Unmarshal(body, &state) != nil:
-		return errors.New("answer is not JSON")
+		return errNotJSON
 	case state.Error == "ratelimited": // Slack says so in a 200 at times
 		return c.rateLimited(resp)
 	case !state.OK:

@@ -36,7 +36,7 @@ func FuzzAnswer(f *testing.F) {
 			Members []json.RawMessage `json:"members"`
 		}
 		if err := c.callOnce(t.Context(), "users.list", nil, &answer); err != nil {
-			if strings.Contains(describe("users.list", err).Error(), token) && !strings.Contains(body, token) {
+			if strings.Contains(c.describe("users.list", err).Error(), token) && !strings.Contains(body, token) {
 				t.Error("the error tells the token")
 			}
 			return

@@ -3,9 +3,13 @@
 package webapi
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -17,13 +21,17 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 const (
-	// mostAPage is the most that users.list gives (Slack's page "users.list"), and
-	// fewestAPage as far as a listing goes down where Slack cannot give as much.
-	mostAPage   = 1000
-	fewestAPage = 100
+	// maxPage is the most that users.list gives (Slack's page "users.list"), and
+	// minPage as far as a listing goes down where Slack cannot give as much.
+	maxPage = 1000
+	minPage = 100
+	// callTimeout bounds one call, and rateLimitTimeout the wait after a rate limit that does not say how long.
+	callTimeout      = time.Minute
+	rateLimitTimeout = time.Minute
 )
 
 // Client calls as one app in one workspace.
@@ -33,29 +41,46 @@ type Client struct {
 	wait       time.Duration // after a rate limit that does not say how long
 	log        *slog.Logger
 	slackTime  time.Time // Slack's clock, as the last answer told it
-	usage      directory.Usage
+	usage      syncs.Usage
 }
 
 // New takes the API's address, "https://slack.com/api/", and a bot token. A
 // Client is not safe for concurrent use.
 func New(apiURL, token string, log *slog.Logger) *Client {
-	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: time.Minute}, wait: time.Minute, log: log}
+	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: callTimeout}, wait: rateLimitTimeout, log: log}
 }
 
 // Usage returns what the calls so far took.
-func (c *Client) Usage() directory.Usage { return c.usage }
+func (c *Client) Usage() syncs.Usage { return c.usage }
 
-// Workspace returns the workspace that the token opens (auth.test, team.info).
+// tokenTag tells tokens apart without giving them away.
+func tokenTag(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Workspace returns the workspace that the token opens (auth.test, team.info),
+// connected at Slack's time. If Slack refuses the token, the error wraps
+// [syncs.ErrDisconnected], and the workspace has nothing but its Token.
 func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	var who struct {
-		TeamID string `json:"team_id"`
-		Team   string `json:"team"`
-		URL    string `json:"url"`
+		TeamID       string `json:"team_id"`
+		Team         string `json:"team"`
+		URL          string `json:"url"`
+		Organisation bool   `json:"is_enterprise_install"`
 	}
+	tag := tokenTag(c.token)
 	if err := c.call(ctx, "auth.test", nil, &who); err != nil {
-		return directory.Workspace{}, err
+		return directory.Workspace{Token: tag}, err
 	}
-	w := directory.Workspace{ID: who.TeamID, Name: who.Team, URL: who.URL}
+	if who.Organisation || strings.HasPrefix(who.TeamID, "E") {
+		return directory.Workspace{Token: tag}, fmt.Errorf("slack auth.test: the token is of an installation in the whole organisation %q: install the app in each workspace instead, and use the bot tokens of these", who.Team)
+	}
+	now, err := c.versionAt(cmp.Or(c.slackTime, time.Now()), 0)
+	if err != nil {
+		return directory.Workspace{Token: tag}, fmt.Errorf("slack auth.test: %w", err)
+	}
+	w := directory.Workspace{ID: who.TeamID, Name: who.Team, URL: who.URL, ConnectedAt: now, Token: tag}
 	var info struct {
 		Team struct {
 			Icon struct {
@@ -64,7 +89,7 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 			} `json:"icon"`
 		} `json:"team"`
 	}
-	err := c.call(ctx, "team.info", url.Values{"team": {w.ID}}, &info)
+	err = c.call(ctx, "team.info", url.Values{"team": {w.ID}}, &info)
 	if isError(err, "missing_scope") { // an icon is not worth the scope team:read to everybody
 		c.log.InfoContext(ctx, "no icon of the workspace", "team_id", w.ID, "error", err)
 		return w, nil
@@ -75,77 +100,141 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	return w, err
 }
 
-// version is a moment on Slack's clock that is certainly before the next answer.
-func (c *Client) version(ctx context.Context) (directory.Version, error) {
+// errNoTime says that an answer cannot be ordered among others.
+var errNoTime = errors.New("the answers have neither a Date header nor a cache_ts, so that nobody knows how old they are: check what proxy is between here and Slack")
+
+// beforeNext returns a moment on Slack's clock that is certainly before the next
+// answer; zero if no answer has a Date.
+func (c *Client) beforeNext(ctx context.Context) (time.Time, error) {
 	if c.slackTime.IsZero() { // no call yet has told Slack's time
 		if err := c.call(ctx, "auth.test", nil, &struct{}{}); err != nil {
-			return 0, err
+			return time.Time{}, err
 		}
 	}
-	return directory.Version(c.slackTime.UnixMicro()), nil
+	return c.slackTime, nil
+}
+
+// versionAt returns the version of an answer: the Date of the answer before it,
+// or its cache_ts (0: none) if that is earlier. Answers of Slack may come from a cache.
+func (c *Client) versionAt(before time.Time, cache seconds) (directory.Version, error) {
+	v := directory.VersionOf(before)
+	if cached := directory.VersionOf(time.Unix(int64(cache), 0)); cache > 0 && (before.IsZero() || cached < v) {
+		v = cached
+	} else if before.IsZero() {
+		return 0, errNoTime
+	}
+	now := time.Now()
+	if v.InFuture(now) {
+		return 0, fmt.Errorf("Slack's clock is at %s and this machine's at %s: set this one right: %w", //nolint:staticcheck // Slack is a name
+			v.Time().Format(time.RFC3339), now.UTC().Format(time.RFC3339), v.Validate(now))
+	}
+	return v, v.Validate(now)
+}
+
+// seconds is a Unix time. What is no number counts as none.
+type seconds int64
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
+	if err == nil && f > 0 && f < 1<<40 {
+		*s = seconds(f)
+	}
+	return nil
 }
 
 // Users lists everybody by cursor (users.list); from the first page on if cursor
 // is empty. Pages may be short or empty: only the end of the sequence is the
 // end. After an error the sequence ends; one that wraps
-// [directory.ErrCursorExpired] asks to begin anew.
-func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[directory.ListingPage, error] {
-	return func(yield func(directory.ListingPage, error) bool) {
-		limit := mostAPage
+// [syncs.ErrCursorExpired] asks to begin anew.
+func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error] {
+	return func(yield func(syncs.ListingPage, error) bool) {
+		limit := maxPage
+		seen := map[string]bool{cursor: true}
 		for {
 			page, err := c.page(ctx, teamID, cursor, &limit)
+			if err == nil && page.Next != "" && seen[page.Next] {
+				err = errors.New("slack users.list: the cursor leads back to a page that was listed already: try again later, and tell Slack's support if it stays so")
+			}
 			if !yield(page, err) || err != nil || page.Next == "" {
 				return
 			}
 			cursor = page.Next
+			seen[cursor] = true
 		}
 	}
 }
 
 // page asks for fewer people where Slack fails to give as many.
-func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (directory.ListingPage, error) {
+func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (syncs.ListingPage, error) {
 	for {
-		version, err := c.version(ctx)
+		before, err := c.beforeNext(ctx)
 		if err != nil {
-			return directory.ListingPage{}, err
+			return syncs.ListingPage{}, err
 		}
 		var answer struct {
 			Members  []json.RawMessage `json:"members"`
+			CacheTS  seconds           `json:"cache_ts"`
 			Metadata struct {
 				NextCursor string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		args := url.Values{"limit": {strconv.Itoa(*limit)}, "cursor": {cursor}, "team_id": {teamID}}
+		args := url.Values{"limit": {strconv.Itoa(*limit)}, "cursor": {cursor}, "team_id": {teamID}, "include_locale": {"true"}}
 		err = c.call(ctx, "users.list", args, &answer)
 		switch {
 		case err == nil:
-			return directory.ListingPage{Users: answer.Members, Next: answer.Metadata.NextCursor, Version: version}, nil
+			version, err := c.versionAt(before, answer.CacheTS)
+			if err != nil {
+				return syncs.ListingPage{}, fmt.Errorf("slack users.list: %w", err)
+			}
+			return syncs.ListingPage{Users: answer.Members, Next: answer.Metadata.NextCursor, Version: version}, nil
 		case isError(err, "invalid_cursor"):
-			return directory.ListingPage{}, errors.Join(directory.ErrCursorExpired, err)
-		case isTooMuch(err) && *limit > fewestAPage:
-			*limit = max(*limit/2, fewestAPage)
+			return syncs.ListingPage{}, errors.Join(syncs.ErrCursorExpired, err)
+		case ctx.Err() == nil && isTooMuch(err) && *limit > minPage:
+			*limit = max(*limit/2, minPage)
 			c.log.WarnContext(ctx, "smaller pages", "limit", *limit, "error", err)
 		default:
-			return directory.ListingPage{}, err
+			return syncs.ListingPage{}, err
 		}
 	}
 }
 
 // User returns one user (users.info), also of another workspace (Slack Connect),
-// with a moment on Slack's clock no later than the answer, or [directory.ErrNotFound].
+// with a moment on Slack's clock no later than the answer. Errors that concern this
+// user only wrap [directory.ErrNotFound] or [syncs.ErrUnreadable].
 func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error) {
-	version, err := c.version(ctx)
+	before, err := c.beforeNext(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	var answer struct {
-		User json.RawMessage `json:"user"`
+		User    json.RawMessage `json:"user"`
+		CacheTS seconds         `json:"cache_ts"`
 	}
-	err = c.call(ctx, "users.info", url.Values{"user": {userID}}, &answer)
-	if isError(err, "user_not_found") || isError(err, "user_not_visible") {
-		err = errors.Join(directory.ErrNotFound, err)
+	err = c.call(ctx, "users.info", url.Values{"user": {userID}, "include_locale": {"true"}}, &answer)
+	switch {
+	case isError(err, "user_not_found"), isError(err, "user_not_visible"):
+		return nil, 0, errors.Join(directory.ErrNotFound, err)
+	case isAnswer(err):
+		return nil, 0, errors.Join(syncs.ErrUnreadable, err)
+	case err != nil:
+		return nil, 0, err
 	}
-	return answer.User, version, err
+	version, err := c.versionAt(before, answer.CacheTS)
+	if err != nil {
+		return nil, 0, fmt.Errorf("slack users.info: %w", err)
+	}
+	return answer.User, version, nil
+}
+
+// isAnswer tells a failure that Slack itself has answered with, and that no
+// person can end by setting up the app anew: it may be about one user.
+func isAnswer(err error) bool {
+	if refused, ok := errors.AsType[slackgo.SlackErrorResponse](err); ok {
+		return advice[refused.Err] == ""
+	}
+	_, byStatus := errors.AsType[slackgo.StatusCodeError](err)
+	return byStatus || errors.Is(err, errNotJSON)
 }
 
 // Emoji returns the workspace's custom emoji (emoji.list): addresses of images,
@@ -167,8 +256,8 @@ func isError(err error, slackError string) bool {
 	return ok && e.Err == slackError
 }
 
-// isTooMuch tells the answers to a page that Slack could not put together.
+// isTooMuch tells the failures of a page that Slack could not put together, or not in time.
 func isTooMuch(err error) bool {
 	status, ok := errors.AsType[slackgo.StatusCodeError](err)
-	return ok && status.Code >= 500 || isError(err, "limit_required") || isError(err, "fatal_error") || isError(err, "internal_error")
+	return ok && status.Code >= 500 || isTimeout(err) || isError(err, "limit_required") || isError(err, "fatal_error") || isError(err, "internal_error")
 }

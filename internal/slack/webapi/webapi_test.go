@@ -1,8 +1,10 @@
 package webapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	slackgo "github.com/slack-go/slack"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
 )
 
 func start(t *testing.T, o fakeslack.Options) (*fakeslack.Workspace, *Client) {
@@ -28,14 +32,19 @@ func start(t *testing.T, o fakeslack.Options) (*fakeslack.Workspace, *Client) {
 	return w, c
 }
 
+var ignoreConnectedAt = cmpopts.IgnoreFields(directory.Workspace{}, "ConnectedAt")
+
 func TestWorkspace(t *testing.T) {
 	w, c := start(t, fakeslack.Options{TeamID: "T7", Name: "Seven", Domain: "seven"})
 	got, err := c.Workspace(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(directory.Workspace{ID: "T7", Name: w.Options().Name, URL: "https://seven.slack.com/"}, got); diff != "" {
+	if diff := cmp.Diff(directory.Workspace{ID: "T7", Name: w.Options().Name, URL: "https://seven.slack.com/", Token: tokenTag(c.token)}, got, ignoreConnectedAt); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if age := time.Since(got.ConnectedAt.Time()); age < 0 || age > 5*time.Second {
+		t.Errorf("connected %v ago", age)
 	}
 }
 
@@ -69,8 +78,8 @@ func TestUsers(t *testing.T) {
 				}
 			}
 			var want []string
-			for _, u := range w.Users() {
-				want = append(want, string(u))
+			for _, person := range w.People() {
+				want = append(want, string(person.ListObject(true)))
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%.2000s", diff)
@@ -116,7 +125,7 @@ func TestRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []map[string][]string{{}, {"limit": {"1000"}, "cursor": {""}, "team_id": {"T1"}}}
+	want := []map[string][]string{{}, {"limit": {"1000"}, "cursor": {""}, "team_id": {"T1"}, "include_locale": {"true"}}}
 	if diff := cmp.Diff(want, forms); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -159,7 +168,7 @@ func TestFromACursor(t *testing.T) {
 		t.Errorf("%d people after the first page", rest)
 	}
 	for _, err := range c.Users(t.Context(), w.Options().TeamID, "expired") {
-		if !errors.Is(err, directory.ErrCursorExpired) {
+		if !errors.Is(err, syncs.ErrCursorExpired) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -173,13 +182,14 @@ func TestUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(w.User(id)), string(user)); diff != "" || version.Time().Before(before) || version.Time().After(time.Now()) {
+	person, _ := w.Person(id)
+	if diff := cmp.Diff(string(person.InfoObject(true)), string(user)); diff != "" || version.Time().Before(before) || version.Time().After(time.Now()) {
 		t.Errorf("at %v (-want +got):\n%s", version.Time(), diff)
 	}
 	if _, _, err := c.User(t.Context(), "U404"); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff(directory.Usage{Calls: 3}, c.Usage()); diff != "" {
+	if diff := cmp.Diff(syncs.Usage{Calls: 3}, c.Usage()); diff != "" {
 		t.Errorf("usage (-want +got):\n%s", diff)
 	}
 }
@@ -193,7 +203,7 @@ func TestRateLimitsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(directory.Usage{Calls: 4, Waits: 1, Waited: time.Second}, c.Usage()); diff != "" || time.Since(begin) < time.Second {
+	if diff := cmp.Diff(syncs.Usage{Calls: 4, Waits: 1, Waited: time.Second}, c.Usage()); diff != "" || time.Since(begin) < time.Second {
 		t.Errorf("after %v usage (-want +got):\n%s", time.Since(begin), diff)
 	}
 }
@@ -216,7 +226,7 @@ func TestWorkspaceIcon(t *testing.T) {
 		}))
 		got, err := New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler)).Workspace(t.Context())
 		server.Close()
-		if diff := cmp.Diff(directory.Workspace{ID: "T1", Name: "One", URL: "https://one.slack.com/", Icon: want}, got); diff != "" || err != nil {
+		if diff := cmp.Diff(directory.Workspace{ID: "T1", Name: "One", URL: "https://one.slack.com/", Icon: want, Token: tokenTag("xoxb-1")}, got, ignoreConnectedAt); diff != "" || err != nil {
 			t.Errorf("%s: error %v (-want +got):\n%s", answer, err, diff)
 		}
 	}
@@ -300,5 +310,172 @@ func TestFaultsOfTheNetworkWhileListing(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"1000", "1000", "1000", "1000"}, limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
+
+// answering is a Slack that answers every call with the body, and with a Date only if there is one.
+func answering(t *testing.T, date, body string) *Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Date"] = nil
+		if date != "" {
+			w.Header().Set("Date", date)
+		}
+		if _, err := w.Write([]byte(body)); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler))
+}
+
+// TestVersion is the earlier of the Date before and cache_ts. No time, and a time in
+// the future, are errors that say what to do.
+func TestVersion(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	date := func(d time.Duration) string { return now.Add(d).UTC().Format(http.TimeFormat) }
+	cache := func(d time.Duration) string { return fmt.Sprintf(`,"cache_ts":%d`, now.Add(d).Unix()) }
+	for name, tt := range map[string]struct {
+		date, cache string
+		want        time.Duration // from now
+		err         string
+	}{
+		"Date":                      {date(-time.Second), "", -time.Second, ""},
+		"an earlier cache_ts":       {date(0), cache(-39 * time.Minute), -39 * time.Minute, ""},
+		"a later cache_ts":          {date(-time.Hour), cache(0), -time.Hour, ""},
+		"cache_ts only":             {"", cache(-time.Minute), -time.Minute, ""},
+		"cache_ts as text":          {date(0), strings.Replace(cache(-time.Minute), ":", `:"`, 1) + `"`, -time.Minute, ""},
+		"a cache_ts that is none":   {date(0), `,"cache_ts":{}`, 0, ""},
+		"a cache_ts of 0":           {date(0), `,"cache_ts":0`, 0, ""},
+		"none":                      {"", "", 0, "check what proxy"},
+		"Date in the future":        {date(time.Hour), "", 0, "set this one right"},
+		"both in the future":        {date(time.Hour), cache(time.Hour), 0, "set this one right"},
+		"cache_ts alone in future":  {"", cache(time.Hour), 0, "set this one right"},
+		"Date a little ahead of us": {date(2 * time.Minute), "", 2 * time.Minute, ""},
+	} {
+		c := answering(t, tt.date, `{"ok":true,"members":[],"user":{"id":"U1"}`+tt.cache+`}`)
+		check := func(method string, got directory.Version, err error) {
+			switch {
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("%s of %s: error %v", method, name, err)
+			case tt.err == "" && (err != nil || got != directory.VersionOf(now.Add(tt.want))):
+				t.Errorf("%s of %s: %v, error %v, want %v", method, name, got.Time(), err, now.Add(tt.want))
+			}
+		}
+		for page, err := range c.Users(t.Context(), "T1", "") {
+			check("users.list", page.Version, err)
+		}
+		_, v, err := c.User(t.Context(), "U1")
+		check("users.info", v, err)
+	}
+}
+
+// TestCursorThatDoesNotMove ends the listing, as does one that goes in a circle.
+func TestCursorThatDoesNotMove(t *testing.T) {
+	for _, cursors := range [][]string{{"a", "a"}, {"a", "b", "c", "a"}} {
+		calls := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "auth.test") {
+				calls--
+			}
+			next := cursors[max(calls, 0)%len(cursors)]
+			calls++
+			fmt.Fprintf(w, `{"ok":true,"members":[],"response_metadata":{"next_cursor":%q}}`, next)
+		}))
+		var err error
+		pages := 0
+		for _, err = range New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler)).Users(t.Context(), "T1", "") {
+			pages++
+		}
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), "cursor") || pages != len(cursors) {
+			t.Errorf("%v: %d pages, error %v", cursors, pages, err)
+		}
+	}
+}
+
+// TestSlowPages: a page that takes longer than the client waits leads to smaller ones.
+func TestSlowPages(t *testing.T) {
+	var limits []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := r.FormValue("limit")
+		limits = append(limits, limit)
+		if limit == "1000" {
+			<-r.Context().Done()
+			return
+		}
+		w.Write([]byte(`{"ok":true,"members":[{"id":"U1"}]}`)) //nolint:errcheck // the test sees it
+	}))
+	defer server.Close()
+	c := New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler))
+	c.slackTime, c.http.Timeout = time.Now(), 300*time.Millisecond
+	for page, err := range c.Users(t.Context(), "T1", "") {
+		if err != nil || len(page.Users) != 1 {
+			t.Errorf("%d users, error %v", len(page.Users), err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1000", "1000", "500"}, limits); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
+
+// TestDisconnected: Slack's refusals of the token disconnect, and nothing else does.
+func TestDisconnected(t *testing.T) {
+	at := time.Now().Add(-time.Minute).Truncate(time.Second)
+	for body, want := range map[string]bool{
+		`{"ok":false,"error":"account_inactive"}`: true,
+		`{"ok":false,"error":"token_revoked"}`:    true,
+		`{"ok":false,"error":"token_expired"}`:    true,
+		`{"ok":false,"error":"invalid_auth"}`:     true,
+		`{"ok":false,"error":"not_authed"}`:       true,
+		`{"ok":false,"error":"missing_scope"}`:    false,
+		`{"ok":false,"error":"access_denied"}`:    false,
+	} {
+		c := answering(t, at.UTC().Format(http.TimeFormat), body)
+		w, err := c.Workspace(t.Context())
+		refusal, is := errors.AsType[*syncs.DisconnectedError](err)
+		if is != want || errors.Is(err, syncs.ErrDisconnected) != want || w.ID != "" || w.Token != tokenTag("xoxb-1") {
+			t.Errorf("%s: %+v, error %v", body, w, err)
+		}
+		if is && refusal.At != directory.VersionOf(at) {
+			t.Errorf("%s: at %v", body, refusal.At.Time())
+		}
+	}
+	c := answering(t, "", "")
+	c.http.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Workspace(ctx); err == nil || errors.Is(err, syncs.ErrDisconnected) {
+		t.Errorf("without network: %v", err)
+	}
+}
+
+// TestOrganisationsToken is no workspace's.
+func TestOrganisationsToken(t *testing.T) {
+	for _, body := range []string{`{"ok":true,"team_id":"T1","is_enterprise_install":true}`, `{"ok":true,"team_id":"E1"}`} {
+		if _, err := answering(t, "", body).Workspace(t.Context()); err == nil || !strings.Contains(err.Error(), "install the app in each workspace") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestUnreadable: what Slack answers about one person does not concern the others.
+func TestUnreadable(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"ok":false,"error":"user_is_haunted"}`: true,
+		`{"ok":false,"error":"missing_scope"}`:   false,
+		`{"ok":false,"error":"token_revoked"}`:   false,
+	} {
+		c := answering(t, "", body)
+		c.slackTime = time.Now()
+		if _, _, err := c.User(t.Context(), "U1"); errors.Is(err, syncs.ErrUnreadable) != want || err == nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func TestTokenTag(t *testing.T) {
+	if got := tokenTag("xoxb-1"); len(got) != 16 || got == tokenTag("xoxb-2") || got != tokenTag("xoxb-1") {
+		t.Errorf("%q", got)
 	}
 }

@@ -11,18 +11,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // fill puts something of every kind into a workspace, and more people than a batch has.
 func fill(t *testing.T, s *Store, teamID string, people int) {
 	t.Helper()
 	ctx := t.Context()
-	sync := directory.Sync{ID: "S1", TeamID: teamID, State: directory.SyncRunning}
+	sync := syncs.Sync{ID: "S1", TeamID: teamID, State: syncs.Running}
 	if err := errors.Join(
 		s.PutWorkspace(ctx, directory.Workspace{ID: teamID, Name: teamID}),
 		s.PutSync(ctx, sync),
-		s.PutSyncPage(ctx, teamID, "S1", directory.SyncPage{Number: 1, Users: []byte("x")}),
-		s.PutSyncPage(ctx, teamID, "S0", directory.SyncPage{Number: 1, Users: []byte("x")}), // below a sync whose time to live has ended
+		s.PutSyncPage(ctx, teamID, "S1", syncs.Page{Number: 1, Users: []byte("x")}),
+		s.PutSyncPage(ctx, teamID, "S0", syncs.Page{Number: 1, Users: []byte("x")}), // below a sync whose time to live has ended
 		s.PutEmoji(ctx, teamID, map[string]string{"tada": "https://emoji/tada.png"}),
 		s.Lease(ctx, teamID, "holder", time.Now().Add(time.Minute)),
 	); err != nil {

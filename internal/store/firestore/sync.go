@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 func (s *Store) inRange(teamID string, r directory.FingerprintRange) firestore.Query {
@@ -71,7 +72,7 @@ func (s *Store) syncs(teamID string) *firestore.CollectionRef {
 }
 
 // PutSync writes sync.
-func (s *Store) PutSync(ctx context.Context, sync directory.Sync) error {
+func (s *Store) PutSync(ctx context.Context, sync syncs.Sync) error {
 	if _, err := s.syncs(sync.TeamID).Doc(sync.ID).Set(ctx, encode(sync)); err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
@@ -79,12 +80,12 @@ func (s *Store) PutSync(ctx context.Context, sync directory.Sync) error {
 }
 
 // Syncs returns the newest full syncs of a workspace, the newest first.
-func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error) {
+func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error) {
 	snapshots, err := s.syncs(teamID).OrderBy("id", firestore.Desc).Limit(limit).Documents(ctx).GetAll()
 	if err != nil {
 		return nil, fmt.Errorf("firestore: %w", err)
 	}
-	all := make([]directory.Sync, len(snapshots))
+	all := make([]syncs.Sync, len(snapshots))
 	for i, snapshot := range snapshots {
 		if err := decode(snapshot.Data(), &all[i]); err != nil {
 			return nil, fmt.Errorf("sync %s: %w", snapshot.Ref.ID, err)
@@ -98,7 +99,7 @@ func (s *Store) pages(teamID, syncID string) *firestore.CollectionRef {
 }
 
 // PutSyncPage writes a checkpoint.
-func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error {
+func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error {
 	if _, err := s.pages(teamID, syncID).Doc(fmt.Sprintf("%06d", p.Number)).Set(ctx, encode(p)); err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
@@ -106,12 +107,12 @@ func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p direct
 }
 
 // SyncPages returns the checkpoints of a full sync in the order of their numbers.
-func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]directory.SyncPage, error) {
+func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
 	snapshots, err := s.pages(teamID, syncID).OrderBy("number", firestore.Asc).Documents(ctx).GetAll()
 	if err != nil {
 		return nil, fmt.Errorf("firestore: %w", err)
 	}
-	all := make([]directory.SyncPage, len(snapshots))
+	all := make([]syncs.Page, len(snapshots))
 	for i, snapshot := range snapshots {
 		if err := decode(snapshot.Data(), &all[i]); err != nil {
 			return nil, fmt.Errorf("page %s of sync %s: %w", snapshot.Ref.ID, syncID, err)
@@ -139,15 +140,15 @@ func (s *Store) lease(teamID string) *firestore.DocumentRef {
 }
 
 // Lease gives the workspace's full sync to holder until a time, or fails with
-// [directory.ErrLeased] while somebody else has it. A holder extends its own.
+// [syncs.ErrLeased] while somebody else has it. A holder extends its own.
 func (s *Store) Lease(ctx context.Context, teamID, holder string, until time.Time) error {
 	err := s.withLease(ctx, teamID, func(tx *firestore.Transaction, ref *firestore.DocumentRef, l lease) error {
 		if l.Holder != "" && l.Holder != holder && l.Expires.After(time.Now()) {
-			return directory.ErrLeased
+			return syncs.ErrLeased
 		}
 		return tx.Set(ref, lease{holder, until})
 	})
-	if err != nil && !errors.Is(err, directory.ErrLeased) {
+	if err != nil && !errors.Is(err, syncs.ErrLeased) {
 		return fmt.Errorf("firestore: %w", err)
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
 )
 
 // SyncStore is the part of the contract that full syncs use.
@@ -19,14 +20,14 @@ type SyncStore interface {
 	SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error)
 	// Fingerprints returns all who are in the range, in any order.
 	Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error)
-	PutSync(ctx context.Context, sync directory.Sync) error
+	PutSync(ctx context.Context, sync syncs.Sync) error
 	// Syncs returns the newest, the newest first.
-	Syncs(ctx context.Context, teamID string, limit int) ([]directory.Sync, error)
-	PutSyncPage(ctx context.Context, teamID, syncID string, p directory.SyncPage) error
+	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
+	PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error
 	// SyncPages returns a sync's pages in the order of their numbers.
-	SyncPages(ctx context.Context, teamID, syncID string) ([]directory.SyncPage, error)
+	SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error)
 	DeleteSyncPages(ctx context.Context, teamID, syncID string) error
-	// Lease gives the workspace to holder until a time, or fails with [directory.ErrLeased].
+	// Lease gives the workspace to holder until a time, or fails with [syncs.ErrLeased].
 	Lease(ctx context.Context, teamID, holder string, until time.Time) error
 	// Release ends holder's lease, if it still has it.
 	Release(ctx context.Context, teamID, holder string) error
@@ -101,21 +102,21 @@ func testSyncs(t *testing.T, s Store) {
 	if all, err := s.Syncs(t.Context(), team, 3); len(all) != 0 || err != nil {
 		t.Errorf("none yet: %v, %v", all, err)
 	}
-	var want []directory.Sync
+	var want []syncs.Sync
 	for i := range 5 {
-		sync := directory.Sync{
-			ID: fmt.Sprintf("2026%d", i), TeamID: team, State: directory.SyncFailed, Started: time.UnixMilli(1e12).UTC(),
+		sync := syncs.Sync{
+			ID: fmt.Sprintf("2026%d", i), TeamID: team, State: syncs.Failed, Started: time.UnixMilli(1e12).UTC(),
 			Since: 5, Error: "e", Pages: 1, Listed: 2, Inserted: 3, Updated: 4, Removed: 5, Unchanged: 6, Drift: 7, Calls: 8,
 			Waits: 9, Waited: time.Second, Reads: 10, Writes: 11, Filling: true, ExpireAt: time.UnixMilli(2e12).UTC(),
 		}
 		if err := s.PutSync(t.Context(), sync); err != nil {
 			t.Fatal(err)
 		}
-		sync.State, sync.Ended = directory.SyncDone, time.UnixMilli(1e12+5).UTC()
+		sync.State, sync.Ended = syncs.Done, time.UnixMilli(1e12+5).UTC()
 		if err := s.PutSync(t.Context(), sync); err != nil {
 			t.Fatal(err)
 		}
-		want = append([]directory.Sync{sync}, want...)
+		want = append([]syncs.Sync{sync}, want...)
 	}
 	got, err := s.Syncs(t.Context(), team, 3)
 	if err != nil {
@@ -127,9 +128,9 @@ func testSyncs(t *testing.T, s Store) {
 }
 
 func testSyncPages(t *testing.T, s Store) {
-	var want []directory.SyncPage
+	var want []syncs.Page
 	for _, n := range []int{1, 2, 10} {
-		p := directory.SyncPage{Number: n, Cursor: fmt.Sprint("c", n), Version: 7, Users: []byte{0, 255, byte(n)}, ExpireAt: time.UnixMilli(2e12).UTC()}
+		p := syncs.Page{Number: n, Cursor: fmt.Sprint("c", n), Version: 7, Users: []byte{0, 255, byte(n)}, ExpireAt: time.UnixMilli(2e12).UTC()}
 		want = append(want, p)
 		for _, syncID := range []string{"S1", "S2"} {
 			if err := s.PutSyncPage(t.Context(), team, syncID, p); err != nil {
@@ -142,7 +143,7 @@ func testSyncPages(t *testing.T, s Store) {
 			t.Fatal(err)
 		}
 	}
-	for syncID, want := range map[string][]directory.SyncPage{"S1": want, "S2": nil} {
+	for syncID, want := range map[string][]syncs.Page{"S1": want, "S2": nil} {
 		got, err := s.SyncPages(t.Context(), team, syncID)
 		if err != nil {
 			t.Fatal(err)
@@ -164,15 +165,15 @@ func testLease(t *testing.T, s Store) {
 		want error
 	}{
 		{"the first", s.Lease(t.Context(), team, "a", later), nil},
-		{"another", s.Lease(t.Context(), team, "b", later), directory.ErrLeased},
+		{"another", s.Lease(t.Context(), team, "b", later), syncs.ErrLeased},
 		{"extended", s.Lease(t.Context(), team, "a", later), nil},
 		{"another workspace", s.Lease(t.Context(), "T2", "b", later), nil},
 		{"released by somebody else", s.Release(t.Context(), team, "b"), nil},
-		{"so it still holds", s.Lease(t.Context(), team, "b", later), directory.ErrLeased},
+		{"so it still holds", s.Lease(t.Context(), team, "b", later), syncs.ErrLeased},
 		{"released", s.Release(t.Context(), team, "a"), nil},
 		{"free", s.Lease(t.Context(), team, "b", time.Now().Add(-time.Second)), nil},
 		{"expired", s.Lease(t.Context(), team, "a", later), nil},
-		{"its former holder", s.Lease(t.Context(), team, "b", later), directory.ErrLeased},
+		{"its former holder", s.Lease(t.Context(), team, "b", later), syncs.ErrLeased},
 	}
 	for _, step := range steps {
 		if !errors.Is(step.err, step.want) {

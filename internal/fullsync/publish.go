@@ -1,0 +1,207 @@
+package fullsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/syncs"
+)
+
+const (
+	// infosPerPage is how many calls of users.info (Tier 4) Slack allows in the time
+	// of one of users.list (Tier 2), by its page "Rate limits".
+	infosPerPage = 5
+	// maxUnreadable is how many people in a row Slack may fail to answer for. After that it is
+	// not about them.
+	maxUnreadable = 5
+	// inFlight is for how long an event may be on its way: what changed later than that
+	// before the listing is no drift. It also covers clocks that differ.
+	inFlight = 5 * time.Minute
+	// maxDiffered is of how many people a sync looks at the fields that differ.
+	maxDiffered = 200
+)
+
+// publishing is the part of a sync that publishes.
+type publishing struct {
+	Options
+	record   *record
+	previous *syncs.Sync // the last sync that was done, or nil
+
+	unreadable int // in a row
+	looked     int // people whose differing fields were counted
+}
+
+// repairs gets the objects that the walk did not keep, in the way that Slack's
+// rate limits make the faster one, and publishes them.
+func (p *publishing) repairs(ctx context.Context, needs map[string]need, pages int) error {
+	out := newOutbox(ctx, p.Options, p.record)
+	total := len(needs)
+	publish := func(id string, user json.RawMessage, v directory.Version) error {
+		n := needs[id]
+		delete(needs, id) // once, even if somebody is listed twice
+		p.Progress.repairing(p.record.value(), "repairs", total-len(needs), total)
+		return p.publish(out, id, n, user, v, true)
+	}
+	var err error
+	if total <= infosPerPage*pages {
+		for id := range needs {
+			var user json.RawMessage
+			var v directory.Version
+			user, v, err = p.ask(ctx, id)
+			if errors.Is(err, directory.ErrNotFound) || errors.Is(err, syncs.ErrUnreadable) {
+				err = nil // gone since it was listed, or left out
+				continue
+			}
+			if err == nil {
+				err = publish(id, user, v)
+			}
+			if err != nil {
+				break
+			}
+		}
+	} else {
+		err = p.walkAgain(out.ctx, needs, publish)
+	}
+	return out.finish(err)
+}
+
+// walkAgain lists everybody again, for those who are needed.
+func (p *publishing) walkAgain(ctx context.Context, needs map[string]need, publish func(string, json.RawMessage, directory.Version) error) error {
+	s := p.record.value()
+	for attempt := 1; ; attempt++ {
+		err := func() error {
+			for page, err := range p.Slack.Users(ctx, s.TeamID, "") {
+				if err != nil {
+					return err
+				}
+				for _, user := range page.Users {
+					u, err := directory.FromListing(s.TeamID, user)
+					if _, needed := needs[u.ID]; err != nil || !needed {
+						continue
+					}
+					if err := publish(u.ID, user, page.Version); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}()
+		if !errors.Is(err, syncs.ErrCursorExpired) || attempt == maxWalks {
+			return err
+		}
+		p.Log.WarnContext(ctx, "listing for repairs begins anew", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
+	}
+}
+
+// ask gets one user from users.info. Errors that wrap [directory.ErrNotFound] or
+// [syncs.ErrUnreadable] concern this user only.
+func (p *publishing) ask(ctx context.Context, id string) (json.RawMessage, directory.Version, error) {
+	user, v, err := p.Slack.User(ctx, id)
+	if !errors.Is(err, syncs.ErrUnreadable) {
+		p.unreadable = 0
+		return user, v, err
+	}
+	p.fail(ctx, id, err)
+	if p.unreadable++; p.unreadable == maxUnreadable {
+		return nil, 0, fmt.Errorf("users.info failed for %d people in a row, the last time with: %v", maxUnreadable, err) //nolint:errorlint // it is no longer about one user
+	}
+	return nil, 0, err
+}
+
+// fail leaves one user out.
+func (p *publishing) fail(ctx context.Context, id string, err error) {
+	p.record.update(func(s *syncs.Sync) { s.Failed++ })
+	p.Log.WarnContext(ctx, "a user who cannot be read or stored is left out", "team_id", p.record.value().TeamID, "user_id", id, "error", err)
+}
+
+// publish sends one repair, unless the document is the same as or newer than what
+// Slack says by now.
+func (p *publishing) publish(out *outbox, id string, n need, user json.RawMessage, v directory.Version, inList bool) error {
+	read := directory.FromInfo
+	if inList {
+		read = directory.FromListing
+	}
+	u, err := read(out.teamID, user)
+	if err == nil && u.ID != id {
+		err = errors.New("users.info answered with another user")
+	}
+	c := directory.Change{Operation: n.operation, TeamID: out.teamID, User: user, Version: v, Source: directory.FromSync, InList: inList}
+	if err == nil {
+		c, err = directory.NewChange(c)
+	}
+	if err != nil {
+		p.fail(out.ctx, id, err)
+		return nil
+	}
+	now := time.Now()
+	said := directory.Said{Version: v, Updated: u.Updated, InList: inList}
+	if n.stored != nil && !isInFuture(*n.stored, now) {
+		if n.stored.Fingerprint == u.Fingerprint {
+			return nil
+		}
+		if judge(*n.stored, said, u.Kind == directory.Forgotten, now) != wins {
+			p.record.update(func(s *syncs.Sync) { s.Stale++ })
+			return nil
+		}
+	}
+	differed, err := p.differed(out.ctx, n, user)
+	if err != nil {
+		return err
+	}
+	drifted := p.drifted(n, u.Updated, v)
+	return out.send(c, func(s *syncs.Sync) {
+		switch {
+		case n.operation == directory.Insert:
+			s.Inserted++
+		case inList:
+			s.Updated++
+		default:
+			s.Updated++
+			s.External.Updated++
+		}
+		if drifted {
+			s.Drift++
+		}
+		for _, path := range differed {
+			if s.Differed == nil {
+				s.Differed = map[string]int{}
+			}
+			s.Differed[path]++
+		}
+	})
+}
+
+// differed returns the core fields that a repair changes of somebody whose newest
+// word came from an event.
+func (p *publishing) differed(ctx context.Context, n need, user json.RawMessage) ([]string, error) {
+	s := n.stored
+	if s == nil || s.Told == nil || s.Listed != nil && directory.ListedIsNewer(*s.Told, *s.Listed) || p.looked == maxDiffered {
+		return nil, nil
+	}
+	p.looked++
+	stored, _, err := p.Store.User(ctx, p.record.value().TeamID, s.ID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	paths, err := directory.CoreDifferences(stored.Slack, user)
+	if err != nil {
+		p.Log.DebugContext(ctx, "fields not compared", "user_id", s.ID, "error", err)
+	}
+	return paths, nil
+}
+
+// drifted says whether an event should have made this repair. It should not have
+// when this is the first sync, when Slack's own time of the last change has
+// not moved (clock changes send no event), or when the event may still be on its way.
+func (p *publishing) drifted(n need, updated int64, v directory.Version) bool {
+	if p.previous == nil || time.Unix(updated, 0).After(v.Time().Add(-inFlight)) {
+		return false
+	}
+	return n.stored == nil || n.stored.Updated != updated
+}

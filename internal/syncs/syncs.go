@@ -1,0 +1,143 @@
+// Package syncs has what a full sync shares with the Slack client that it reads
+// from and the store that it keeps its records in: the record that each sync
+// leaves, the checkpoints on its way, pages of users.list, and the errors by
+// which a client or a store says that a sync cannot go on.
+//
+// Records are stored by their JSON names.
+package syncs
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+// Sentinel errors. Match them with [errors.Is].
+var (
+	// ErrLeased says that somebody else holds the workspace's lease.
+	ErrLeased = errors.New("another full sync of this workspace is running")
+	// ErrCursorExpired says that users.list must be read from its beginning again.
+	ErrCursorExpired = errors.New("the listing's cursor is no longer valid")
+	// ErrDisconnected says that Slack no longer accepts the workspace's token.
+	ErrDisconnected = errors.New("disconnected")
+	// ErrUnreadable says that Slack gave no usable answer about one person. Others may be fine.
+	ErrUnreadable = errors.New("Slack does not answer for this user") //nolint:staticcheck // Slack is a name
+)
+
+// ListingPage is one page of users.list.
+type ListingPage struct {
+	Users []json.RawMessage
+	Next  string // the cursor of the next page; empty after the last
+	// Version is a moment on Slack's clock no later than when Slack produced the page.
+	Version directory.Version
+}
+
+// Usage counts calls of Slack's API.
+type Usage struct {
+	Calls  int
+	Waits  int           // for the rate limit
+	Waited time.Duration // in total
+}
+
+// State says how a full sync stands.
+type State string
+
+// The states. Their values are stored.
+const (
+	Running      State = "running"
+	Interrupted  State = "interrupted" // told to stop; the next sync goes on from its checkpoint
+	Failed       State = "failed"
+	Done         State = "done"
+	Disconnected State = "disconnected" // Slack no longer accepts the token
+)
+
+// Sync is the record of one full sync of one workspace: its progress and, at the
+// end, its outcome.
+type Sync struct {
+	ID      string    `json:"id"` // sorts by time
+	TeamID  string    `json:"team_id"`
+	State   State     `json:"state"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
+	// Filling says that the directory was empty at the start: each page is published as it comes.
+	Filling  bool      `json:"filling"`
+	ExpireAt time.Time `json:"expire_at"` // for Firestore's TTL
+	// Since is a moment on Slack's clock before any page was produced.
+	Since directory.Version `json:"since"`
+	Error string            `json:"error,omitempty"`
+
+	// The counts below include those of the runs that this one went on from. A repair
+	// counts once Pub/Sub has accepted it.
+
+	Pages     int `json:"pages"`
+	Listed    int `json:"listed"`
+	Inserted  int `json:"inserted"`
+	Updated   int `json:"updated"`
+	Removed   int `json:"removed"`
+	Unchanged int `json:"unchanged"` // of those listed
+	// TimeZones counts active people, without bots, by Slack's tz.
+	TimeZones map[string]int `json:"time_zones,omitempty"`
+	// Drift counts repairs that an event should have made unnecessary.
+	Drift int `json:"drift"`
+	// Differed counts, by core field, the repairs of people whose newest word came from an
+	// event. A field in which Slack's events and listings disagree for good shows up here at
+	// once. Of many such people a sync looks at some only.
+	Differed map[string]int `json:"differed,omitempty"`
+	// Stale counts people who differ and were left alone, because the listing is older than what is stored.
+	Stale int `json:"stale,omitempty"`
+	// Failed counts people who were left out because they could not be read or stored.
+	Failed int `json:"failed,omitempty"`
+	// Forgotten counts people who are stored as forgotten and alive in Slack: only an operator's lift helps.
+	Forgotten int `json:"forgotten,omitempty"`
+	// Future counts people who were stored with a version in the future, and were told anew.
+	Future int `json:"future,omitempty"`
+
+	// Stored is how many of the people whom users.list should have were stored before the removals.
+	Stored int `json:"stored,omitempty"`
+	// External says what of the above concerns people of other workspaces.
+	External External `json:"external,omitzero"`
+	// MassRemoval says that an operator allowed to remove any number of people.
+	MassRemoval bool `json:"mass_removal,omitempty"`
+	// Thorough is when a sync last compared everybody, see package fullsync.
+	Thorough time.Time `json:"thorough,omitzero"`
+
+	Calls  int           `json:"calls"`  // of Slack's API
+	Waits  int           `json:"waits"`  // for Slack's rate limit
+	Waited time.Duration `json:"waited"` // in total
+	// Reads and Writes estimate what Firestore bills, for the sync itself and for the worker
+	// that applies its messages.
+	Reads  int `json:"reads"`
+	Writes int `json:"writes"`
+}
+
+// External counts people of other workspaces (Slack Connect).
+type External struct {
+	Stored  int `json:"stored"` // before the removals
+	Asked   int `json:"asked"`  // by users.info
+	Updated int `json:"updated"`
+	Removed int `json:"removed"`
+}
+
+// Page is a checkpoint: what a full sync remembers of one page of the listing.
+type Page struct {
+	Number  int               `json:"number"` // from 1
+	Cursor  string            `json:"cursor"` // of the next page; empty after the last
+	Version directory.Version `json:"version"`
+	At      time.Time         `json:"at"`    // when the page came in
+	Users   []byte            `json:"users"` // encoded by the sync
+	// ExpireAt is for Firestore's TTL: a sync that nobody finishes leaves its pages.
+	ExpireAt time.Time `json:"expire_at"`
+}
+
+// DisconnectedError is an [ErrDisconnected] with the moment at which Slack refused the token.
+type DisconnectedError struct {
+	At  directory.Version
+	Err error
+}
+
+func (e *DisconnectedError) Error() string { return e.Err.Error() }
+
+// Unwrap lets the error match what Slack said and [ErrDisconnected].
+func (e *DisconnectedError) Unwrap() []error { return []error{ErrDisconnected, e.Err} }
