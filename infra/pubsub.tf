@@ -48,7 +48,7 @@ resource "google_pubsub_subscription" "worker" {
     push_endpoint = "${google_cloud_run_v2_service.service["worker"].uri}/"
     oidc_token {
       service_account_email = google_service_account.invoker["push"].email
-      audience              = google_cloud_run_v2_service.service["worker"].uri
+      audience              = local.push_audience
     }
   }
 }

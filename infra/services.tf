@@ -1,4 +1,7 @@
 locals {
+  # The worker's own address would make it depend on itself.
+  push_audience = "${local.name}-worker"
+
   job = "projects/${var.project_id}/locations/${var.region}/jobs/${local.name}-fullsync"
 
   # With a domain, requests come by the load balancer, past Cloud Armor, and no other way.
@@ -11,7 +14,7 @@ locals {
       iap         = false
       concurrency = 80 # 80 bodies of 1 MiB have taken 373 MB
       timeout     = 10 # Slack gives up after 3
-      env         = { USER_EVENTS_TOPIC = google_pubsub_topic.user_events.name }
+      env         = merge({ USER_EVENTS_TOPIC = google_pubsub_topic.user_events.name }, var.slack_app_id == "" ? {} : { SLACK_APP_ID = var.slack_app_id })
       secrets     = { SLACK_SIGNING_SECRET = "slack-signing-secret" }
     }
     worker = {
@@ -20,8 +23,13 @@ locals {
       iap         = false
       concurrency = 10 # users of 900 kB have taken 30 MB each while they are applied
       timeout     = 30 # the subscription's ack deadline
-      env         = { FIRESTORE_DATABASE = google_firestore_database.directory.name }
-      secrets     = {}
+      env = {
+        FIRESTORE_DATABASE   = google_firestore_database.directory.name
+        PUSH_AUDIENCE        = local.push_audience
+        PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email
+        PUSH_SIGNATURE       = "removed-by-cloud-run" # it checks the signature, and hands on the rest of the token
+      }
+      secrets = {}
     }
     ui = {
       ingress     = local.outside["ui"]
@@ -29,13 +37,13 @@ locals {
       iap         = true
       concurrency = 500 # a viewer's event stream counts as a request for as long as it is open
       timeout     = 3600
-      env = {
+      env = merge(var.viewers_by_workspace == "" ? {} : { VIEWERS = var.viewers_by_workspace }, {
         FIRESTORE_DATABASE       = google_firestore_database.directory.name
         AUTH                     = "iap"
         IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/${local.name}-ui"
         SYNC_JOB                 = local.job
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
-      }
+      })
       secrets = {}
     }
   }
@@ -48,7 +56,8 @@ resource "google_cloud_run_v2_service" "service" {
   ingress              = each.value.ingress
   iap_enabled          = each.value.iap
   invoker_iam_disabled = each.value.public # allows no more than a grant to allUsers, and organization policies admit it
-  deletion_protection  = false             # all that is worth keeping is in Firestore
+  custom_audiences     = each.key == "worker" ? [local.push_audience] : []
+  deletion_protection  = false # all that is worth keeping is in Firestore
 
   scaling {
     min_instance_count = var.min_instances[each.key]

@@ -226,3 +226,19 @@ variable "secrets_rotated" {
   type        = string
   default     = ""
 }
+
+variable "slack_app_id" {
+  description = "The Slack app's id (A…). The webhook then ignores events of other apps."
+  type        = string
+  default     = ""
+  validation {
+    condition     = can(regex("^(A[A-Z0-9]+)?$", var.slack_app_id))
+    error_message = "A Slack app's id begins with A."
+  }
+}
+
+variable "viewers_by_workspace" {
+  description = "Who sees which workspace, like \"T0ONE=ada@example.com,@example.com; *=boss@example.com\". Empty: every viewer sees every workspace."
+  type        = string
+  default     = ""
+}

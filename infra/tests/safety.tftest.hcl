@@ -115,6 +115,15 @@ run "no_traces" {
 
 run "pubsub" {
   assert {
+    condition     = google_pubsub_subscription.worker.push_config[0].oidc_token[0].audience == google_cloud_run_v2_service.service["worker"].custom_audiences[0]
+    error_message = "Pub/Sub signs its pushes for another audience than the worker's."
+  }
+  assert {
+    condition = alltrue([for name, value in { PUSH_AUDIENCE = google_pubsub_subscription.worker.push_config[0].oidc_token[0].audience, PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email } :
+    contains([for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : "${e.name}=${e.value}"], "${name}=${value}")])
+    error_message = "The worker does not check the identity that pushes."
+  }
+  assert {
     condition     = google_pubsub_subscription.worker.dead_letter_policy[0].max_delivery_attempts == 5 && google_pubsub_subscription.worker.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.dead_letters.id
     error_message = "After five deliveries a message is dead-lettered."
   }

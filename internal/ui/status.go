@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -67,7 +68,8 @@ type syncView struct {
 	Took                                                        string
 	Pages, Listed, Inserted, Updated, Removed, Unchanged, Drift string
 	Calls, Waits, Reads, Writes                                 string
-	Done, Total                                                 int // Total is 0 as long as nobody knows
+	Differed                                                    string // "profile.title 3, tz 1"
+	Done, Total                                                 int    // Total is 0 as long as nobody knows
 }
 
 func (h *handler) status(r *http.Request) (templ.Component, error) {
@@ -176,6 +178,11 @@ func syncViewOf(s syncs.Sync, expected int, n func(int) string) syncView {
 		Unchanged: n(s.Unchanged), Drift: n(s.Drift), Calls: n(s.Calls), Waits: n(s.Waits), Reads: n(s.Reads), Writes: n(s.Writes),
 		Done: s.Listed,
 	}
+	var differed []string
+	for _, field := range slices.Sorted(maps.Keys(s.Differed)) {
+		differed = append(differed, field+" "+n(s.Differed[field]))
+	}
+	v.Differed = strings.Join(differed, ", ")
 	if !s.Ended.IsZero() {
 		v.Took = s.Ended.Sub(s.Started).Round(100 * time.Millisecond).String()
 	}
