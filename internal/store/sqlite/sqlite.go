@@ -34,6 +34,8 @@ const (
 	// maxLog is how many pages the write-ahead log gathers before they move to the
 	// file, which waits for the disk.
 	maxLog = 8_000
+	// maxCache is the writer's, in KiB. A transaction that changes more than fits writes pages twice.
+	maxCache = 64 << 10
 )
 
 // Store is an open file. It is safe for concurrent use.
@@ -78,7 +80,8 @@ func open(path string, temporary bool) (*Store, error) {
 		synchronous = "off" // nobody reads it after a crash
 	}
 	s := &Store{path: path, temporary: temporary, queue: queue{turn: make(chan struct{}, 1)}}
-	if s.write, err = s.connect("_txlock=immediate", "_pragma=temp_store(memory)", "_synchronous="+synchronous, fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxLog)); err != nil {
+	if s.write, err = s.connect("_txlock=immediate", "_pragma=temp_store(memory)", "_synchronous="+synchronous,
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", maxLog), fmt.Sprintf("_pragma=cache_size(-%d)", maxCache)); err != nil {
 		return nil, err
 	}
 	s.write.SetMaxOpenConns(1)
