@@ -99,13 +99,13 @@ func TestShapes(t *testing.T) {
 			t.Run(fmt.Sprintf("strangers %d, deactivated people keep keys in %+v", strangers, keep), func(t *testing.T) {
 				t.Parallel()
 				rng := rand.New(rand.NewPCG(uint64(strangers), 7))
-				w := newWorld(t, fakeslack.Options{People: 120, Shapes: fakeslack.Shapes{
+				w := newWorld(t, fakeslack.Options{People: 90, Shapes: fakeslack.Shapes{
 					Strangers: strangers, EventsKeepDeactivated: keep.events, ListingsKeepDeactivated: keep.listings, HuddlesKeepUpdated: keep.events,
 				}})
 				if strangers%2 == 0 {
 					w.sync(t) // a listing first
 				}
-				for round := range uint64(4) {
+				for round := range uint64(3) {
 					for _, id := range w.active(t) {
 						if rng.IntN(3) > 0 {
 							w.deliver(t, variantEvents(t, w, someChange(w, rng, id), round)...)
