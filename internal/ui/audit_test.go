@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,9 +34,7 @@ func TestAudit(t *testing.T) {
 	shown := func(view string, count float64, more line) line {
 		l := line{"level": "INFO", "msg": "profiles shown", "audit": true, "viewer": "grace@example.com", "view": view, "method": "GET",
 			"status": 200.0, "team_id": team, "count": count}
-		for key, value := range more {
-			l[key] = value
-		}
+		maps.Copy(l, more)
 		return l
 	}
 	ada, all := []any{"U1"}, []any{"U1", "U3"}
