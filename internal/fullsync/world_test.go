@@ -15,14 +15,14 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/slack/webapi"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // world is an invented workspace, a store, and between them a publisher that
 // applies at once what the worker would.
 type world struct {
 	slack  *fakeslack.Workspace
-	store  *bolt.Store
+	store  *sqlite.Store
 	client *webapi.Client
 
 	mu        sync.Mutex
@@ -38,7 +38,7 @@ func newWorld(t *testing.T, o fakeslack.Options) *world {
 	w.slack.SetBaseURL(server.URL)
 	t.Cleanup(server.Close)
 	var err error
-	if w.store, err = bolt.OpenTemporary(); err != nil {
+	if w.store, err = sqlite.OpenTemporary(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

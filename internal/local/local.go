@@ -34,7 +34,7 @@ const SyncEvery = time.Hour
 // Options say what to run.
 type Options struct {
 	Config      config.Local
-	Data        string        // the bolt file; empty to keep nothing
+	Data        string        // the file; empty to keep nothing
 	ChangeEvery time.Duration // in the invented workspace
 	SyncEvery   time.Duration // between full syncs; the first is at the start
 	Out         io.Writer     // for the person who watches

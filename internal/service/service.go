@@ -46,10 +46,9 @@ var common = http.Header{
 	"X-Robots-Tag":              {"noindex, nofollow"},
 }
 
-// Handler adds to h what every service answers and knows: GET /health, headers and traces.
+// Handler adds to h what every service answers and knows: GET /health and headers.
 // Once stopping is done, health and all else is 503.
 func Handler(stopping context.Context, h http.Handler) http.Handler {
-	answer := traced(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), common)
 		if stopping.Err() != nil {
@@ -67,7 +66,7 @@ func Handler(stopping context.Context, h http.Handler) http.Handler {
 			fmt.Fprintln(w, "ok")
 			return
 		}
-		answer.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // event is one server-sent event.
@@ -94,7 +94,7 @@ func TestEvents(t *testing.T) {
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond // those of pages
 	server.Start()
 	t.Cleanup(server.Close)
-	store := o.Store.(*bolt.Store)
+	store := o.Store.(*sqlite.Store)
 	put := func(v directory.Version, slack string) {
 		t.Helper()
 		c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: team, User: []byte(slack), Version: v, Source: directory.FromEvent})
@@ -218,6 +218,29 @@ func TestOneWatch(t *testing.T) {
 		time.Sleep(lingerFor)
 		if w.open.Load() != 0 {
 			t.Error("nobody looks, and the watch goes on")
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+// TestEventsEndWithTheToken: a stream goes on no longer than the viewer is signed in.
+func TestEventsEndWithTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		ctx, stop := context.WithCancel(t.Context())
+		signedIn := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), viewer{Email: "grace@example.com", Until: time.Now().Add(10 * time.Minute)})))
+			})
+		}
+		h := New(ctx, Options{Store: w, Log: slog.New(slog.DiscardHandler), Authenticate: signedIn})
+		start, body := time.Now(), httptest.NewRecorder()
+		viewing, leave := context.WithTimeout(t.Context(), time.Hour)
+		defer leave()
+		h.ServeHTTP(body, httptest.NewRequest(http.MethodGet, "/events", nil).WithContext(viewing))
+		if took := time.Since(start); took != 10*time.Minute {
+			t.Errorf("the stream ended after %v", took)
 		}
 		stop()
 		synctest.Wait()

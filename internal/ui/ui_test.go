@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -36,7 +37,7 @@ type fake struct {
 // store opens a real one that holds it.
 func (f *fake) store(t testing.TB) Store {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +72,12 @@ const team = "T0ROLLCALL"
 
 func user(t testing.TB, slack string) directory.User {
 	t.Helper()
-	c, err := directory.NewChange(directory.Change{
-		Operation: directory.Insert, TeamID: team, User: []byte(slack), Version: 1648596712000001, Source: directory.FromEvent})
-	if err != nil {
+	var o struct{ ID string }
+	if err := json.Unmarshal([]byte(slack), &o); err != nil {
 		t.Fatal(err)
 	}
-	u, _, err := directory.Apply(nil, c, time.Now())
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, UserID: o.ID, User: []byte(slack),
+		Version: 1648596712000001, Source: directory.FromEvent}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/push"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // faultyStore is a real store with faults injected before its calls.
@@ -46,7 +46,7 @@ func (s *faultyStore) PutUser(ctx context.Context, u directory.User, expected di
 
 func newStore(t *testing.T) *faultyStore {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}

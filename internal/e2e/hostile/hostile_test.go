@@ -37,7 +37,7 @@ const atLeast = 250
 
 // TestCatalogue sends each request on a connection of its own. Afterwards each
 // service must still do its work, and the log must hold nothing that it should not.
-func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openBolt), false) }
+func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openSQLite), false) }
 
 // TestCatalogueOnFirestore is the same on the emulator: there is more that Firestore does not take.
 func TestCatalogueOnFirestore(t *testing.T) { catalogue(t, newWorld(t, openFirestore), true) }
