@@ -18,6 +18,9 @@ resource "google_monitoring_uptime_check_config" "webhook" {
 locals {
   sync_window_minutes = 60 * var.sync_every_hours + 15
 
+  notification_channels = concat([for c in google_monitoring_notification_channel.email : c.id], sort(var.alert_channels))
+  playbooks             = var.repository_url == null ? null : "${trimsuffix(var.repository_url, "/")}/blob/main/infra/playbooks"
+
   requests = "run_googleapis_com:request_count"
   executed = "run_googleapis_com:job_completed_execution_count"
 
@@ -36,18 +39,6 @@ locals {
       severity = "ERROR"
       for      = "300s"
       query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\"}) > 600"
-    }
-    WebhookErrors = {
-      summary  = "The webhook answers 5xx: over 95 % in an hour, and Slack disables the subscription"
-      severity = "CRITICAL"
-      for      = "0s"
-      query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code_class=\"5xx\"}[10m])) > 5"
-    }
-    WebhookLatency = {
-      summary  = "The webhook takes more than two seconds, and Slack gives up after three"
-      severity = "ERROR"
-      for      = "300s"
-      query    = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m]))) > 2000"
     }
     WebhookDown = {
       summary  = "The webhook does not answer from outside"
@@ -93,6 +84,12 @@ locals {
       for      = "0s"
       query    = "sum by (team_id) (increase(logging_googleapis_com:user_${local.id}_drift_sum{monitored_resource=\"cloud_run_job\"}[${60 * var.sync_every_hours}m])) > ${var.drift_threshold}"
     }
+    WorkspaceDisconnected = {
+      summary  = "Slack has disconnected a workspace: the app was uninstalled or its token revoked"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "sum by (team_id) (increase(logging_googleapis_com:user_${local.id}_disconnected{monitored_resource=\"cloud_run_job\"}[${60 * var.sync_every_hours + 15}m]) or increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",operation=\"disconnect\",outcome=~\"created|updated|disconnected\"}[15m])) > 0"
+    }
     UIErrors = {
       summary  = "The page answers 5xx"
       severity = "ERROR"
@@ -122,7 +119,7 @@ resource "google_monitoring_alert_policy" "alert" {
   display_name          = "${local.title}/${each.key}"
   severity              = each.value.severity
   combiner              = "OR"
-  notification_channels = concat([for c in google_monitoring_notification_channel.email : c.id], sort(var.alert_channels))
+  notification_channels = local.notification_channels
 
   conditions {
     display_name = each.value.summary
@@ -143,10 +140,10 @@ resource "google_monitoring_alert_policy" "alert" {
     content   = file("${path.module}/playbooks/${each.key}.md")
     mime_type = "text/markdown"
     dynamic "links" {
-      for_each = var.repository_url == null ? [] : [var.repository_url]
+      for_each = local.playbooks == null ? [] : [local.playbooks]
       content {
         display_name = "Playbook"
-        url          = "${trimsuffix(links.value, "/")}/blob/main/infra/playbooks/${each.key}.md"
+        url          = "${links.value}/${each.key}.md"
       }
     }
   }
@@ -159,9 +156,12 @@ resource "google_monitoring_alert_policy" "alert" {
 # Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
 locals {
   charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
+    "Messages that were dropped, by reason"    = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
     "Requests to the webhook, by result"       = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
     "Deliveries to the worker, by outcome"     = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
     "Seconds from post to document, 99 of 100" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
+    "Answers to Slack that failed"             = "sum by (response_code) (increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=~\"429|5..\"}[5m]))"
+    "Milliseconds to answer Slack, 99 of 100"  = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m])))"
     "Full syncs, by outcome"                   = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
   })
 }

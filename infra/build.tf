@@ -8,37 +8,44 @@ resource "google_service_account" "builder" {
   depends_on   = [google_project_service.api]
 }
 
-# What applies this configuration administers each kind of thing in it, and holds no basic role.
+# What deploys changes how each kind of thing here is set up, and reads the rest as the planner does. It cannot create
+# identities, roles or secrets, nor grant on them: an owner applies such changes. So nothing that a push to main
+# brings can give itself more than this.
 resource "google_project_iam_member" "deployer" {
-  for_each = toset([
-    "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "datastore.owner", "iam.roleAdmin", "iam.serviceAccountAdmin",
+  for_each = toset(concat([
+    "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "firebaserules.admin",
     "iap.admin", "logging.configWriter", "logging.logWriter", "monitoring.editor", "pubsub.admin",
-    "resourcemanager.projectIamAdmin", "run.admin", "serviceusage.serviceUsageAdmin",
-  ])
+    "run.admin", "serviceusage.serviceUsageAdmin",
+  ], length(local.domains) == 0 ? [] : ["compute.loadBalancerAdmin", "compute.securityAdmin"]))
   project = var.project_id
   role    = "roles/${each.key}"
   member  = google_service_account.builder["deployer"].member
 }
 
-# Google's role for administering secrets reads them as well, the bot tokens too.
-resource "google_project_iam_custom_role" "secret_keeper" {
-  role_id = "${replace(var.prefix, "-", "_")}rollcallSecretKeeper"
-  title   = "Rollcall secret keeper"
-  permissions = [
-    "secretmanager.secrets.create",
-    "secretmanager.secrets.delete",
-    "secretmanager.secrets.get",
-    "secretmanager.secrets.getIamPolicy",
-    "secretmanager.secrets.setIamPolicy",
-    "secretmanager.secrets.update",
-  ]
-  depends_on = [google_project_service.api]
+resource "google_project_iam_member" "deployer_reads" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.planner.id
+  member  = google_service_account.builder["deployer"].member
 }
 
-resource "google_project_iam_member" "deployer_keeps_secrets" {
+# Its grants on the project are bounded by condition: the roles that this configuration gives to services, and the one database.
+resource "google_project_iam_member" "deployer_bounded" {
+  for_each = {
+    "resourcemanager.projectIamAdmin" = "api.getAttribute(\"iam.googleapis.com/modifiedGrantsByRole\", []).hasOnly(${jsonencode(local.service_roles)})"
+    "datastore.owner"                 = local.only_the_database
+  }
   project = var.project_id
-  role    = google_project_iam_custom_role.secret_keeper.id
+  role    = "roles/${each.key}"
   member  = google_service_account.builder["deployer"].member
+  condition {
+    title      = "${local.name}-only"
+    expression = each.value
+  }
+}
+
+locals {
+  # The project's roles that services have (Google's page "Set limits on granting roles" allows ten).
+  service_roles = sort(distinct(concat(values(local.firestore_roles), [local.counts_dead_letters, local.writes_traces])))
 }
 
 # A deployment says which identity a service runs as.
@@ -60,7 +67,16 @@ resource "google_secret_manager_secret_iam_member" "smoke_test" {
 resource "google_project_iam_custom_role" "planner" {
   role_id = "${replace(var.prefix, "-", "_")}rollcallPlanner"
   title   = "Rollcall planner"
-  permissions = [
+  permissions = concat(length(local.domains) == 0 ? [] : [
+    "compute.backendServices.get",
+    "compute.globalAddresses.get",
+    "compute.globalForwardingRules.get",
+    "compute.regionNetworkEndpointGroups.get",
+    "compute.securityPolicies.get",
+    "compute.sslCertificates.get",
+    "compute.targetHttpsProxies.get",
+    "compute.urlMaps.get",
+    ], [
     "artifactregistry.repositories.get",
     "artifactregistry.repositories.getIamPolicy",
     "cloudbuild.builds.get",
@@ -68,6 +84,8 @@ resource "google_project_iam_custom_role" "planner" {
     "datastore.backupSchedules.get",
     "datastore.databases.getMetadata",
     "datastore.indexes.get",
+    "firebaserules.releases.get",
+    "firebaserules.rulesets.get",
     "iam.roles.get",
     "iam.serviceAccounts.get",
     "iam.serviceAccounts.getIamPolicy",
@@ -76,6 +94,8 @@ resource "google_project_iam_custom_role" "planner" {
     "monitoring.alertPolicies.get",
     "monitoring.dashboards.get",
     "monitoring.notificationChannels.get",
+    "monitoring.services.get",
+    "monitoring.slos.get",
     "monitoring.uptimeCheckConfigs.get",
     "pubsub.subscriptions.get",
     "pubsub.subscriptions.getIamPolicy",
@@ -93,7 +113,7 @@ resource "google_project_iam_custom_role" "planner" {
     "serviceusage.services.get",
     "serviceusage.services.list",
     "storage.buckets.getIamPolicy",
-  ]
+  ])
   depends_on = [google_project_service.api]
 }
 
@@ -105,7 +125,7 @@ resource "google_project_iam_member" "planner" {
 }
 
 resource "google_storage_bucket_iam_member" "state" {
-  for_each = var.state_bucket == null ? {} : { deployer = "roles/storage.admin", planner = "roles/storage.objectViewer" }
+  for_each = var.state_bucket == null ? {} : { deployer = "roles/storage.objectAdmin", planner = "roles/storage.objectViewer" }
   bucket   = var.state_bucket
   role     = each.value
   member   = google_service_account.builder[each.key].member

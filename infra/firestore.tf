@@ -83,3 +83,24 @@ resource "google_firestore_field" "exemption" {
     content {}
   }
 }
+
+# Client SDKs are refused whatever else the project's rules allow. A database that was here before keeps its own rules.
+resource "google_firebaserules_ruleset" "nobody" {
+  count = var.firestore_existing ? 0 : 1
+  source {
+    files {
+      name    = "firestore.rules"
+      content = file("${path.module}/firestore.rules")
+    }
+  }
+  lifecycle {
+    create_before_destroy = true # the release refers to it
+  }
+  depends_on = [google_project_service.api]
+}
+
+resource "google_firebaserules_release" "nobody" {
+  count        = var.firestore_existing ? 0 : 1
+  name         = "cloud.firestore/${google_firestore_database.directory.name}"
+  ruleset_name = google_firebaserules_ruleset.nobody[0].name
+}

@@ -32,14 +32,10 @@ resource "google_secret_manager_secret_iam_member" "reader" {
 
 # Firestore's roles can be given on a project only; the condition narrows them to the one database.
 resource "google_project_iam_member" "firestore" {
-  for_each = {
-    worker   = "roles/datastore.user"
-    fullsync = "roles/datastore.user"
-    ui       = "roles/datastore.viewer"
-  }
-  project = var.project_id
-  role    = each.value
-  member  = google_service_account.runtime[each.key].member
+  for_each = local.firestore_roles
+  project  = var.project_id
+  role     = each.value
+  member   = google_service_account.runtime[each.key].member
   condition {
     title      = "${local.name}-database"
     expression = local.only_the_database
@@ -47,6 +43,13 @@ resource "google_project_iam_member" "firestore" {
 }
 
 locals {
+  firestore_roles = {
+    worker   = "roles/datastore.user"
+    fullsync = "roles/datastore.user"
+    ui       = "roles/datastore.viewer"
+  }
+  counts_dead_letters = "roles/monitoring.viewer"
+
   only_the_database = "resource.name == \"projects/${var.project_id}/databases/${local.database}\""
 }
 
@@ -76,7 +79,7 @@ resource "google_cloud_run_v2_job_iam_member" "fullsync" {
 # The status page counts dead letters. Cloud Monitoring has no smaller grant than the project.
 resource "google_project_iam_member" "dead_letter_count" {
   project = var.project_id
-  role    = "roles/monitoring.viewer"
+  role    = local.counts_dead_letters
   member  = google_service_account.runtime["ui"].member
 }
 

@@ -3,7 +3,7 @@
 locals {
   metrics = {
     webhook_requests = {
-      description = "Requests to the webhook, by what became of them: published, challenge, ignored, app_rate_limited, refused (reason says why) or not_published."
+      description = "Requests to the webhook, by what became of them: published, challenge, ignored, no_workspace (nothing says whose event it is), app_rate_limited, refused (reason says why) or not_published."
       program     = "webhook"
       condition   = "jsonPayload.result:*"
       labels      = ["result", "reason", "team_id"]
@@ -11,7 +11,7 @@ locals {
       unit        = "1"
     }
     messages = {
-      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, invalid, malformed, body, slow, too_large, store."
+      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, unknown_workspace (dropped), invalid, malformed, body, slow, too_large, store."
       program     = "worker"
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "operation", "source", "team_id"]
@@ -31,6 +31,14 @@ locals {
       program     = "fullsync"
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "team_id"]
+      value       = null
+      unit        = "1"
+    }
+    disconnected = {
+      description = "Full syncs that ended because Slack has disconnected the workspace."
+      program     = "fullsync"
+      condition   = "jsonPayload.state=\"disconnected\""
+      labels      = ["team_id"]
       value       = null
       unit        = "1"
     }

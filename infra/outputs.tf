@@ -1,6 +1,6 @@
 locals {
-  # users:read for who there is, team:read for the workspace's icon.
-  slack_scopes = concat(["users:read", "team:read"], sort(var.slack_optional_scopes))
+  # users:read for who there is, users.profile:read for custom fields, team:read for the workspace's icon.
+  slack_scopes = concat(["users:read", "users.profile:read", "team:read"], sort(var.slack_optional_scopes))
 }
 
 output "slack_app_manifest" {

@@ -4,7 +4,7 @@ data "google_project" "this" {
 
 resource "google_project_service" "api" {
   for_each = toset([
-    "artifactregistry", "cloudbuild", "cloudscheduler", "firestore", "iam", "iap",
+    "artifactregistry", "cloudbuild", "cloudscheduler", "containerscanning", "firebaserules", "firestore", "iam", "iap",
     "logging", "monitoring", "pubsub", "run", "secretmanager",
   ])
   service = "${each.key}.googleapis.com"
@@ -24,7 +24,7 @@ locals {
   iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"
 
   # Cloud Run's address of a service is known before there is one.
-  url = { for name in ["webhook", "ui"] : name => "https://${local.name}-${name}-${local.number}.${var.region}.run.app" }
+  url = { for name in ["webhook", "ui"] : name => "https://${lookup(local.domains, name, "${local.name}-${name}-${local.number}.${var.region}.run.app")}" }
 }
 
 resource "google_artifact_registry_repository" "images" {
@@ -32,6 +32,12 @@ resource "google_artifact_registry_repository" "images" {
   location      = var.region
   format        = "DOCKER"
   description   = "Images of Rollcall's services."
+  docker_config {
+    immutable_tags = true
+  }
+  vulnerability_scanning_config {
+    enablement_config = "INHERITED" # on, by the API below
+  }
 
   # What runs, and enough before it to go back to.
   cleanup_policies {

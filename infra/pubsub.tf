@@ -4,11 +4,17 @@
 resource "google_pubsub_topic" "user_events" {
   name       = "${var.prefix}user-events"
   depends_on = [google_project_service.api]
+  message_storage_policy { # messages carry profiles
+    allowed_persistence_regions = [var.region]
+  }
 }
 
 resource "google_pubsub_topic" "dead_letters" {
   name       = "${var.prefix}user-events-dead"
   depends_on = [google_project_service.api]
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
 }
 
 # Keeps dead letters until somebody looks: a dead-letter topic without a subscription loses them.

@@ -9,7 +9,7 @@ resource "google_project_service" "traces" {
 resource "google_project_iam_member" "traces" {
   for_each = var.tracing ? google_service_account.runtime : {}
   project  = var.project_id
-  role     = "roles/telemetry.tracesWriter"
+  role     = local.writes_traces
   member   = each.value.member
 }
 
@@ -33,13 +33,6 @@ resource "google_secret_manager_secret_version" "log_level" {
   lifecycle {
     ignore_changes = [secret_data, enabled] # later versions come from whoever looks for a fault
   }
-  depends_on = [google_secret_manager_secret_iam_member.log_level_keeper]
-}
-
-resource "google_secret_manager_secret_iam_member" "log_level_keeper" {
-  secret_id = google_secret_manager_secret.log_level.id
-  role      = "roles/secretmanager.secretVersionManager"
-  member    = google_service_account.builder["deployer"].member
 }
 
 resource "google_secret_manager_secret_iam_member" "log_level" {
@@ -50,11 +43,16 @@ resource "google_secret_manager_secret_iam_member" "log_level" {
 }
 
 locals {
+  # Go collects garbage harder when it comes near its limit, a tenth before Cloud Run ends the instance.
+  memory = { limit = "512Mi", go = "460MiB" }
+
+  writes_traces = "roles/telemetry.tracesWriter"
+
   log_level_folder = "/etc/rollcall"
 
   # What every program is told.
   common_env = merge(
-    { GOOGLE_CLOUD_PROJECT = var.project_id, LOG_LEVEL_FILE = "${local.log_level_folder}/log-level" },
+    { GOOGLE_CLOUD_PROJECT = var.project_id, LOG_LEVEL_FILE = "${local.log_level_folder}/log-level", GOMEMLIMIT = local.memory.go },
     var.tracing ? { OTEL_EXPORTER_OTLP_ENDPOINT = "https://telemetry.googleapis.com" } : {},
   )
 }

@@ -70,6 +70,16 @@ variable "images" {
   }
 }
 
+variable "domains" {
+  description = "Domains of your own for the webhook and the page, by a load balancer with Cloud Armor. Without them Cloud Run's addresses are used."
+  type        = object({ webhook = optional(string), ui = optional(string) })
+  default     = {}
+  validation {
+    condition     = alltrue([for domain in values(var.domains) : domain == null || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", domain))])
+    error_message = "A domain looks like people.example.com."
+  }
+}
+
 variable "viewers" {
   description = "Who may open the page, as IAM members: group:…, user:…, domain:…"
   type        = set(string)
@@ -184,7 +194,7 @@ variable "slack_socket_mode" {
 }
 
 variable "slack_optional_scopes" {
-  description = "Bot scopes beyond users:read and team:read. users:read.email adds e-mail addresses, emoji:read custom emoji."
+  description = "Bot scopes beyond users:read, users.profile:read and team:read. users:read.email adds e-mail addresses, emoji:read custom emoji."
   type        = set(string)
   default     = ["users:read.email", "emoji:read"]
   validation {

@@ -23,7 +23,7 @@ var features = []string{"webhook", "worker", "fullsync", "ui"}
 var adapters = []string{"store/", "pubsub", "pubsub/embedded", "pubsub/deadletters", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
 
 // assemblies may import everything.
-var assemblies = []string{"local", "e2e", "e2e/system", "e2e/events", "e2e/browser", "e2e/smoke", "loadtest", "loadtest/driver"}
+var assemblies = []string{"local", "e2e", "e2e/system", "e2e/events", "e2e/browser", "e2e/smoke", "loadtest", "loadtest/driver", "operator"}
 
 func TestImportRules(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "rollcall/...").Output()
@@ -86,6 +86,26 @@ func forbidden(name, imported string) string {
 	return ""
 }
 
+// TestImages: what only local mode needs is in no image.
+func TestImages(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "rollcall/functions/webhook", "rollcall/functions/worker",
+		"rollcall/functions/fullsync", "rollcall/functions/ui").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Fields(string(out))
+	if !slices.Contains(all, "rollcall/internal/store/firestore") {
+		t.Error("the list of packages is not that of the images")
+	}
+	for _, path := range all {
+		for _, local := range []string{"rollcall/internal/store/sqlite", "rollcall/internal/fakeslack", "rollcall/internal/pubsub/embedded", "rollcall/internal/local", "modernc.org/"} {
+			if strings.HasPrefix(path, local) {
+				t.Errorf("an image has %s", path)
+			}
+		}
+	}
+}
+
 func TestForbidden(t *testing.T) {
 	for _, tt := range []struct {
 		name, imported string
@@ -94,7 +114,7 @@ func TestForbidden(t *testing.T) {
 		{"webhook", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/slack", false},
 		{"worker", "rollcall/internal/pubsub/push", false},
-		{"store/bolt", "rollcall/internal/directory", false},
+		{"store/sqlite", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/pubsub", true},
 		{"webhook", "rollcall/internal/worker", true},
 		{"ui", "rollcall/internal/store/firestore", true},

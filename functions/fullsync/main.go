@@ -67,9 +67,9 @@ func run(ctx context.Context) error {
 	var out io.Writer // to a person; otherwise the log tells
 	terminal := service.IsTerminal(os.Stderr)
 	if terminal || o.DryRun {
-		out = os.Stderr
+		out = service.Terminal(os.Stderr)
 	}
-	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, os.Stdout, fullsync.NewProgress(out, terminal, o.Log)
+	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, service.Terminal(os.Stdout), fullsync.NewProgress(out, terminal, o.Log)
 	var tokens []fullsync.Slack
 	for _, token := range c.BotTokens {
 		tokens = append(tokens, webapi.New(c.APIURL, token.Reveal(), o.Log))

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"os"
 
-	"google.golang.org/api/idtoken"
-
 	"rollcall/internal/config"
 	"rollcall/internal/googlecloud"
 	"rollcall/internal/service"
+	"rollcall/internal/service/audit"
+	"rollcall/internal/service/identity"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/ui"
 )
@@ -38,14 +38,15 @@ func run(ctx context.Context) error {
 
 	var authenticate func(http.Handler) http.Handler
 	if c.Auth == "iap" {
-		validator, err := idtoken.NewValidator(ctx)
+		validator, err := identity.NewValidator(ctx, http.DefaultTransport)
 		if err != nil {
 			return fmt.Errorf("open the token validator: %w", err)
 		}
 		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
 	}
-	o := ui.Options{Store: store, Log: log, Authenticate: authenticate,
-		Audit: service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project)} // whatever else is too much to log
+	o := ui.Options{Store: store, Log: log, Authenticate: authenticate, Viewers: ui.Viewers(c.Viewers),
+		// Whatever else is too much to log.
+		Audit: audit.New(service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project), []byte(c.AuditHashKey.Reveal()))}
 	if c.SyncJob != "" {
 		job, err := googlecloud.OpenJob(ctx, c.SyncJob)
 		if err != nil {
@@ -62,5 +63,9 @@ func run(ctx context.Context) error {
 		defer letters.Close() //nolint:errcheck // the process ends
 		o.DeadLetters = letters
 	}
-	return service.Serve(ctx, service.Host(), c.Port, ui.New(ctx, o), log)
+	h := service.Traced(ui.New(ctx, o))
+	if c.Auth == "none" && c.OnCloudRun == "" {
+		h = service.LoopbackHosts(h)
+	}
+	return service.Serve(ctx, service.Host(), c.Port, h, log)
 }

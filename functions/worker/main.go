@@ -3,12 +3,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os"
 
 	"rollcall/internal/config"
 	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
 	"rollcall/internal/service/function"
+	"rollcall/internal/service/identity"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/worker"
 )
@@ -32,8 +35,16 @@ func run(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 
-	h, err := function.Handler(ctx, "worker", worker.New(store, push.WorkWithin(push.AckDeadline), log))
-	if err != nil {
+	h := service.Traced(worker.New(store, push.WorkWithin(push.AckDeadline), log))
+	if c.PushAudience != "" {
+		validator, err := identity.NewValidator(ctx, http.DefaultTransport)
+		if err != nil {
+			return fmt.Errorf("open the token validator: %w", err)
+		}
+		caller := worker.Caller{Audience: c.PushAudience, Email: c.PushServiceAccount, SignatureRemoved: c.SignatureRemoved()}
+		h = worker.RequirePush(validator, caller, log)(h)
+	}
+	if h, err = function.Handler(ctx, "worker", h); err != nil {
 		return err
 	}
 	return service.Serve(ctx, service.Host(), c.Port, h, log)

@@ -23,25 +23,39 @@ run "alerts" {
   assert {
     condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
       "AppRateLimited", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NoInstance", "OldestUnackedMessage",
-      "SignatureFailures", "UIErrors", "WebhookDown", "WebhookErrors", "WebhookLatency",
+      "SignatureFailures", "UIErrors", "WebhookDown", "WorkspaceDisconnected",
+      ]) && toset(keys(google_monitoring_alert_policy.burn)) == toset([
+      "EventToDocument fast", "EventToDocument slow", "WebhookErrors fast", "WebhookErrors slow", "WebhookLatency fast", "WebhookLatency slow",
     ])
-    error_message = "Every signal has its alert."
+    error_message = "Every signal has its alert: an SLO two on its burn rate, and no plain threshold beside them."
   }
   assert {
-    condition     = toset([for name in keys(google_monitoring_alert_policy.alert) : "${name}.md"]) == fileset("playbooks", "*.md")
+    condition     = toset([for name in concat(keys(google_monitoring_alert_policy.alert), keys(google_monitoring_slo.promise)) : "${name}.md"]) == fileset("playbooks", "*.md")
     error_message = "Every alert has its playbook, and every playbook its alert."
   }
   assert {
     condition = alltrue([
-      for name, a in google_monitoring_alert_policy.alert :
-      startswith(a.documentation[0].content, "# ${name}\n") && length(a.documentation[0].content) < 8192 &&
+      for name, a in merge(google_monitoring_alert_policy.alert, google_monitoring_alert_policy.burn) :
+      startswith(a.documentation[0].content, "# ${split(" ", name)[0]}\n") && length(a.documentation[0].content) < 8192 &&
       alltrue([for part in ["**What it means.**", "**Look.**", "\n```\n", "**What to do"] : strcontains(a.documentation[0].content, part)]) &&
-      a.documentation[0].links[0].url == "https://example.com/rollcall/blob/main/infra/playbooks/${name}.md"
+      a.documentation[0].links[0].url == "https://example.com/rollcall/blob/main/infra/playbooks/${split(" ", name)[0]}.md"
     ])
     error_message = "An alert carries its playbook, which says what it means, where to look, with something to paste, and what to do, and links to it."
   }
   assert {
-    condition     = alltrue([for a in google_monitoring_alert_policy.alert : length(a.notification_channels) == 2])
+    condition = alltrue([for a in google_monitoring_alert_policy.burn :
+      a.combiner == "AND" && length(a.conditions) == 2 && alltrue([for c in a.conditions : startswith(c.condition_threshold[0].filter, "select_slo_burn_rate(")])
+    ])
+    error_message = "A burn rate is judged over a long window and a short one."
+  }
+  assert {
+    condition = alltrue([for s in google_monitoring_slo.promise :
+      length(s.request_based_sli[0].good_total_ratio) + length(s.request_based_sli[0].distribution_cut) == 1
+    ]) && google_monitoring_slo.promise["EventToDocument"].request_based_sli[0].distribution_cut[0].range[0].max == 10.24
+    error_message = "Each SLO has one indicator; a change is in its document within ten seconds."
+  }
+  assert {
+    condition     = alltrue([for a in merge(google_monitoring_alert_policy.alert, google_monitoring_alert_policy.burn) : length(a.notification_channels) == 2])
     error_message = "Every alert goes to every channel."
   }
   assert {

@@ -58,8 +58,8 @@ run "manifest" {
     error_message = "Slack posts to the webhook."
   }
   assert {
-    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read", "emoji:read", "users:read.email"]
-    error_message = "The two scopes that are needed, and the optional ones."
+    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "users.profile:read", "team:read", "emoji:read", "users:read.email"]
+    error_message = "The three scopes that are needed, and the optional ones."
   }
   assert {
     condition     = !yamldecode(output.slack_app_manifest).settings.socket_mode_enabled
@@ -78,8 +78,8 @@ run "manifest_for_socket_mode" {
     error_message = "With Socket Mode there is no address."
   }
   assert {
-    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "team:read"]
-    error_message = "Two scopes are enough."
+    condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "users.profile:read", "team:read"]
+    error_message = "Three scopes are enough."
   }
 }
 
@@ -137,6 +137,14 @@ run "not_a_region" {
     region = "Europe"
   }
   expect_failures = [var.region]
+}
+
+run "not_a_domain" {
+  command = plan
+  variables {
+    domains = { ui = "https://people.example.com" }
+  }
+  expect_failures = [var.domains]
 }
 
 run "long_prefix" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -69,19 +70,78 @@ type Webhook struct {
 type Worker struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	// PushAudience and PushServiceAccount are those of the subscription's token; empty: it is not checked.
+	PushAudience       string `env:"PUSH_AUDIENCE"`
+	PushServiceAccount string `env:"PUSH_SERVICE_ACCOUNT"`
+	PushSignature      string `env:"PUSH_SIGNATURE" envDefault:"required"`
+	OnCloudRun         string `env:"K_SERVICE"` // set by Cloud Run
+}
+
+// SignatureRemoved says that Cloud Run, which requires an invoker, has checked and removed the token's signature.
+func (c Worker) SignatureRemoved() bool { return c.PushSignature == "removed-by-cloud-run" }
+
+func (c Worker) validate() error {
+	err := c.Common.validate()
+	if (c.PushAudience == "") != (c.PushServiceAccount == "") {
+		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for pushes that nobody signs"))
+	}
+	switch {
+	case c.PushSignature != "required" && !c.SignatureRemoved():
+		err = errors.Join(err, fmt.Errorf("PUSH_SIGNATURE: %q is neither required nor removed-by-cloud-run", c.PushSignature))
+	case c.SignatureRemoved() && (c.OnCloudRun == "" || c.PushAudience == ""):
+		err = errors.Join(err, errors.New("PUSH_SIGNATURE: removed-by-cloud-run needs Cloud Run, and PUSH_AUDIENCE with PUSH_SERVICE_ACCOUNT"))
+	}
+	return err
 }
 
 // UI is the configuration of functions/ui.
 type UI struct {
 	Common
-	Database             string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
-	Auth                 string `env:"AUTH" envDefault:"iap"`
-	IAPAudience          string `env:"IAP_AUDIENCE"`
-	AllowUnauthenticated bool   `env:"ALLOW_UNAUTHENTICATED"`
-	SyncJob              string `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
-	DeadLetters          string `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
-	OnCloudRun           string `env:"K_SERVICE"`                // set by Cloud Run, where the listener is not loopback
+	Database             string  `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	Auth                 string  `env:"AUTH" envDefault:"iap"`
+	IAPAudience          string  `env:"IAP_AUDIENCE"`
+	AllowUnauthenticated bool    `env:"ALLOW_UNAUTHENTICATED"`
+	SyncJob              string  `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
+	DeadLetters          string  `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
+	Viewers              Viewers `env:"VIEWERS"`                  // empty: everybody who is let in sees every workspace
+	AuditHashKey         Secret  `env:"AUDIT_HASH_KEY"`           // empty: each process has one of its own
+	OnCloudRun           string  `env:"K_SERVICE"`                // set by Cloud Run, where the listener is not loopback
 }
+
+// Viewers are who sees which workspace: "T0ONE=ada@example.com,@example.com; *=boss@example.com".
+type Viewers map[string][]string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (v *Viewers) UnmarshalText(text []byte) error {
+	all := Viewers{}
+	for part := range strings.SplitSeq(string(text), ";") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		team, who, _ := strings.Cut(part, "=")
+		if team = strings.TrimSpace(team); !viewedTeam.MatchString(team) || all[team] != nil {
+			return fmt.Errorf("%q is no workspace id, or comes twice: write T0ONE=ada@example.com,@example.com; *=boss@example.com", team)
+		}
+		for one := range strings.SplitSeq(who, ",") {
+			if one = strings.TrimSpace(one); !viewerPattern.MatchString(one) {
+				return fmt.Errorf("%s: %q is neither an address nor a domain with @ before it", team, one)
+			}
+			all[team] = append(all[team], one)
+		}
+	}
+	if len(all) > 0 {
+		*v = all
+	}
+	return nil
+}
+
+var (
+	viewedTeam    = regexp.MustCompile(`^(\*|[A-Z0-9]+)$`)
+	viewerPattern = regexp.MustCompile(`^[^@\s]*@[^@\s]+$`)
+)
+
+// minAuditHashKey keeps names from being found by trying out keys.
+const minAuditHashKey = 32
 
 func (c UI) validate() error {
 	err := c.Common.validate()
@@ -94,8 +154,14 @@ func (c UI) validate() error {
 		if c.OnCloudRun != "" && !c.AllowUnauthenticated {
 			err = errors.Join(err, errors.New("AUTH: none is refused beyond loopback unless ALLOW_UNAUTHENTICATED=true"))
 		}
+		if len(c.Viewers) > 0 {
+			err = errors.Join(err, errors.New("VIEWERS: needs AUTH=iap, or nobody can be told apart"))
+		}
 	default:
 		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
+	}
+	if n := len(c.AuditHashKey); n > 0 && n < minAuditHashKey {
+		err = errors.Join(err, fmt.Errorf("AUDIT_HASH_KEY: %d bytes, at least %d are needed", n, minAuditHashKey))
 	}
 	if c.SyncJob != "" && !jobName.MatchString(c.SyncJob) {
 		err = errors.Join(err, fmt.Errorf("SYNC_JOB: %q is not projects/…/locations/…/jobs/…", c.SyncJob))
@@ -115,22 +181,23 @@ type FullSync struct {
 }
 
 func (c FullSync) validate() error {
-	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens))
+	return errors.Join(c.Common.validate(), validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
-// DeadLetters is the configuration of functions/deadletters.
-type DeadLetters struct {
-	Common
-	Topic   string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
-	Parking string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
+// Operator is the configuration of functions/rollcallctl.
+type Operator struct {
+	Project  string `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
+	Topic    string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
+	Parking  string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
+	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 }
 
-// SmokeTest is the configuration of internal/e2e/smoke.
+func (Operator) validate() error { return nil }
+
+// SmokeTest is that of its smoke test, besides.
 type SmokeTest struct {
-	Common
+	Operator
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
-	Topic         string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
-	Database      string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 }
 
 func validateTokens(tokens []Secret) error {
@@ -138,6 +205,20 @@ func validateTokens(tokens []Secret) error {
 		return errors.New("SLACK_BOT_TOKENS: holds an empty token")
 	}
 	return nil
+}
+
+// validateAPIURL keeps tokens off the network in the clear: only a Slack on this machine may be spoken to without TLS.
+func validateAPIURL(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return errors.New("SLACK_API_URL: must begin with https://, or with http:// and a loopback address")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Local is the configuration of functions/local.
@@ -161,7 +242,7 @@ func (c Local) validate() error {
 	if (c.PubSubHost == "") != (c.FirestoreHost == "") {
 		err = errors.Join(err, errors.New("PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST: set both, or neither for the embedded backends"))
 	}
-	return errors.Join(err, validateTokens(c.BotTokens))
+	return errors.Join(err, validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
 // Load reads environ ("KEY=value" lines, as of [os.Environ]). Its error names

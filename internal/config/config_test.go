@@ -58,6 +58,15 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"IAP_AUDIENCE=/projects/1/a"}, ""},
 		{"ui", []string{"AUTH=none"}, ""},
 		{"ui", []string{"AUTH=basic"}, "AUTH"},
+		{"ui", []string{"AUTH=none", "VIEWERS=T1=a@example.com"}, "VIEWERS"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1"}, "T1"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=ada"}, "neither an address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com,"}, "neither an address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=a@example.com"}, "no workspace id"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com;T1=b@example.com"}, "comes twice"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS="}, ""},
+		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=short"}, "AUDIT_HASH_KEY"},
+		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=0123456789abcdef0123456789abcdef"}, ""},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=fullsync"}, "SYNC_JOB"},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=projects/p/locations/europe-west1/jobs/fullsync"}, ""},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui"}, "ALLOW_UNAUTHENTICATED"},
@@ -66,9 +75,25 @@ func TestValidate(t *testing.T) {
 		{"worker", []string{"PORT=0"}, ""},
 		{"worker", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=https://telemetry.googleapis.com"}, ""},
 		{"worker", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=telemetry.googleapis.com"}, "OTEL_EXPORTER_OTLP_ENDPOINT"},
+		{"worker", []string{"PUSH_AUDIENCE=https://worker"}, "PUSH_SERVICE_ACCOUNT"},
+		{"worker", []string{"PUSH_AUDIENCE=https://worker", "PUSH_SERVICE_ACCOUNT=push@p.iam.gserviceaccount.com"}, ""},
+		{"worker", []string{"PUSH_SIGNATURE=maybe"}, "PUSH_SIGNATURE"},
+		{"worker", []string{"PUSH_SIGNATURE=removed-by-cloud-run", "K_SERVICE=worker"}, "PUSH_AUDIENCE"},
+		{"worker", []string{"PUSH_SIGNATURE=removed-by-cloud-run", "PUSH_AUDIENCE=a", "PUSH_SERVICE_ACCOUNT=b"}, "Cloud Run"},
+		{"worker", []string{"PUSH_SIGNATURE=removed-by-cloud-run", "PUSH_AUDIENCE=a", "PUSH_SERVICE_ACCOUNT=b", "K_SERVICE=worker"}, ""},
 		{"fullsync", nil, "SLACK_BOT_TOKENS"},
 		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,xoxb-2"}, ""},
 		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=http://slack.com/api/"}, "SLACK_API_URL"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=http://localhost.evil.example/api/"}, "SLACK_API_URL"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=http://127.0.0.1@evil.example/api/"}, "SLACK_API_URL"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=slack.com/api/"}, "SLACK_API_URL"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=ftp://127.0.0.1/"}, "SLACK_API_URL"},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=https://slack-gov.com/api/"}, ""},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=http://127.0.0.1:8081/api/"}, ""},
+		{"fullsync", []string{"SLACK_BOT_TOKENS=xoxb-1", "SLACK_API_URL=http://[::1]:8081/api/"}, ""},
+		{"local", []string{"SLACK_API_URL=http://localhost:8081/api/"}, ""},
+		{"local", []string{"SLACK_API_URL=http://192.168.1.1/api/"}, "SLACK_API_URL"},
 		{"local", nil, ""},
 		{"local", []string{"SLACK_APP_TOKEN=xapp-1"}, "SLACK_BOT_TOKENS"},
 		{"local", []string{"SLACK_BOT_TOKENS=xoxb-1,"}, "empty token"},
@@ -81,6 +106,16 @@ func TestValidate(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestViewers(t *testing.T) {
+	c, err := Load[UI]([]string{"GOOGLE_CLOUD_PROJECT=p", "IAP_AUDIENCE=a", "VIEWERS=T1 = ada@example.com, @example.com;\n*=boss@example.com;"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Viewers{"T1": {"ada@example.com", "@example.com"}, "*": {"boss@example.com"}}, c.Viewers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

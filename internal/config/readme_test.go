@@ -11,7 +11,7 @@ import (
 // programs are the structs by the names that README.md gives their programs.
 var programs = map[string]any{
 	"webhook": Webhook{}, "worker": Worker{}, "ui": UI{}, "fullsync": FullSync{},
-	"deadletters": DeadLetters{}, "smoke": SmokeTest{}, "local": Local{},
+	"rollcallctl": Operator{}, "rollcallctl smoke": SmokeTest{}, "local": Local{},
 }
 
 // TestReadme: the table has each variable that a program reads, and no other.

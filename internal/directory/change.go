@@ -120,7 +120,7 @@ func userID(raw []byte) (string, error) {
 
 // operations says who may ask for what.
 var operations = map[Operation][]Source{
-	Insert:     {FromEvent, FromSync},
+	Insert:     {FromEvent, FromSync, FromOperator}, // an operator's only forgets
 	Update:     {FromEvent, FromSync, FromProfile},
 	Delete:     {FromEvent, FromSync, FromOperator},
 	Lift:       {FromOperator},

@@ -14,10 +14,10 @@ const (
 	Deactivated Status = "deactivated"
 )
 
-// Group puts kinds together that people look for together. Its values are stored, see [Account].
+// Group is a group of kinds that people filter by together. Its values are stored, see [Account].
 type Group string
 
-// The groups. The forgotten are in none.
+// The groups. Forgotten people are in none.
 const (
 	GroupMembers  Group = "members"
 	GroupAdmins   Group = "admins" // and owners
@@ -29,7 +29,7 @@ const (
 // Groups are all groups.
 var Groups = []Group{GroupMembers, GroupAdmins, GroupGuests, GroupBots, GroupExternal}
 
-// Group returns the group of a kind, empty if it is in none.
+// Group returns the kind's group, empty for none.
 func (k Kind) Group() Group {
 	switch k {
 	case Member:
@@ -72,13 +72,13 @@ func (f Filter) Accounts() (all []string) {
 	return all
 }
 
-// Filter says whom a list has. All that is set must hold.
+// Filter selects users. A user must match every field that is set.
 type Filter struct {
 	Words  []string // see [ParseQuery]: each begins a word of the user's names, email or title
 	Status Status
 	Group  Group
 	TZ     string
-	// Source is that of the newest message. It can only be asked for alone, by [ByChange].
+	// Source is the source of the newest message. It works only alone and with [ByChange].
 	Source Source
 }
 
@@ -93,7 +93,7 @@ func (f Filter) Validate() error {
 	return nil
 }
 
-// Matches says whether u, who is not removed, is in the list.
+// Matches reports whether u matches. Removed users never do.
 func (f Filter) Matches(u User) bool {
 	return !u.Removed &&
 		(f.Status == "" || u.Deleted == (f.Status == Deactivated)) &&

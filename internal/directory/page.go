@@ -9,28 +9,28 @@ import (
 	"unicode/utf8"
 )
 
-// Order is what a list is ordered by.
+// Order is the order of a list.
 type Order string
 
-// The orders. Users who are equal in one are ordered by id.
+// The orders. Ties are ordered by id.
 const (
 	ByName   Order = "name"    // SortName
 	ByChange Order = "changed" // Version, the newest first
 )
 
-// Cursor is a place in the list of a workspace's users, in either order. It
-// names a user, not a number of rows, so that paging neither repeats nor skips
-// anybody while others come, go and change.
+// Cursor is a position in a list of users, in either order. It names a user, not a
+// row number, so paging neither repeats nor skips anybody while others come, go
+// and change.
 type Cursor struct {
 	SortName string
 	Version  Version
 	ID       string
 }
 
-// CursorOf returns the place of u.
+// CursorOf returns u's position.
 func CursorOf(u User) Cursor { return Cursor{u.SortName, u.Version, u.ID} }
 
-// Compare returns -1 if c comes before d in that order, 1 if after, 0 if they are one place.
+// Compare returns -1 if c comes before d in this order, 1 if after, and 0 if they are equal.
 func (o Order) Compare(c, d Cursor) int {
 	if o == ByChange {
 		return cmp.Or(cmp.Compare(d.Version, c.Version), cmp.Compare(d.ID, c.ID))
@@ -58,8 +58,8 @@ func ParseCursor(text string) (c Cursor, err error) {
 	return c, nil
 }
 
-// PageRequest asks for at most Limit of the users whom Filter lets through,
-// after or before a place; for the first ones if both are nil. At most one may be set.
+// PageRequest asks for at most Limit users who match Filter, after or before a
+// cursor, or from the beginning. At most one of After and Before may be set.
 type PageRequest struct {
 	Filter        Filter
 	Order         Order // ByName if empty
@@ -67,16 +67,16 @@ type PageRequest struct {
 	After, Before *Cursor
 }
 
-// Page is a part of the list. Prev and Next are what to ask for Before and
-// After to get its neighbours, nil where there are none. It may have fewer
-// users than asked for, and neighbours all the same.
+// Page is a part of a list. Prev and Next are the cursors to ask for Before and
+// After to get the neighbouring pages, nil if there are none. A page may have
+// fewer users than the limit and still have neighbours.
 type Page struct {
 	Users      []User
 	Prev, Next *Cursor
 }
 
-// NewPage makes the answer to req from the rows that a store found walking away
-// from the place that req names, which it should ask for one more of than Limit.
+// NewPage builds a page from rows in query order. Fetch Limit+1 rows so that it can
+// tell whether more follow.
 func NewPage(req PageRequest, rows []User) Page {
 	if len(rows) > req.Limit {
 		rows = rows[:req.Limit]
@@ -86,14 +86,14 @@ func NewPage(req PageRequest, rows []User) Page {
 	return NewPartialPage(req, rows, nil)
 }
 
-// NewPartialPage makes the answer to req from the rows that a store found, which
-// stopped looking at a place before the end; nil if it came to the end.
+// NewPartialPage builds a page from rows in query order. If the store stopped before
+// the end, stopped is the cursor of the last row that it read; otherwise nil.
 func NewPartialPage(req PageRequest, rows []User, stopped *Cursor) Page {
 	if req.Before != nil {
 		slices.Reverse(rows)
 	}
 	p := Page{Users: rows}
-	if len(rows) == 0 && stopped == nil { // all who were there have gone: the way back stays open
+	if len(rows) == 0 && stopped == nil { // everybody there has gone; keep the way back
 		p.Prev, p.Next = req.After, req.Before
 		return p
 	}

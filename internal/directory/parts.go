@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -72,6 +73,9 @@ func partsOf(c Change) (p Parts, o *object, err error) {
 	}
 	if o.is("is_forgotten") {
 		return Parts{Forgotten: &Forgetting{c.Version, c.Source, !c.InList && isExternal(c.TeamID, o)}}, o, nil
+	}
+	if c.Source == FromOperator {
+		return Parts{}, nil, fmt.Errorf("%w: only Slack describes people", ErrInvalid)
 	}
 	fields := o.profile.Get("fields")
 	o.profile = o.profile.With("fields", "")

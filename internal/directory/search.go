@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// maxWords bounds what a user is found by, and with it the entries in the index.
+	// maxWords bounds the words that a user is found by, and so the index entries.
 	maxWords = 12
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
-	// maxWordLetters is how many letters of a word count.
+	// maxWordLetters is how many letters of a word are indexed.
 	maxWordLetters = 15
-	// pairLetters are how many letters of each word make the token of two words.
+	// pairLetters is how many letters of each word make up the token of a pair.
 	pairLetters = 2
 )
 
-// ParseQuery returns the words of what somebody searches for, as [Filter] wants
-// them: folded, and without those that others begin with.
+// ParseQuery splits a search into words for [Filter]: folded, without words that are
+// the beginning of another.
 func ParseQuery(text string) []string {
 	var found []string
 	for _, w := range words(text) {
@@ -82,8 +82,8 @@ func SearchPrefixes(u User) []string {
 	return slices.Compact(all)
 }
 
-// SearchTokens returns what an index holds of u so that [Filter.Token] finds u:
-// every beginning of every word, and of every two words the first two letters.
+// SearchTokens returns the tokens under which an index lists u: every beginning of
+// every word and, for every two words, the first two letters of each.
 func SearchTokens(u User) []string {
 	tokens, all := SearchPrefixes(u), SearchWords(u)
 	for i, w := range all {
@@ -97,8 +97,8 @@ func SearchTokens(u User) []string {
 	return slices.Compact(tokens)
 }
 
-// Token returns the one token that tells most about the words searched for, and
-// whether all who have it match; empty if there are no words.
+// Token returns the most selective token for the words of f, and whether everybody
+// who has it matches. It is empty if f has no words.
 func (f Filter) Token() (token string, exact bool) {
 	switch len(f.Words) {
 	case 0:
@@ -114,14 +114,15 @@ func (f Filter) Token() (token string, exact bool) {
 	return longest[0], false
 }
 
-// pair is the token of two words. Where one has a single letter there is none: too many would have it.
+// pair returns the token of two words. A word of one letter gives none, because too
+// many people would have it.
 func pair(v, w string) (token string, ok bool) {
 	p, q := firstLetters(v, pairLetters), firstLetters(w, pairLetters)
 	ok = utf8.RuneCountInString(p) == pairLetters && utf8.RuneCountInString(q) == pairLetters
 	return min(p, q) + " " + max(p, q), ok
 }
 
-// matchesWords says whether each word begins one of u's.
+// matchesWords reports whether each word of f is the beginning of one of u's.
 func (f Filter) matchesWords(u User) bool {
 	if len(f.Words) == 0 {
 		return true
@@ -138,7 +139,7 @@ func (f Filter) matchesWords(u User) bool {
 // words folds text, splits it and cuts what is too long.
 func words(text string) (all []string) {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) { // folding would join what a line's end parts
+		if unicode.IsControl(r) { // folding removes it and would join two words
 			return ' '
 		}
 		return r
@@ -161,7 +162,7 @@ func firstLetters(w string, n int) string {
 	return w
 }
 
-// prefixes yields the beginnings of w of at most n letters.
+// prefixes yields the beginnings of w, up to n letters.
 func prefixes(w string, n int) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for i := range w {
@@ -176,7 +177,7 @@ func prefixes(w string, n int) func(yield func(string) bool) {
 	}
 }
 
-// unspaced tells words of scripts that are written without spaces.
+// unspaced reports whether w has letters of a script that is written without spaces.
 func unspaced(w string) bool {
 	return strings.ContainsFunc(w, func(r rune) bool {
 		return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)

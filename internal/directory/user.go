@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Kind says what sort of member of the workspace a user is.
+// Kind is the kind of account that a user has.
 type Kind string
 
 // The kinds. Their values are stored.
@@ -28,8 +28,8 @@ const (
 	Forgotten          Kind = "forgotten" // a person whose data Slack has erased
 )
 
-// User is a stored user. Its JSON names are the document's field names: Slack's
-// own where Slack has one.
+// User is a stored user. Its JSON names are the field names of its document, and
+// Slack's own names where Slack has one.
 type User struct {
 	ID     string `json:"id"`
 	TeamID string `json:"team_id"` // the workspace that the user is filed under
@@ -49,20 +49,20 @@ type User struct {
 	Updated          int64  `json:"updated,omitempty"` // Unix seconds, Slack's own
 
 	Kind Kind `json:"kind,omitempty"`
-	// SortName is what lists are ordered by: the name, folded. A removed user has none, so
-	// that lists pass over it.
+	// SortName is the folded name that lists are sorted by. A removed user has none, so
+	// lists skip it.
 	SortName string `json:"sort_name,omitempty"`
-	// Fingerprint stands for the id and the core of Slack, see [fingerprint]. A removed
-	// user has none, so that sums pass over it.
+	// Fingerprint is a hash of the id and of Slack's core, see [fingerprint]. A removed
+	// user has none, so sums skip it.
 	Fingerprint int64 `json:"fingerprint,omitempty"`
 
 	// Version and Source are those of the newest message.
 	Version Version `json:"version"`
 	Source  Source  `json:"source"`
-	// SlackVersion is that of the newer of what was told and listed; 0 if nothing was.
+	// SlackVersion is the version of the newer of the two objects, told and listed; 0 for none.
 	SlackVersion Version `json:"slack_version,omitempty"`
-	// Removed says that the user is gone from Slack. The document stays until ExpireAt, so
-	// that a late repeat of an older message cannot revive it.
+	// Removed users are gone from Slack. The document stays until ExpireAt, so that an
+	// older message that arrives late cannot revive it.
 	Removed  bool      `json:"removed"`
 	ExpireAt time.Time `json:"expire_at,omitzero"`
 
@@ -72,10 +72,10 @@ type User struct {
 	Parts Parts           `json:"parts,omitzero"`
 }
 
-// maxSortName keeps the name within what Firestore indexes of a string (1,500 bytes) with room to spare.
+// maxSortName is well below the 1,500 bytes of a string that Firestore indexes.
 const maxSortName = 200
 
-// sortName folds the name that people know the user by: case and accents do not count.
+// sortName folds the name that people know the user by.
 func sortName(u User) string {
 	name := Fold(first(u.RealName, u.DisplayName, u.Name, u.ID))
 	if name == "" { // nothing but marks
@@ -89,19 +89,19 @@ func sortName(u User) string {
 	return name
 }
 
-// accents are Unicode's Combining Diacritical Marks. The vowel signs of other
-// scripts are marks as well, but part of the word.
+// accents are Unicode's Combining Diacritical Marks. Vowel signs of other scripts
+// are marks too, but belong to the word.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F, Stride: 1}}}
 
-// plain are letters with a stroke and the like, which Unicode does not take
-// apart: people without them on their keyboard type the plain ones.
+// plain maps letters with a stroke and the like, which Unicode does not decompose,
+// to what people type who have no such key.
 var plain = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
 
-// maxFolded bounds what of a text is folded, in bytes: U+FDFA alone becomes 18 letters.
+// maxFolded bounds the bytes that are folded: U+FDFA alone becomes 18 letters.
 const maxFolded = 1 << 10
 
-// Fold returns s without case, accents, control characters and outer spaces,
-// so that what people take for the same compares equal. Only the first kilobyte counts.
+// Fold returns s without case, accents, control characters and outer spaces, so
+// that texts which look the same to people compare equal. It keeps the first kilobyte.
 func Fold(s string) string {
 	if len(s) > maxFolded {
 		s = strings.ToValidUTF8(s[:maxFolded], "")

@@ -4,11 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/VictoriaMetrics/metricsql"
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"rollcall/internal/e2e/events"
@@ -27,7 +27,7 @@ func infra(t *testing.T, name string) string {
 // TestAlertQueries: what Cloud Monitoring would refuse only when it is applied.
 func TestAlertQueries(t *testing.T) {
 	queries := regexp.MustCompile(`(?m)^ +(?:query|"[^"]+") += "(.*)"$`).FindAllStringSubmatch(infra(t, "alerts.tf"), -1)
-	if len(queries) != 17 { // of alerts and of charts
+	if len(queries) != 19 { // of alerts and of charts
 		t.Errorf("%d queries", len(queries))
 	}
 	for _, q := range queries {
@@ -73,10 +73,12 @@ func TestManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := manifest.Settings.EventSubscriptions.BotEvents
-	if len(types) != 4 || !slices.Contains(types, "team_join") {
-		t.Errorf("events: %v", types)
+	// user_change comes with every other event about a person (pages user_profile_changed, user_status_changed and
+	// user_huddle_changed of docs.slack.dev): asking for those as well would only multiply the traffic.
+	if diff := cmp.Diff([]string{"team_join", "user_change", "app_uninstalled", "tokens_revoked"}, types); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	for _, event := range types {
+	for _, event := range types[:2] {
 		r, err := slack.DecodeRequest([]byte(events.Callback(event, `{"id":"U1"}`, 1648596712000001, "Ev1")))
 		if err != nil || r.Change == nil || r.Change.EventType != event {
 			t.Errorf("%s is not understood: %+v, %v", event, r, err)

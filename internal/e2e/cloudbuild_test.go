@@ -102,12 +102,12 @@ type workplace struct {
 // The programs. gcloud keeps gs://state in a folder, and answers what the test says Google would;
 // terraform writes down the files of variables that it is given.
 var programs = map[string]string{
-	"go":        "",
-	"editor":    `echo more >> "$1"`,
-	"git":       `case "$*" in *rev-parse*) echo 0123456789abcdef;; *format=%ct*) echo "$COMMITTED";; esac`,
-	"ko":        `echo "r/image@sha256:0"`,
-	"smoke":     `echo "as $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT" >> "$CALLS"`,
-	"terraform": `for a; do case $a in -var-file=*) cat "${a#-var-file=}" >> "$CALLS";; esac; done; if [ "$2" = output ]; then printf https://webhook/slack/events; fi`,
+	"go":          "",
+	"editor":      `echo more >> "$1"`,
+	"git":         `case "$*" in *rev-parse*) echo 0123456789abcdef;; *format=%ct*) echo "$COMMITTED";; esac`,
+	"ko":          `echo "r/image@sha256:0"`,
+	"rollcallctl": `echo "as $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT" >> "$CALLS"`,
+	"terraform":   `for a; do case $a in -var-file=*) cat "${a#-var-file=}" >> "$CALLS";; esac; done; if [ "$2" = output ]; then printf https://webhook/slack/events; fi`,
 	"gcloud": `at() { case $1 in gs://state/*) echo "$STATE/${1#gs://state/}";; -) echo /dev/stdin;; *) echo "$1";; esac; }
 case "$*" in
 "storage ls "*) [ -e "$(at "$3")" ];;
@@ -137,7 +137,7 @@ func newWorkplace(t *testing.T) workplace {
 	}
 	for name, script := range programs {
 		folder := w.tools
-		if name == "smoke" {
+		if name == "rollcallctl" {
 			folder = w.before
 		}
 		put(filepath.Join(folder, name), "#!/bin/bash\ncall=\"$(basename $0) $*\"\necho \"$call\" >> $CALLS\n"+
@@ -221,13 +221,13 @@ func TestDeploy(t *testing.T) {
 			says: []string{"rollcall-test has not tested abc1234"}, not: []string{"ko", "terraform"}},
 		{name: "older commit", committed: "999", fails: true, images: before,
 			says: []string{"abc1234 is older than what is deployed"}, not: []string{"ko", "terraform"}},
-		{name: "deployment that fails", failing: "smoke *", previous: "rev-1", fails: true, images: before,
+		{name: "deployment that fails", failing: "rollcallctl *", previous: "rev-1", fails: true, images: before,
 			says: []string{"The smoke test failed", "rollcall-worker: rev-1"}, does: back},
 		{name: "apply that fails", failing: "terraform apply *", previous: "rev-1", fails: true, images: before,
-			says: []string{"terraform apply failed", "rollcall-worker: rev-1"}, does: back, not: []string{"smoke"}},
+			says: []string{"terraform apply failed", "rollcall-worker: rev-1"}, does: back, not: []string{"rollcallctl"}},
 		{name: "secret that cannot be read", failing: "gcloud secrets *", previous: "rev-1", fails: true, images: before,
-			says: []string{"The smoke test could not be run"}, does: back, not: []string{"smoke"}},
-		{name: "first deployment fails", failing: "smoke *", fails: true, images: before,
+			says: []string{"The smoke test could not be run"}, does: back, not: []string{"rollcallctl"}},
+		{name: "first deployment fails", failing: "rollcallctl *", fails: true, images: before,
 			says: []string{"rollcall-webhook: there was none before"}, not: []string{update, "gcloud run jobs update"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,22 +61,22 @@ func TestRedrive(t *testing.T) {
 		all.Wait() //nolint:errcheck // none is returned
 		return int(n.Load())
 	}
-	dir := system.Build(t, "deadletters")
+	dir := system.Build(t, "rollcallctl")
 	command := func(args ...string) *exec.Cmd {
-		c := exec.CommandContext(t.Context(), filepath.Join(dir, "deadletters"), args...)
+		c := exec.CommandContext(t.Context(), filepath.Join(dir, "rollcallctl"), append([]string{"deadletters"}, args...)...)
 		c.Env = append(c.Environ(), "GOOGLE_CLOUD_PROJECT="+s.Project)
 		return c
 	}
 
 	publish(directory.Update, 2)
 	system.Eventually(t, 2*time.Minute, "all updates are parked", func() bool {
-		out, err := command("list", "-idle", "3s").CombinedOutput()
+		out, err := command("list", "--idle", "3s").CombinedOutput()
 		return err == nil && strings.HasSuffix(string(out), fmt.Sprintf("%d dead letters: %d update\n", people, people))
 	})
 	publish(directory.Insert, 1)
 	system.Eventually(t, time.Minute, "all inserts are stored", func() bool { return at(1) == people })
 
-	first := command("redrive", "-yes")
+	first := command("redrive", "--yes")
 	out, err := first.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestRedrive(t *testing.T) {
 		t.Fatal("the first run had done everything: nothing was shown")
 	}
 	// What the killed run had on lease comes back within seconds.
-	second := command("redrive", "-yes", "-idle", "15s")
+	second := command("redrive", "--yes", "--idle", "15s")
 	if out, err := second.CombinedOutput(); err != nil {
 		t.Fatalf("the second run: %v\n%s", err, out)
 	} else {

@@ -25,7 +25,7 @@ func TestGrants(t *testing.T) {
 			t.Fatal(diags)
 		}
 		for _, b := range file.Body.(*hclsyntax.Body).Blocks {
-			if b.Type != "resource" || !strings.Contains(b.Labels[0], "_iam_") || strings.HasSuffix(b.Labels[0], "_custom_role") {
+			if b.Type != "resource" || !strings.Contains(b.Labels[0], "_iam_") || strings.HasSuffix(b.Labels[0], "_custom_role") || strings.HasSuffix(b.Labels[0], "_audit_config") {
 				continue
 			}
 			grants++

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rollcall/internal/pubsub"
 )
 
 // TestManual: the operator's manual installs in an order that works.
@@ -16,8 +20,9 @@ func TestManual(t *testing.T) {
 	steps := []string{
 		"gcloud auth login", `gcloud config set project "$PROJECT_ID"`, "gcloud auth application-default login",
 		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
-		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=", "slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
-		"gcloud run jobs execute rollcall-fullsync", "internal/e2e/smoke",
+		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=",
+		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
+		"gcloud run jobs execute rollcall-fullsync", "rollcallctl smoke",
 	}
 	at := 0
 	for _, step := range steps {
@@ -41,6 +46,31 @@ func TestManual(t *testing.T) {
 	tested := regexp.MustCompile(`(?s)run "first_apply".*?\n    \]`).FindString(infra(t, "tests/variables.tftest.hcl"))
 	if diff := cmp.Diff(targets(tested, `(?m)^ {6}([a-z_.]+),$`), targets(install, `-target=([a-z_.]+)`)); diff != "" {
 		t.Errorf("the first apply (-tested +manual):\n%s", diff)
+	}
+}
+
+// TestRetention: the manual states what the settings say.
+func TestRetention(t *testing.T) {
+	table := section(t, infra(t, "README.md"), "What is kept, and for how long")
+	topology := pubsub.Production()
+	days := func(d time.Duration) string { return fmt.Sprintf("%d days", d/(24*time.Hour)) }
+	for row, want := range map[string]string{
+		"topic and subscription `user-events`": days(topology.Retention),
+		"dead letters":                         days(topology.DeadLetterRetention),
+		"PITR":                                 "7 days",
+		"backups":                              "daily ones 7 days, weekly ones 14 weeks",
+	} {
+		if !regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(row) + ` \|[^|]*\|[^|]*` + regexp.QuoteMeta(want)).MatchString(table) {
+			t.Errorf("%s: the table does not say %s", row, want)
+		}
+	}
+	for _, row := range []string{"documents", "history", "exports for *Restore*", "logs", "audit logs", "subscribers of your own, BigQuery"} {
+		if !strings.Contains(table, "\n| "+row+" |") {
+			t.Errorf("no row for %s", row)
+		}
+	}
+	if restore := section(t, infra(t, "README.md"), "Restore"); !strings.Contains(restore, "Purge again everybody who was forgotten") {
+		t.Error("a restored backup brings erased people back, and no step takes them away")
 	}
 }
 

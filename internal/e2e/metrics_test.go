@@ -27,7 +27,7 @@ import (
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 	"rollcall/internal/slack/webapi"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
@@ -91,9 +91,9 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 
 // TestMetrics: the programs write the lines that metrics count, with the fields that they are told apart by.
 func TestMetrics(t *testing.T) {
-	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t)}
+	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": append(fullSyncLines(t), disconnected)}
 	all := metrics(t)
-	if len(all) != 5 {
+	if len(all) != 6 {
 		t.Errorf("%d metrics", len(all))
 	}
 	for name, m := range all {
@@ -128,6 +128,9 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }
+
+// disconnected is the last line of a full sync whose workspace Slack has disconnected, which the alert WorkspaceDisconnected counts.
+var disconnected = map[string]any{"message": "full sync ended early", "team_id": "T1", "outcome": "failed", "state": "disconnected"}
 
 func values(lines []map[string]any, field string) (all []any) {
 	for _, line := range lines {
@@ -181,7 +184,7 @@ func (away) User(context.Context, string, string) (directory.User, directory.Rev
 }
 
 func workerLines(t *testing.T) []map[string]any {
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +213,7 @@ func fullSyncLines(t *testing.T) []map[string]any {
 	workspace := fakeslack.New(fakeslack.Options{People: 5, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(workspace.Handler())
 	defer server.Close()
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}

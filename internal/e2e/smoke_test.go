@@ -18,15 +18,11 @@ import (
 func TestSmoke(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
-	dir := system.Build(t, "local")
-	smoke := filepath.Join(dir, "smoke")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", smoke, "rollcall/internal/e2e/smoke").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	dir := system.Build(t, "local", "rollcallctl")
 	project := fmt.Sprintf("GOOGLE_CLOUD_PROJECT=e2e-smoke-%d", os.Getpid())
 	local := system.Run(t, filepath.Join(dir, "local"), project)
 	test := func(secret string, args ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), smoke, append([]string{"-webhook", local.Address + "/slack/events"}, args...)...)
+		c := exec.CommandContext(t.Context(), filepath.Join(dir, "rollcallctl"), append([]string{"smoke", "--webhook", local.Address + "/slack/events"}, args...)...)
 		c.Env = append(os.Environ(), project, "SLACK_SIGNING_SECRET="+secret)
 		out, err := c.CombinedOutput()
 		return string(out), err
@@ -45,13 +41,13 @@ func TestSmoke(t *testing.T) {
 	if out, err := test("another"); err == nil || !strings.Contains(out, "joined: deliver: HTTP status 401") {
 		t.Errorf("with the wrong secret: %v\n%s", err, out)
 	}
-	if out, err := test("invented-signing-secret", "-within", "1ms"); err == nil || !strings.Contains(out, "joined: not visible within 1ms") {
+	if out, err := test("invented-signing-secret", "--within", "1ms"); err == nil || !strings.Contains(out, "joined: not visible within 1ms") {
 		t.Errorf("without patience: %v\n%s", err, out)
 	}
-	if out, err := test("invented-signing-secret", "-webhook", "nowhere"); err == nil || !strings.Contains(out, "-webhook: give the address") {
+	if out, err := test("invented-signing-secret", "--webhook", "nowhere"); err == nil || !strings.Contains(out, "give the address") {
 		t.Errorf("without an address: %v\n%s", err, out)
 	}
-	if out, err := test("invented-signing-secret", "-webhook", local.Address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
+	if out, err := test("invented-signing-secret", "--webhook", local.Address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
 		t.Errorf("where anybody may post: %v\n%s", err, out)
 	}
 	local.Stop(t)

@@ -1,6 +1,6 @@
 // Package emulator finds and starts Google's emulators for tests.
 //
-// A package whose tests use it stops them at the end by
+// A package that uses it stops the emulators when its tests end:
 //
 //	func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 package emulator
@@ -21,7 +21,7 @@ import (
 
 // Emulator is a running emulator.
 type Emulator struct {
-	Host string // host:port, as FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST have it
+	Host string // host:port, for FIRESTORE_EMULATOR_HOST or PUBSUB_EMULATOR_HOST
 
 	kind    kind
 	process *exec.Cmd // nil if somebody else started it
@@ -36,8 +36,8 @@ type kind struct {
 	install  string
 }
 
-// The launchers are started directly: by way of the gcloud command, which is a
-// Python program around them, each start takes some seconds more.
+// The launchers are started directly. The gcloud command is a Python program
+// around them and adds some seconds to each start.
 var (
 	firestore = kind{
 		name: "Firestore emulator", variable: "FIRESTORE_EMULATOR_HOST",
@@ -56,7 +56,7 @@ var (
 	running = map[string]*Emulator{}
 )
 
-// Main runs a package's tests and then stops what they started.
+// Main runs a package's tests, then stops the emulators that they started.
 func Main(m *testing.M) int {
 	code := m.Run()
 	mu.Lock()
@@ -70,8 +70,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Firestore returns the Firestore emulator, started once per process. Where
-// it cannot be had the test is skipped, and under CI it fails.
+// Firestore returns the Firestore emulator, started once per process. If it is
+// not installed, the test is skipped, or under CI fails.
 func Firestore(t testing.TB) *Emulator { t.Helper(); return get(t, firestore) }
 
 // PubSub is [Firestore] for the Pub/Sub emulator.
@@ -127,8 +127,8 @@ func find(k kind) (string, error) {
 	return path, err
 }
 
-// startWithin is generous: a Java program starts on a machine that is busy with other tests.
-const startWithin = time.Minute
+// startTimeout is generous: Java starts on a machine that is busy with other tests.
+const startTimeout = time.Minute
 
 func start(k kind, path string) (*Emulator, error) {
 	port, err := freePort()
@@ -138,10 +138,10 @@ func start(k kind, path string) (*Emulator, error) {
 	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
 	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...) //nolint:noctx // it serves all tests, and Main ends it
 	e.process.Stdout, e.process.Stderr = e.output, e.output
-	// The Firestore launcher runs $JAVA as a child: with exec it becomes Java itself, and ends when it is told to.
+	// The Firestore launcher runs $JAVA as a child. With exec it becomes Java, and a signal ends it.
 	e.process.Env = append(os.Environ(), "JAVA=exec java")
 	ownGroup(e.process)
-	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Host, nil)
 	if err != nil {
@@ -158,7 +158,7 @@ func start(k kind, path string) (*Emulator, error) {
 	}
 	signalGroup(e.process, kill) //nolint:errcheck // it may have ended already
 	e.process.Wait()             //nolint:errcheck // it was killed
-	return nil, fmt.Errorf("the %s does not answer after %v; it wrote:\n%s", k.name, startWithin, e.output)
+	return nil, fmt.Errorf("the %s does not answer after %v; it wrote:\n%s", k.name, startTimeout, e.output)
 }
 
 func freePort() (int, error) {
@@ -169,8 +169,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// Pause stops the emulator from doing anything until [Emulator.Resume] or the
-// end of the test: requests hang, as when a service does not answer.
+// Pause suspends the emulator until [Emulator.Resume] or the end of the test.
+// Requests hang, as they do when a service does not answer.
 func (e *Emulator) Pause(t testing.TB) {
 	t.Helper()
 	if e.process == nil {

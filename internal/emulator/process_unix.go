@@ -13,7 +13,7 @@ const (
 	resume = syscall.SIGCONT
 )
 
-// ownGroup lets a signal reach all processes of the launcher: it is a shell script around Java.
+// ownGroup lets a signal reach the launcher, a shell script, and the Java that it runs.
 func ownGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(c.SysProcAttr)

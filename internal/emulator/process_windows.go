@@ -15,7 +15,7 @@ const (
 
 func ownGroup(*exec.Cmd) {}
 
-// signalGroup can do no more than kill: Windows has no signals to pause a process.
+// signalGroup can only kill: Windows has no signal to suspend a process.
 func signalGroup(c *exec.Cmd, s syscall.Signal) error {
 	if s != kill {
 		return errors.ErrUnsupported

@@ -13,19 +13,19 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// pointsWithin is how far back a point is looked for: Pub/Sub's metrics come once a
+// lookBack is how far back to look for a point: Pub/Sub's metrics come once a
 // minute and some minutes late (Google's page "Google Cloud metrics").
-const pointsWithin = 10 * time.Minute
+const lookBack = 10 * time.Minute
 
-// DeadLetters counts the messages that wait on a subscription, by Cloud
-// Monitoring: Pub/Sub itself has no way to ask.
+// DeadLetters counts the messages that wait on a subscription. It asks Cloud
+// Monitoring, because Pub/Sub's API cannot tell.
 type DeadLetters struct {
 	project, subscription string
 	metrics               *monitoring.MetricClient
 }
 
-// OpenDeadLetters takes the ids of a project and a subscription. Its identity
-// needs the role roles/monitoring.viewer.
+// OpenDeadLetters takes the ids of a project and a subscription. The caller needs
+// roles/monitoring.viewer.
 func OpenDeadLetters(ctx context.Context, project, subscription string, options ...option.ClientOption) (*DeadLetters, error) {
 	metrics, err := monitoring.NewMetricClient(ctx, options...)
 	if err != nil {
@@ -41,10 +41,10 @@ func (d *DeadLetters) Waiting(ctx context.Context) (int, error) {
 		Name: "projects/" + d.project,
 		Filter: fmt.Sprintf(`metric.type = "pubsub.googleapis.com/subscription/num_undelivered_messages" AND resource.labels.subscription_id = %q`,
 			d.subscription),
-		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(now.Add(-pointsWithin)), EndTime: timestamppb.New(now)},
+		Interval: &monitoringpb.TimeInterval{StartTime: timestamppb.New(now.Add(-lookBack)), EndTime: timestamppb.New(now)},
 		View:     monitoringpb.ListTimeSeriesRequest_FULL,
 	}).Next()
-	if errors.Is(err, iterator.Done) { // a subscription that never had a message has no series
+	if errors.Is(err, iterator.Done) { // no series until the first message
 		return 0, nil
 	}
 	if err != nil {

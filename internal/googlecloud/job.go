@@ -1,5 +1,5 @@
-// Package googlecloud asks Google Cloud for what the status page shows and does:
-// it starts the full sync's job and counts dead letters.
+// Package googlecloud does what the status page asks of Google Cloud: it starts
+// the full sync's job and counts dead letters.
 package googlecloud
 
 import (
@@ -22,8 +22,8 @@ type Job struct {
 	executions *run.ExecutionsClient
 }
 
-// OpenJob takes the job's full name. Its identity needs the roles roles/run.invoker
-// and roles/run.viewer on the job.
+// OpenJob takes the job's full name. The caller needs roles/run.invoker and
+// roles/run.viewer on the job.
 func OpenJob(ctx context.Context, name string, options ...option.ClientOption) (*Job, error) {
 	jobs, err := run.NewJobsClient(ctx, options...)
 	if err != nil {

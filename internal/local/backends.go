@@ -9,8 +9,8 @@ import (
 
 	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/embedded"
-	"rollcall/internal/store/bolt"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/ui"
 )
 
@@ -39,9 +39,9 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology) (*backends,
 		return nil, errors.Join(err, server.Close())
 	}
 	if o.Data == "" {
-		b.store, err = bolt.OpenTemporary()
+		b.store, err = sqlite.OpenTemporary()
 	} else {
-		b.store, err = bolt.Open(o.Data)
+		b.store, err = sqlite.Open(o.Data)
 	}
 	if err != nil {
 		return nil, errors.Join(err, server.Close())

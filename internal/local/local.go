@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -33,11 +34,13 @@ const SyncEvery = time.Hour
 // Options say what to run.
 type Options struct {
 	Config      config.Local
-	Data        string        // the bolt file; empty to keep nothing
+	Data        string        // the file; empty to keep nothing
 	ChangeEvery time.Duration // in the invented workspace
 	SyncEvery   time.Duration // between full syncs; the first is at the start
 	Out         io.Writer     // for the person who watches
 	Terminal    bool          // Out is one
+
+	pushing func(pubsub.Topology) // told, in tests, where Pub/Sub pushes to
 }
 
 // FileName returns the name of the file that keeps the directory: an invented
@@ -59,7 +62,7 @@ type Store interface {
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, o Options) (err error) {
-	out := &console{w: o.Out}
+	out := &console{w: service.Terminal(o.Out)}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
 	page, err := service.Listen("127.0.0.1", o.Config.Port)
@@ -71,7 +74,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, page.Close())
 	}
 	topology := pubsub.Production()
-	topology.PushEndpoint = "http://" + push.Addr().String() + "/"
+	// Only Pub/Sub is told the path: whoever else finds the port cannot make up messages.
+	pushPath := "/" + rand.Text()
+	topology.PushEndpoint = "http://" + push.Addr().String() + pushPath + "/"
 	address := "http://" + page.Addr().String()
 
 	back, err := openBackends(ctx, o, topology)
@@ -95,8 +100,18 @@ func Run(ctx context.Context, o Options) (err error) {
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
 	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
+	if o.pushing != nil {
+		o.pushing(topology)
+	}
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
-	return serve(ctx, log, back, topology, people, page, front, push, worker.New(watched, topology.WorkWithin(), log), syncer)
+	pushed := http.StripPrefix(pushPath, worker.New(watched, topology.WorkWithin(), log))
+	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
+}
+
+// onlyHere keeps out pages of other sites in a browser on this machine, whether they
+// come by a name of their own or say where they come from.
+func onlyHere(h http.Handler) http.Handler {
+	return service.LoopbackHosts(http.NewCrossOriginProtection().Handler(h))
 }
 
 // serve runs all parts. At the end those that take something in stop first,

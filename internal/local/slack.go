@@ -82,7 +82,7 @@ func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, err
 		tokens:        []fullsync.Slack{webapi.New(base+"/api/", w.Options().BotToken, log)},
 		imageSources:  []string{base},
 		serve: func(ctx context.Context, log *slog.Logger) error {
-			return service.ServeListener(ctx, listener, w.Handler(), log)
+			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
 		},
 		live: func(ctx context.Context) error {
 			err := w.Live(ctx, o.ChangeEvery, func(ctx context.Context, e fakeslack.Event) error {

@@ -15,8 +15,8 @@ import (
 	"rollcall/internal/directory"
 )
 
-// Open returns a client of the project's Pub/Sub. With traced, its messages carry the trace of who publishes
-// them, for some 60 allocations each. PUBSUB_EMULATOR_HOST, if set, names an emulator.
+// Open returns a Pub/Sub client for the project. If traced, messages carry their
+// publisher's trace, at some 60 allocations each. PUBSUB_EMULATOR_HOST, if set, names an emulator.
 func Open(ctx context.Context, project string, traced bool, options ...option.ClientOption) (*pubsub.Client, error) {
 	client, err := pubsub.NewClientWithConfig(ctx, project, &pubsub.ClientConfig{EnableOpenTelemetryTracing: traced}, options...)
 	if err != nil {
@@ -44,15 +44,15 @@ type Publisher struct {
 	stop      func()
 }
 
-// NewPublisher publishes to the topic of that id in the client's project, until it is stopped.
+// NewPublisher returns a publisher to that topic of the client's project. Stop it after use.
 func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
 	p.PublishSettings.DelayThreshold = DelayThreshold
-	// No fewer requests at once than the webhook is given (80), or some would wait for others' to end.
-	// The client allows 25 for each CPU.
+	// At least as many as the webhook's concurrent requests (80), or some would wait for
+	// others. The client's default is 25 for each CPU.
 	p.PublishSettings.NumGoroutines = 100
-	// The client goes on trying in the background after the caller has given up.
-	// Both bounds keep a Pub/Sub outage from filling the memory: past them a publish fails at once.
+	// The client keeps trying in the background after its caller has given up. These
+	// bounds keep an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
 	p.PublishSettings.Timeout = 5 * time.Second
 	p.PublishSettings.FlowControlSettings = pubsub.FlowControlSettings{
 		MaxOutstandingMessages: 2000,
@@ -88,8 +88,8 @@ func (p *Publisher) send(stopping context.Context) {
 	}
 }
 
-// Publish returns nil once Pub/Sub has accepted the message. After an error it
-// may still have: publishing again is safe, because versions make repeats harmless.
+// Publish returns nil once Pub/Sub has accepted the message. After an error the
+// message may have been accepted all the same. Publish it again: versions make repeats harmless.
 func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	data, err := c.Encode()
 	if err != nil {
@@ -106,7 +106,7 @@ func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	return nil
 }
 
-// attributes say what a message is about, for filters and for who looks at a parked one.
+// attributes say what a message is about, for filters and for operators who look at a dead letter.
 func attributes(c directory.Change) map[string]string {
 	a := map[string]string{
 		"operation": string(c.Operation),
@@ -122,5 +122,5 @@ func attributes(c directory.Change) map[string]string {
 	return a
 }
 
-// Stop sends what is still waiting and returns when that is done.
+// Stop sends the messages that are waiting, and returns once they are sent.
 func (p *Publisher) Stop() { p.stop() }

@@ -87,7 +87,7 @@ func declare(t *testing.T, path, project string) declared {
 	found := declared{map[string]bool{}, map[string]*pubsubpb.Subscription{}, map[string]time.Duration{}}
 	values := map[string]cty.Value{
 		"google_cloud_run_v2_service": cty.ObjectVal(map[string]cty.Value{"service": named("worker", "uri", workerURI)}),
-		"var":                         cty.ObjectVal(map[string]cty.Value{"prefix": cty.StringVal("")}),
+		"var":                         cty.ObjectVal(map[string]cty.Value{"prefix": cty.StringVal(""), "region": cty.StringVal("here")}),
 		"google_service_account":      cty.ObjectVal(map[string]cty.Value{"invoker": named("push", "email", "push@example.com")}),
 	}
 	blocks := map[string]map[string]*hclsyntax.Body{}
@@ -104,6 +104,12 @@ func declare(t *testing.T, path, project string) declared {
 		found.topics[name] = true
 		topics[label] = cty.ObjectVal(map[string]cty.Value{"id": cty.StringVal(name)})
 		delete(settings, "name")
+		// Local mode and the emulator have no regions.
+		const regions = "message_storage_policy.allowed_persistence_regions"
+		if stored, there := settings[regions]; !there || stored.LengthInt() != 1 || text(stored.Index(cty.NumberIntVal(0))) != "here" {
+			t.Errorf("%s: messages, which carry profiles, are not kept in the region", label)
+		}
+		delete(settings, regions)
 		unread(t, label, settings)
 	}
 	values["google_pubsub_topic"] = cty.ObjectVal(topics)

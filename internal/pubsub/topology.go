@@ -15,12 +15,12 @@ import (
 	"rollcall/internal/pubsub/push"
 )
 
-// Topology names the topics and subscriptions of Rollcall and holds their settings.
+// Topology holds the names and settings of Rollcall's topics and subscriptions.
 type Topology struct {
 	Topic             string
 	Subscription      string // pushes Topic to the worker
 	DeadLetterTopic   string
-	DeadLetterParking string // the subscription that keeps dead letters until somebody looks
+	DeadLetterParking string // the subscription that keeps dead letters for an operator
 
 	PushEndpoint        string
 	AckDeadline         time.Duration // how long the worker may take over one message
@@ -31,9 +31,9 @@ type Topology struct {
 	DeadLetterRetention time.Duration
 }
 
-// Production returns the settings that production has. Pub/Sub allows no fewer
-// than 5 delivery attempts; with these backoffs the fifth comes two and a half
-// minutes after the first, which is how late an insert may be.
+// Production returns the settings of production. Pub/Sub's minimum is 5 delivery
+// attempts. With these backoffs the fifth comes two and a half minutes after the
+// first, so an insert may be that late.
 func Production() Topology {
 	return Topology{
 		Topic:               "user-events",
@@ -49,12 +49,12 @@ func Production() Topology {
 	}
 }
 
-// emulatedRetention is the longest that the emulator and Google's in-process fake
-// keep a message: Pub/Sub's own limit before it became 31 days.
+// emulatedRetention is the maximum of the emulator and of Google's in-process fake.
+// Pub/Sub's own is 31 days.
 const emulatedRetention = 7 * 24 * time.Hour
 
-// Ensure creates what does not exist yet, and points a subscription that does
-// at PushEndpoint. In production Terraform does that; this serves the emulator and local mode.
+// Ensure creates the topics and subscriptions that do not exist, and points existing
+// ones at PushEndpoint. It is for the emulator and local mode; in production Terraform does this.
 func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	name := func(kind, id string) string { return fmt.Sprintf("projects/%s/%s/%s", client.Project(), kind, id) }
 	for _, id := range []string{t.Topic, t.DeadLetterTopic} {
@@ -63,7 +63,7 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 			return fmt.Errorf("create topic %s: %w", id, err)
 		}
 	}
-	never := &pubsubpb.ExpirationPolicy{} // without a ttl: after 31 idle days Pub/Sub would delete the subscription
+	never := &pubsubpb.ExpirationPolicy{} // no TTL, or Pub/Sub deletes the subscription after 31 idle days
 	subscriptions := []*pubsubpb.Subscription{{
 		Name:                     name("subscriptions", t.DeadLetterParking),
 		Topic:                    name("topics", t.DeadLetterTopic),
@@ -102,5 +102,5 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	return nil
 }
 
-// WorkWithin is how long the worker may try one message.
+// WorkWithin is how long the worker may take to apply one message.
 func (t Topology) WorkWithin() time.Duration { return push.WorkWithin(t.AckDeadline) }

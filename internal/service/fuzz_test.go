@@ -19,7 +19,7 @@ func FuzzTrace(f *testing.F) {
 	valid := regexp.MustCompile(`^projects/p/traces/[0-9a-f]{32}$`)
 	f.Fuzz(func(t *testing.T, said string) {
 		var out bytes.Buffer
-		traced(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		Traced(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			NewLogger(&out, slog.LevelInfo, "p").InfoContext(r.Context(), "x", "said", said)
 		})).ServeHTTP(httptest.NewRecorder(), &http.Request{Header: http.Header{"Traceparent": {said}}})
 		var line map[string]any

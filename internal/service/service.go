@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -25,15 +26,9 @@ func Main(run func(context.Context) error) {
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(Terminal(os.Stderr), err) // it may quote Slack
 		os.Exit(1)
 	}
-}
-
-// IsTerminal says whether a person watches f.
-func IsTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // Host returns where to listen: everywhere on Cloud Run, which authenticates
@@ -45,11 +40,17 @@ func Host() string {
 	return "127.0.0.1"
 }
 
-// Handler adds to h what every service answers and knows: GET /health and traces.
+// common are headers of every answer. Browsers heed Strict-Transport-Security over TLS only, and not for IP addresses.
+var common = http.Header{
+	"Strict-Transport-Security": {"max-age=63072000"},
+	"X-Robots-Tag":              {"noindex, nofollow"},
+}
+
+// Handler adds to h what every service answers and knows: GET /health and headers.
 // Once stopping is done, health and all else is 503.
 func Handler(stopping context.Context, h http.Handler) http.Handler {
-	answer := traced(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), common)
 		if stopping.Err() != nil {
 			w.Header().Set("Connection", "close")
 			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
@@ -65,7 +66,7 @@ func Handler(stopping context.Context, h http.Handler) http.Handler {
 			fmt.Fprintln(w, "ok")
 			return
 		}
-		answer.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 

@@ -169,7 +169,7 @@ func TestLogFormat(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			log := NewLogger(&out, slog.LevelInfo, "p")
-			traced(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			Traced(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				log.With("team_id", "T1").WarnContext(r.Context(), "slow", "took", 1500*time.Millisecond)
 			})).ServeHTTP(httptest.NewRecorder(), &http.Request{Header: tt.header})
 			var line map[string]any

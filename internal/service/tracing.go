@@ -38,7 +38,8 @@ const exportWithin = 1500 * time.Millisecond
 // StartTracing exports spans to c's OTLP endpoint until stop is called, which sends
 // those that are left. Without an endpoint no span is made, and requests only
 // carry on the trace they came with. How many are sampled is OpenTelemetry's
-// OTEL_TRACES_SAMPLER; by default whoever sent the request decides, on Cloud Run Google.
+// OTEL_TRACES_SAMPLER; by default whoever sent the request decides, on Cloud Run Google. The webhook
+// makes none for a request that is not signed.
 func StartTracing(ctx context.Context, name string, c config.Common, log *slog.Logger) (stop func(), err error) {
 	if c.TraceEndpoint == "" {
 		return func() {}, nil
@@ -82,22 +83,38 @@ func StartTracing(ctx context.Context, name string, c config.Common, log *slog.L
 
 var tracer = otel.Tracer("rollcall/internal/service")
 
-// traced answers within a span, a child of the one that the request names. It
-// says no more of a request than its route and its status: paths and addresses are personal.
-func traced(h http.Handler) http.Handler {
+// Traced answers within a span, a child of the one that the request names. It is for requests that
+// somebody has vouched for, since who names a span also says whether it is sampled.
+func Traced(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		ctx, span := tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
-		defer span.End()
+		ctx, span := StartSpan(r.Context(), r)
 		r = r.WithContext(ctx)
 		if !span.IsRecording() {
 			h.ServeHTTP(w, r)
 			return
 		}
-		answer := httpsnoop.CaptureMetrics(h, w, r)
-		span.SetAttributes(semconv.HTTPResponseStatusCode(answer.Code))
-		if answer.Code >= http.StatusInternalServerError {
-			span.SetStatus(codes.Error, http.StatusText(answer.Code))
-		}
+		status := http.StatusInternalServerError // of a panic
+		defer func() { EndSpan(span, status) }()
+		status = httpsnoop.CaptureMetrics(h, w, r).Code
 	})
+}
+
+// StartSpan begins the span of a request. It says no more of it than its method and, by [EndSpan], its
+// status: paths and addresses are personal.
+func StartSpan(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	return tracer.Start(ctx, r.Method, ofServer...)
+}
+
+var ofServer = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+
+// EndSpan ends a span of [StartSpan].
+func EndSpan(span trace.Span, status int) {
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, http.StatusText(status))
+		}
+	}
+	span.End()
 }

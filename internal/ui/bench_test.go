@@ -26,8 +26,8 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
-	"rollcall/internal/store/bolt"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/store/sqlite"
 )
 
 func TestMain(m *testing.M) {
@@ -67,13 +67,13 @@ func fill(tb testing.TB, s interface {
 	writing.Wait()
 }
 
-var filled = map[int]*bolt.Store{}
+var filled = map[int]*sqlite.Store{}
 
-// inBolt returns a store of n people, made once for all benchmarks.
-func inBolt(b *testing.B, n int) *bolt.Store {
+// inSQLite returns a store of n people, made once for all benchmarks.
+func inSQLite(b *testing.B, n int) *sqlite.Store {
 	b.Helper()
 	if filled[n] == nil {
-		s, err := bolt.OpenTemporary()
+		s, err := sqlite.OpenTemporary()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -122,7 +122,7 @@ const flat = 1.3
 func BenchmarkFlat(b *testing.B) {
 	took := map[string]float64{}
 	for _, n := range []int{1_000, 100_000} {
-		h := New(b.Context(), Options{Store: inBolt(b, n), Log: slog.New(slog.DiscardHandler)})
+		h := New(b.Context(), Options{Store: inSQLite(b, n), Log: slog.New(slog.DiscardHandler)})
 		for _, v := range views {
 			b.Run(fmt.Sprintf("%s/%d", v.name, n), func(b *testing.B) {
 				if rows := strings.Count(next50(b, h, v.path), "<tr id="); rows != pageSize {
@@ -263,7 +263,7 @@ func BenchmarkReads(b *testing.B) {
 
 // BenchmarkExport streams 100,000 people and reports the most memory that came on top.
 func BenchmarkExport(b *testing.B) {
-	server := httptest.NewServer(New(b.Context(), Options{Store: inBolt(b, 100_000), Log: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(New(b.Context(), Options{Store: inSQLite(b, 100_000), Log: slog.New(slog.DiscardHandler)}))
 	defer server.Close()
 	for _, path := range []string{"/users.csv?show=all", "/users.json?show=all"} {
 		b.Run(path[1:10], func(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
 const (
@@ -46,22 +47,38 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, current, err := h.current(r.Context(), l.teamID)
+	if err == nil && current.ID == "" {
+		err = directory.ErrNotFound
+	}
+	if err != nil {
+		h.missing(r, "live", l.teamID, "", err)
+		h.fail(w, r, err)
+		return
+	}
+	told := l.shown(r, "live", current.ID)
+	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
+		w.Header().Set("Content-Type", "text/event-stream")
+		h.Audit.Shown(r.Context(), told)
+		return
+	}
+	leave, err := h.streams.take(viewerOf(r.Context()))
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	if current.ID == "" {
-		h.fail(w, r, directory.ErrNotFound)
-		return
-	}
+	defer leave()
+	defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), told) }() // once it is known who was shown
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	if r.Method == http.MethodHead { // otherwise it would be held open for nothing
-		return
-	}
 	position := r.Header.Get("Last-Event-ID")
 	if position == "" {
 		position = r.URL.Query().Get("since")
+	}
+	ctx := r.Context()
+	if until := viewerOf(ctx).Until; !until.IsZero() { // the browser comes back, with a new token if it still gets one
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
 	}
 	f := h.hub.feed(current.ID)
 	defer f.leave()
@@ -76,13 +93,13 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		case stale:
 			err = to.send("id: %s\nevent: stale\ndata:\n\n", now)
 		case len(changes) > 0:
-			err = to.changes(now, changes, l.req.Filter)
+			err = to.changes(now, changes, l.req.Filter, &told)
 		}
 		if err != nil {
 			return // the viewer has gone
 		}
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-h.hub.ctx.Done():
 			return
@@ -109,12 +126,15 @@ func (s stream) send(format string, args ...any) error {
 	return s.c.Flush()
 }
 
-func (s stream) changes(id string, changes []change, f directory.Filter) error {
+func (s stream) changes(id string, changes []change, f directory.Filter, shown *audit.Entry) error {
 	var b bytes.Buffer
 	for i, c := range changes {
 		t := told{ID: c.user.ID, HTML: c.html}
 		if !f.Matches(c.user) {
 			t.Gone, t.HTML = true, ""
+		} else {
+			shown.Count++
+			shown.UserIDs = audit.Add(shown.UserIDs, c.user.ID)
 		}
 		data, err := json.Marshal(t)
 		if err != nil {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -10,11 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzhttp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
 // exportAtOnce is how many people are read at a time.
@@ -29,7 +30,7 @@ type exporter interface {
 // export streams all pages of a list, from its beginning whatever place the
 // address names. What fails on the way cuts the connection, so that nobody takes
 // a part for the whole.
-func (h *handler) export(contentType string, open func(io.Writer) exporter) http.Handler {
+func (h *handler) export(view, contentType string, open func(io.Writer) exporter) http.Handler {
 	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l, err := listingOf(r)
 		if err != nil {
@@ -41,8 +42,17 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 			err = directory.ErrNotFound
 		}
 		if err != nil {
+			h.missing(r, view, l.teamID, "", err)
 			h.fail(w, r, err)
 			return
+		}
+		if r.Method != http.MethodHead {
+			leave, err := h.exports.take(viewerOf(r.Context()))
+			if err != nil {
+				h.fail(w, r, err)
+				return
+			}
+			defer leave()
 		}
 		req := l.req
 		req.Limit, req.After, req.Before = exportAtOnce, nil, nil
@@ -53,10 +63,11 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 		}
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
-		if r.Method == http.MethodHead { // nothing would be sent of what is read
+		e := l.shown(r, view, current.ID)
+		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), e) }() // once it is known how many
+		if r.Method == http.MethodHead {                                        // nothing would be sent of what is read
 			return
 		}
-		h.Audit.InfoContext(r.Context(), "people exported", "audit", true, "viewer", signedIn(r.Context()), "team_id", current.ID)
 		out := bufio.NewWriterSize(w, 64<<10)
 		to := open(out)
 		deadline := http.NewResponseController(w)
@@ -66,6 +77,8 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 			for _, u := range page.Users {
 				if err == nil {
 					err = to.user(u)
+					e.Count++
+					e.UserIDs = audit.Add(e.UserIDs, u.ID)
 				}
 			}
 			if err != nil || page.Next == nil {
@@ -84,6 +97,7 @@ func (h *handler) export(contentType string, open func(io.Writer) exporter) http
 			if r.Context().Err() == nil {
 				h.Log.WarnContext(r.Context(), "export cut short", "error", err)
 			}
+			e.Cut = true
 			panic(http.ErrAbortHandler)
 		}
 	}))
@@ -114,18 +128,6 @@ func (e csvExporter) user(u directory.User) error {
 func (e csvExporter) end() error {
 	e.w.Flush()
 	return e.w.Error()
-}
-
-// harmless puts an apostrophe before what a spreadsheet would take for a formula
-// (OWASP's page "CSV Injection"), spaces before it or not, and before an
-// apostrophe, so that ours can be told from a person's.
-func harmless(cell string) string {
-	cell = strings.ReplaceAll(cell, "\x00", "")
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\ufeff"))
-	if strings.ContainsRune("'=+-@\t\r\n＝＋－＠", first) {
-		return "'" + cell
-	}
-	return cell
 }
 
 type jsonExporter struct {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,12 +48,17 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestHarmless: no cell begins with what a spreadsheet takes for a formula.
+// TestHarmless: no cell begins with what a spreadsheet takes for a formula, wherever it thinks that cells begin.
 func TestHarmless(t *testing.T) {
 	for cell, want := range map[string]string{
 		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+49": "'+49", "-Bob": "'-Bob", "@ada": "'@ada", "\tx": "'\tx", "\rx": "'\rx",
-		"a=b": "a=b", "'quoted": "''quoted", "\x00=cmd": "'=cmd", "＝1": "'＝1",
-		"'\x00": "''", " =1": "' =1", " ": " ", "\xff=": "\xff=",
+		"a=b": "a=b", "'quoted": "''quoted", "\x00=cmd": "'=cmd", "'\x00": "''", " =1": "' =1", " ": " ",
+		"x;=cmd|'/c calc'!A1": "x;'=cmd|'/c calc'!A1", "x; =1": "x;' =1", "x;y": "x;y", "x\t=1": "x\t'=1", "a;b;=1;=2": "a;b;'=1;'=2",
+		"x\n=1": "x\n'=1", "x\r\n-1": "x\r\n'-1", "x\n\"=1\"": "x\n'\"=1\"", "x;\"\"=1": "x;'\"\"=1", "x\u2028=1": "x\u2028'=1",
+		"＝1": "'＝1", "﹢1": "'﹢1", "−1": "'−1", "⁼1": "'⁼1",
+		"\u200b=1": "'\u200b=1", "\ufeff\u2060=1": "'\ufeff\u2060=1", "\u00ad+1": "'\u00ad+1", "\u202e@x": "'\u202e@x",
+		"\u3164=1": "'\u3164=1", "\u2800=1": "'\u2800=1", "\u0301=1": "'\u0301=1", "\ufe0f=1": "'\ufe0f=1", "\xff=": "'\xff=",
+		"x;'y": "x;''y", "Jean-Luc, \"Q\" & co": "Jean-Luc, \"Q\" & co",
 	} {
 		if got := harmless(cell); got != want {
 			t.Errorf("%q: %q, want %q", cell, got, want)
@@ -60,11 +66,20 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
+// FuzzHarmless: split at any of the separators, no part begins as a formula; and only apostrophes have been added.
 func FuzzHarmless(f *testing.F) {
-	f.Add("=cmd|'/c calc'!A1")
+	for _, cell := range []string{"=cmd|'/c calc'!A1", "x;=1", "x\n\u200b\"＝1", "\x00=1", "';'\t'"} {
+		f.Add(cell)
+	}
 	f.Fuzz(func(t *testing.T, cell string) {
-		got, whole := harmless(cell), strings.ReplaceAll(cell, "\x00", "")
-		if begin := strings.TrimLeft(got, " "); begin != "" && strings.ContainsAny(begin[:1], "=+-@\t\r\n\x00") || got != whole && got != "'"+whole {
+		got := harmless(cell)
+		for part := range strings.FieldsFuncSeq(got, func(r rune) bool { return strings.ContainsRune(cellEnds, r) }) {
+			if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(part, unseen)); strings.ContainsRune(formulaSigns, first) {
+				t.Errorf("%q becomes %q, of which %q is a formula", cell, got, part)
+			}
+		}
+		plain := strings.NewReplacer("'", "", "\x00", "")
+		if plain.Replace(got) != plain.Replace(cell) {
 			t.Errorf("%q becomes %q", cell, got)
 		}
 	})

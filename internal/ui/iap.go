@@ -2,16 +2,18 @@ package ui
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"google.golang.org/api/idtoken"
+
+	"rollcall/internal/service/identity"
 )
 
-// TokenValidator checks an identity token's signature, audience and expiry, as [idtoken.Validator] does.
+// TokenValidator checks an identity token's signature, audience and expiry, as [idtoken.Validator]
+// does. It fails with [identity.ErrKeys] where it cannot know.
 type TokenValidator interface {
 	Validate(ctx context.Context, token, audience string) (*idtoken.Payload, error)
 }
@@ -28,42 +30,62 @@ const (
 func RequireIAP(validator TokenValidator, audience string, log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			payload := validate(r, validator, audience)
-			if payload == nil {
+			payload, err := validate(r, validator, audience)
+			if errors.Is(err, identity.ErrKeys) {
+				log.ErrorContext(r.Context(), "nobody can be signed in", "error", err)
+				http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+				return
+			}
+			if err != nil {
 				log.WarnContext(r.Context(), "request not signed by Identity-Aware Proxy")
 				http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
 				return
 			}
-			email, _ := payload.Claims["email"].(string)
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), signedInKey{}, email)))
+			v := viewer{Until: time.Unix(payload.Expires, 0)}
+			v.Email, _ = payload.Claims["email"].(string)
+			v.Domain, _ = payload.Claims["hd"].(string)
+			next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), v)))
 		})
 	}
 }
 
-// validate returns what a request's one token says, nil if it does not prove it.
-func validate(r *http.Request, validator TokenValidator, audience string) *idtoken.Payload {
+var errToken = errors.New("no token, or none of Identity-Aware Proxy's")
+
+// validate returns what a request's one token says. Its error is [errToken] or [identity.ErrKeys].
+func validate(r *http.Request, validator TokenValidator, audience string) (*idtoken.Payload, error) {
 	tokens := r.Header.Values(iapHeader)
-	if len(tokens) != 1 || !es256(tokens[0]) {
-		return nil
+	if len(tokens) != 1 {
+		return nil, errToken
 	}
-	payload, err := validator.Validate(r.Context(), tokens[0], audience) // the error may quote the token
+	// Identity-Aware Proxy signs by ES256 alone. For another algorithm the validator would fetch other
+	// keys, and at a shorter signature it panics.
+	if name, size := identity.Algorithm(tokens[0]); name != "ES256" || size != 64 {
+		return nil, errToken
+	}
+	payload, err := validator.Validate(r.Context(), tokens[0], audience)
+	if errors.Is(err, identity.ErrKeys) {
+		return nil, err
+	}
 	if err != nil || payload.Issuer != iapIssuer || time.Unix(payload.IssuedAt, 0).After(time.Now().Add(iapSkew)) {
-		return nil
+		return nil, errToken // err may quote the token
 	}
-	return payload
+	return payload, nil
 }
 
-// es256 says whether a token's signature is as long as one by ES256, with which
-// alone Identity-Aware Proxy signs. At a shorter one idtoken's validator panics.
-func es256(token string) bool {
-	signature, err := base64.RawURLEncoding.DecodeString(token[strings.LastIndexByte(token, '.')+1:])
-	return err == nil && len(signature) == 64
+// viewer is who looks, empty without authentication.
+type viewer struct {
+	Email  string
+	Domain string    // that administers the address, which need not be the one behind its @
+	Until  time.Time // zero: without end
 }
 
-type signedInKey struct{}
+type viewerKey struct{}
 
-// signedIn returns the address of who looks, empty without authentication.
-func signedIn(ctx context.Context) string {
-	email, _ := ctx.Value(signedInKey{}).(string)
-	return email
+func withViewer(ctx context.Context, v viewer) context.Context {
+	return context.WithValue(ctx, viewerKey{}, v)
+}
+
+func viewerOf(ctx context.Context) viewer {
+	v, _ := ctx.Value(viewerKey{}).(viewer)
+	return v
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -75,5 +76,43 @@ func TestIAP(t *testing.T) {
 				t.Error("the token is in the log")
 			}
 		})
+	}
+}
+
+// TestIAPKeysAway: as long as the proxy's keys cannot be fetched nobody is told that they are not signed in,
+// and forged tokens have nothing fetched.
+func TestIAPKeysAway(t *testing.T) {
+	proxy := iaptest.New(t)
+	claims := iaptest.Claims(audience, "grace@example.com")
+	var asked []string
+	validator := iaptest.ValidatorBy(t, func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.Path)
+		return nil, errors.New("no route to host")
+	})
+	var log bytes.Buffer
+	h := RequireIAP(validator, audience, slog.New(slog.NewJSONHandler(&log, nil)))(http.NotFoundHandler())
+	header := iaptest.Header()
+	header["alg"] = "RS256"
+	for _, tt := range []struct {
+		name, token string
+		status      int
+	}{
+		{"not a token", "x.y.z", 401},
+		{"by another algorithm", iaptest.Sign(t, header, claims, proxy.ES256), 401},
+		{"good", proxy.Token(t, claims), 503},
+		{"good, again", proxy.Token(t, claims), 503},
+		{"perhaps forged", iaptest.New(t).Token(t, claims), 503},
+	} {
+		r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+		r.Header.Set(iapHeader, tt.token)
+		if h.ServeHTTP(w, r); w.Code != tt.status {
+			t.Errorf("%s: status %d, want %d", tt.name, w.Code, tt.status)
+		}
+	}
+	if len(asked) != 1 || !strings.Contains(asked[0], "iap") {
+		t.Errorf("fetched: %q", asked)
+	}
+	if strings.Contains(log.String(), "eyJ") {
+		t.Errorf("a token is in the log: %s", &log)
 	}
 }

@@ -155,6 +155,7 @@ func (h *handler) table(r *http.Request) (templ.Component, error) {
 	}
 	workspaces, current, err := h.current(ctx, l.teamID)
 	if err != nil {
+		h.missing(r, "list", l.teamID, "", err)
 		return nil, err
 	}
 	view := tableView{chrome: h.chrome(r, workspaces, current), listing: l, Find: l.find(h.timeZones(ctx, current.ID))}
@@ -167,6 +168,9 @@ func (h *handler) table(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
+	e := l.shown(r, "list", current.ID)
+	e.UserIDs, e.Count = ids(page.Users), len(page.Users)
+	h.Audit.Shown(ctx, e)
 	for _, u := range page.Users {
 		view.Rows = append(view.Rows, h.row(ctx, u))
 	}
@@ -197,6 +201,7 @@ func (h *handler) count(r *http.Request) (templ.Component, error) {
 	}
 	_, current, err := h.current(r.Context(), l.teamID)
 	if err != nil {
+		h.missing(r, "count", l.teamID, "", err)
 		return nil, err
 	}
 	l.teamID = current.ID
@@ -212,6 +217,9 @@ func (h *handler) countText(r *http.Request, l listing) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("count: %w", err)
 	}
+	e := l.shown(r, "count", l.teamID)
+	e.Count = c.n
+	h.Audit.Shown(r.Context(), e)
 	text := "%d people"
 	if c.n == 1 {
 		text = "%d person"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -148,11 +149,32 @@ func (f *feed) append(changes []change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.changes = append(f.changes, changes...)
+	if slices.ContainsFunc(changes, change.erases) {
+		f.changes = erased(f.changes)
+	}
 	f.next += len(changes)
 	if n := len(f.changes) - rememberedChanges; n > 0 {
 		f.changes = append([]change(nil), f.changes[n:]...)
 	}
 	f.tell()
+}
+
+// erases says that nothing older of the person may be shown any more.
+func (c change) erases() bool { return c.user.Removed || c.user.Kind == directory.Forgotten }
+
+// erased returns the changes with what came before a person's erasure replaced by
+// it, so that positions stay. It copies them: viewers may be reading.
+func erased(changes []change) []change {
+	changes = slices.Clone(changes)
+	later := map[string]change{}
+	for i, c := range slices.Backward(changes) {
+		if erasure, ok := later[c.user.ID]; ok {
+			changes[i] = erasure
+		} else if c.erases() {
+			later[c.user.ID] = c
+		}
+	}
+	return changes
 }
 
 // lose begins a new epoch: changes may have been missed.

@@ -16,8 +16,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // event is one server-sent event.
@@ -92,7 +94,7 @@ func TestEvents(t *testing.T) {
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond // those of pages
 	server.Start()
 	t.Cleanup(server.Close)
-	store := o.Store.(*bolt.Store)
+	store := o.Store.(*sqlite.Store)
 	put := func(v directory.Version, slack string) {
 		t.Helper()
 		c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: team, User: []byte(slack), Version: v, Source: directory.FromEvent})
@@ -222,6 +224,29 @@ func TestOneWatch(t *testing.T) {
 	})
 }
 
+// TestEventsEndWithTheToken: a stream goes on no longer than the viewer is signed in.
+func TestEventsEndWithTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		ctx, stop := context.WithCancel(t.Context())
+		signedIn := func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(withViewer(r.Context(), viewer{Email: "grace@example.com", Until: time.Now().Add(10 * time.Minute)})))
+			})
+		}
+		h := New(ctx, Options{Store: w, Log: slog.New(slog.DiscardHandler), Authenticate: signedIn})
+		start, body := time.Now(), httptest.NewRecorder()
+		viewing, leave := context.WithTimeout(t.Context(), time.Hour)
+		defer leave()
+		h.ServeHTTP(body, httptest.NewRequest(http.MethodGet, "/events", nil).WithContext(viewing))
+		if took := time.Since(start); took != 10*time.Minute {
+			t.Errorf("the stream ended after %v", took)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
 // TestEventsEndWithTheServer: streams do not hold up the end.
 func TestEventsEndWithTheServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
@@ -254,5 +279,28 @@ func TestManyChanges(t *testing.T) {
 		if len(changes) > 0 && changes[len(changes)-1].user.ID != "1009" {
 			t.Errorf("after %s: the last is %s", position, changes[len(changes)-1].user.ID)
 		}
+	}
+}
+
+// TestErasedIsNotReplayed: a viewer who comes back is not told what somebody was
+// before they were forgotten or removed, and is told what they are since.
+func TestErasedIsNotReplayed(t *testing.T) {
+	row := func(id string, kind directory.Kind, removed bool, html string) change {
+		return change{directory.User{ID: id, Kind: kind, Removed: removed}, html}
+	}
+	forgotten, gone := row("U1", directory.Forgotten, false, "(forgotten)"), row("U2", "", true, "")
+	bob, back := row("U3", directory.Member, false, "Bob"), row("U2", directory.Member, false, "Grace is back")
+	f := &feed{epoch: "E", wake: make(chan struct{})}
+	f.append([]change{row("U1", directory.Member, false, "Ada"), bob, row("U2", directory.Member, false, "Grace")})
+	before, _, _, _ := f.after("E-0")
+	f.append([]change{row("U1", directory.Member, false, "Ada King"), forgotten, gone, back})
+
+	got, now, _, stale := f.after("E-0")
+	want := []change{forgotten, bob, gone, forgotten, forgotten, gone, back}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(change{})); diff != "" || stale || now != "E-7" {
+		t.Errorf("at %s, stale: %v (-want +got):\n%s", now, stale, diff)
+	}
+	if before[0].html != "Ada" {
+		t.Error("a viewer who is being told has it changed under their hands")
 	}
 }

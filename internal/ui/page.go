@@ -26,6 +26,8 @@ var statuses = []struct {
 	{service.ErrTooLarge, http.StatusRequestEntityTooLarge, unreadable},
 	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
 	{service.ErrBody, http.StatusBadRequest, unreadable},
+	{errNoViewer, http.StatusForbidden, problem{"No workspace is open to you", "You are signed in, but not among the viewers. Ask whoever runs Rollcall."}},
+	{errTooMany, http.StatusTooManyRequests, problem{"Too much at once", "Close other windows of this page, or wait until your other exports have ended."}},
 	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
 }
 
@@ -62,7 +64,7 @@ func (h *handler) page(view func(*http.Request) (templ.Component, error)) http.H
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, p := h.problemOf(r, err)
-	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: signedIn(r.Context())}, problemPage(p)))
+	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: viewerOf(r.Context()).Email}, problemPage(p)))
 }
 
 func (h *handler) render(w http.ResponseWriter, r *http.Request, status int, content templ.Component) {
@@ -93,10 +95,13 @@ func shortAddress(u *url.URL) string {
 	return short.String()
 }
 
-// current returns all workspaces and the one of that id; the first one for an
-// empty id, and none if there are none.
+// current returns all workspaces that the viewer sees and the one of that id; the first
+// one for an empty id, and none if there are none.
 func (h *handler) current(ctx context.Context, teamID string) (all []directory.Workspace, current directory.Workspace, err error) {
 	all, err = h.workspaces(ctx)
+	if err == nil {
+		all, err = h.Viewers.seen(viewerOf(ctx), all)
+	}
 	if err != nil {
 		return nil, current, err
 	}

@@ -36,9 +36,10 @@ type personView struct {
 // field is one of Slack's, by its path: "profile.title".
 type field struct{ Path, Value string }
 
-func (h *handler) person(r *http.Request) (templ.Component, error) {
+func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
 	ctx := r.Context()
 	teamID, id := r.PathValue("team"), r.PathValue("id")
+	defer func() { h.missing(r, "person", teamID, id, err) }()
 	if errors.Join(directory.ValidateID("team", teamID), directory.ValidateID("id", id)) != nil {
 		return nil, directory.ErrNotFound
 	}
@@ -50,7 +51,9 @@ func (h *handler) person(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("user: %w", err)
 	}
-	h.Audit.InfoContext(ctx, "person viewed", "audit", true, "viewer", signedIn(ctx), "team_id", teamID, "user_id", id)
+	e := shown(r, "person", teamID)
+	e.UserIDs, e.Count = []string{id}, 1
+	h.Audit.Shown(ctx, e)
 	view := h.personView(r, workspaces, current, u)
 	return layout(view.chrome, person(view)), nil
 }

@@ -269,11 +269,15 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	if _, _, err := h.current(r.Context(), teamID); err != nil {
+		h.fail(w, r, err)
+		return
+	}
 	if err := h.Syncer.StartSync(r.Context()); err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	h.Audit.InfoContext(r.Context(), "full sync started", "audit", true, "viewer", signedIn(r.Context()))
+	h.Audit.Did(r.Context(), viewerOf(r.Context()).Email, "full sync started")
 	http.Redirect(w, r, statusAddress(teamID, strconv.FormatInt(h.Now().Unix(), 10)), http.StatusSeeOther)
 }
 

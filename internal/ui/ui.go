@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
 // Store is all that the pages show.
@@ -49,9 +50,11 @@ type Options struct {
 	Syncer      Syncer      // nil: full syncs cannot be started from here
 	DeadLetters DeadLetters // nil: nobody counts them
 	Log         *slog.Logger
-	Audit       *slog.Logger // told who looked at whom; nil for Log
+	Audit       *audit.Log // told who looked at whom; nil for one that writes to Log
 	// Authenticate stands before every page; nil lets everybody in.
 	Authenticate func(http.Handler) http.Handler
+	// Viewers says who sees which workspace; nil: everybody who is let in sees all of them.
+	Viewers Viewers
 	// ImageSources are origins, besides Slack's own, that images may come from.
 	ImageSources []string
 	Now          func() time.Time // nil for time.Now
@@ -59,8 +62,10 @@ type Options struct {
 
 type handler struct {
 	Options
-	hub    *hub
-	caches caches
+	hub     *hub
+	caches  caches
+	streams *turns
+	exports *turns
 }
 
 // New returns the handler of all pages. Live pages end with ctx.
@@ -69,23 +74,23 @@ func New(ctx context.Context, o Options) http.Handler {
 		o.Now = time.Now
 	}
 	if o.Audit == nil {
-		o.Audit = o.Log
+		o.Audit = audit.New(o.Log, nil)
 	}
-	h := &handler{Options: o, caches: newCaches()}
+	h := &handler{Options: o, caches: newCaches(), streams: newTurns(maxStreams), exports: newTurns(maxExports)}
 	h.hub = newHub(ctx, o.Store, h.renderChange, o.Log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", h.page(h.table))
 	mux.Handle("GET /users/{team}/{id}", h.page(h.person))
 	mux.Handle("GET /users/count", h.page(h.count))
-	mux.Handle("GET /users.csv", h.export("text/csv; charset=utf-8", writeCSV))
-	mux.Handle("GET /users.json", h.export("application/json", writeJSON))
+	mux.Handle("GET /users.csv", h.export("csv", "text/csv; charset=utf-8", writeCSV))
+	mux.Handle("GET /users.json", h.export("json", "application/json", writeJSON))
 	mux.Handle("GET /events", http.HandlerFunc(h.events))
 	mux.Handle("GET /status", h.page(h.status))
 	mux.Handle("POST /sync", http.HandlerFunc(h.startSync))
 	mux.Handle("GET "+assetsPath, gzhttp.GzipHandler(assets()))
 	mux.Handle("GET /", h.page(func(*http.Request) (templ.Component, error) { return nil, directory.ErrNotFound }))
 
-	guarded := h.observed(http.NewCrossOriginProtection().Handler(mux))
+	guarded := h.observed(sameOrigin(mux))
 	if o.Authenticate != nil {
 		guarded = o.Authenticate(guarded)
 	}
@@ -116,6 +121,7 @@ func (h *handler) secure(next http.Handler) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		header.Set("Cache-Control", "no-store") // people's data; assets say otherwise
 		next.ServeHTTP(w, r)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/syncs"
 )
 
@@ -37,7 +38,7 @@ type fake struct {
 // store opens a real one that holds it.
 func (f *fake) store(t testing.TB) Store {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +73,12 @@ const team = "T0ROLLCALL"
 
 func user(t testing.TB, slack string) directory.User {
 	t.Helper()
-	c, err := directory.NewChange(directory.Change{
-		Operation: directory.Insert, TeamID: team, User: []byte(slack), Version: 1648596712000001, Source: directory.FromEvent})
-	if err != nil {
+	var o struct{ ID string }
+	if err := json.Unmarshal([]byte(slack), &o); err != nil {
 		t.Fatal(err)
 	}
-	u, _, err := directory.Apply(nil, c, time.Now())
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, UserID: o.ID, User: []byte(slack),
+		Version: 1648596712000001, Source: directory.FromEvent}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +189,8 @@ func checkHeaders(t *testing.T, got http.Header) {
 		"X-Content-Type-Options": "nosniff",
 		"Referrer-Policy":        "no-referrer",
 		"Cache-Control":          "no-store",
+
+		"Cross-Origin-Resource-Policy": "same-origin",
 	} {
 		if got.Get(key) != want {
 			t.Errorf("%s: %q, want %q", key, got.Get(key), want)
@@ -336,8 +339,9 @@ func read(t *testing.T, page string) (ids []string, links map[string]string) {
 func TestMethods(t *testing.T) {
 	h := serving(t, people(t))
 	for method, want := range map[string]int{http.MethodHead: 200, http.MethodPost: 405, http.MethodPut: 405, http.MethodDelete: 405, http.MethodOptions: 405} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+		w, r := httptest.NewRecorder(), httptest.NewRequest(method, "/", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", method, w.Code, want)
 		}

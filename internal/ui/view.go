@@ -75,7 +75,7 @@ type emojiView struct{ Shortcode, Text, Image string }
 type avatar struct{ Image, Initials string }
 
 func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, current directory.Workspace) chrome {
-	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: signedIn(r.Context()), Home: "/", Status: "/status"}
+	c := chrome{Title: workspaceName(current), Icon: h.image(current.Icon), SignedIn: viewerOf(r.Context()).Email, Home: "/", Status: "/status"}
 	if c.Title == "" {
 		c.Title = "Nobody yet"
 	}

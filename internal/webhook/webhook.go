@@ -4,8 +4,11 @@
 //	request                                                        answer
 //	signature or timestamp missing, wrong, twice, or more than     401, nothing parsed
 //	5 minutes off
-//	body over 1 MiB                                                413
-//	body that does not arrive within 2 s                           408
+//	body over 1 MiB                                                413, unread if its length says so
+//	body that does not arrive within 2 s, or within 25 ms while    408
+//	others wait for room
+//	no room among 4 MiB of bodies whose signature is not checked   503
+//	yet: at once for a body over 64 KiB, after 1 s for any
 //	method other than POST                                         405
 //	not JSON, or a name twice in an object; an event about a       400
 //	person without user.id or time, or of the future
@@ -31,6 +34,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"rollcall/internal/directory"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
@@ -43,8 +48,6 @@ const (
 	publishWithin = 2200 * time.Millisecond
 	// longestLogged bounds what of a request's own words goes into the log line.
 	longestLogged = 100
-	// readWithin is for the body: what comes later could not be answered in time.
-	readWithin = 2 * time.Second
 )
 
 // Publisher hands a change on. It returns nil only once the change is in safe hands.
@@ -62,6 +65,7 @@ type handler struct {
 	verifier  Verifier
 	publisher Publisher
 	appID     string
+	bodies    *service.Bodies
 	log       *slog.Logger
 }
 
@@ -70,7 +74,7 @@ type handler struct {
 // business, so that Slack neither repeats it nor disables the subscription. Events
 // of another app than that of appID are ignored, unless it is empty.
 func New(verifier Verifier, publisher Publisher, appID string, log *slog.Logger) http.Handler {
-	h := &handler{verifier, publisher, appID, log}
+	h := &handler{verifier, publisher, appID, service.NewBodies(maxBody), log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/events", h.events)
 	return mux
@@ -89,6 +93,7 @@ var refusals = []struct {
 }{
 	{slack.ErrSignature, refusal{http.StatusUnauthorized, "signature"}},
 	{service.ErrTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
+	{service.ErrBusy, refusal{http.StatusServiceUnavailable, "busy"}},
 	{service.ErrSlow, refusal{http.StatusRequestTimeout, "slow"}},
 	{service.ErrBody, refusal{http.StatusBadRequest, "body"}},
 	{slack.ErrNotJSON, refusal{http.StatusBadRequest, "not_json"}},
@@ -106,13 +111,20 @@ func refusalOf(err error) refusal {
 }
 
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	req, err := h.receive(w, r, start)
+	start, ctx, req := time.Now(), r.Context(), slack.Request{}
 	answer := refusal{status: http.StatusOK}
+	body, err := h.signedBody(w, r)
+	if err == nil {
+		// Only now: who may name a trace also says whether it is sampled, at our expense.
+		var span trace.Span
+		ctx, span = service.StartSpan(ctx, r)
+		defer func() { service.EndSpan(span, answer.status) }()
+		req, err = h.receive(ctx, body, start)
+	}
 	if err != nil {
 		answer = refusalOf(err)
 	}
-	h.logRequest(r, req, answer, err, time.Since(start))
+	h.logRequest(ctx, r, req, answer, err, time.Since(start))
 	if err != nil {
 		http.Error(w, http.StatusText(answer.status), answer.status)
 		return
@@ -122,24 +134,27 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, req.Challenge) //nolint:errcheck // Slack has hung up: there is nobody to tell
 }
 
-// receive does all but answer. The request is read and parsed only as far as its signature allows.
-func (h *handler) receive(w http.ResponseWriter, r *http.Request, start time.Time) (slack.Request, error) {
+// signedBody returns the body of a request that Slack has signed. It is read only as far as the header allows.
+func (h *handler) signedBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	signature, err := h.verifier.Header(r.Header)
 	if err != nil {
-		return slack.Request{}, err
+		return nil, err
 	}
-	body, err := service.ReadBody(w, r, maxBody, readWithin)
+	body, room, err := h.bodies.Read(w, r)
 	if err != nil {
-		return slack.Request{}, err
+		return nil, err
 	}
-	if err := signature.Check(body); err != nil {
-		return slack.Request{}, err
-	}
+	defer room.Leave()
+	return body, signature.Check(body)
+}
+
+// receive parses a signed body and publishes what it tells.
+func (h *handler) receive(ctx context.Context, body []byte, start time.Time) (slack.Request, error) {
 	req, err := slack.DecodeRequest(body)
 	if err != nil || req.Change == nil || h.isOtherApp(req) {
 		return req, err
 	}
-	ctx, cancel := context.WithDeadline(r.Context(), start.Add(publishWithin))
+	ctx, cancel := context.WithDeadline(ctx, start.Add(publishWithin))
 	defer cancel()
 	return req, h.publisher.Publish(ctx, *req.Change)
 }
@@ -149,7 +164,7 @@ func (h *handler) isOtherApp(req slack.Request) bool { return h.appID != "" && r
 // result is what became of a request, as metrics count it.
 func (h *handler) result(req slack.Request, answer refusal) string {
 	switch {
-	case answer.status >= 500:
+	case answer.reason == "pubsub":
 		return "not_published"
 	case answer.reason != "":
 		return "refused"
@@ -180,7 +195,7 @@ var messages = map[string]struct {
 }
 
 // logRequest writes the one line of a request: who and what, never a profile.
-func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal, err error, took time.Duration) {
+func (h *handler) logRequest(ctx context.Context, r *http.Request, req slack.Request, answer refusal, err error, took time.Duration) {
 	result := h.result(req, answer)
 	m, special := messages[result]
 	if !special {
@@ -199,7 +214,7 @@ func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal,
 	add("event_id", req.EventID)
 	if c := req.Change; c != nil {
 		add("user_id", c.UserID)
-		if h.log.Enabled(r.Context(), slog.LevelDebug) {
+		if h.log.Enabled(ctx, slog.LevelDebug) {
 			attrs = append(attrs, slog.String("operation", string(c.Operation)),
 				slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
 		}
@@ -211,5 +226,5 @@ func (h *handler) logRequest(r *http.Request, req slack.Request, answer refusal,
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	h.log.LogAttrs(r.Context(), m.level, m.text, attrs...)
+	h.log.LogAttrs(ctx, m.level, m.text, attrs...)
 }

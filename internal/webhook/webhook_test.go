@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,6 +200,69 @@ func TestBrokenBody(t *testing.T) {
 	w := httptest.NewRecorder()
 	New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+// countedBody is one of many that come at once: it takes a moment, in which it counts.
+type countedBody struct {
+	io.Reader
+	open, most *atomic.Int64
+	size       int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	if b.size > 0 { // the first time
+		b.most.Store(max(b.most.Load(), b.open.Add(b.size)))
+		time.Sleep(10 * time.Millisecond)
+		b.open.Add(-b.size)
+		b.size = 0
+	}
+	return b.Reader.Read(p)
+}
+
+func (*countedBody) Close() error { return nil }
+
+// TestForgedBodies: whatever strangers send at once, what has not been vouched for takes a bounded amount of memory,
+// and an event among it is accepted.
+func TestForgedBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var open, most atomic.Int64
+		h := New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.DiscardHandler))
+		var all sync.WaitGroup
+		for range 80 {
+			all.Go(func() {
+				r := signed(strings.Repeat("x", 1<<20))
+				r.Header.Set("X-Slack-Signature", "v0="+strings.Repeat("0", 64))
+				r.Body = &countedBody{r.Body, &open, &most, 1 << 20}
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if w.Code != http.StatusUnauthorized && w.Code != http.StatusServiceUnavailable {
+					t.Errorf("status %d", w.Code)
+				}
+			})
+		}
+		synctest.Wait()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, signed(event(`{"type":"user_change","event_ts":"1.0","user":{"id":"U1"}}`)))
+		if w.Code != http.StatusOK {
+			t.Errorf("an event: status %d", w.Code)
+		}
+		all.Wait()
+		if most.Load() > 4<<20 {
+			t.Errorf("%d bytes at once", most.Load())
+		}
+	})
+}
+
+// TestAnnounced: a body that says to be too large is not read at all.
+func TestAnnounced(t *testing.T) {
+	r := signed("{}")
+	r.ContentLength = 1<<20 + 1
+	r.Body = io.NopCloser(brokenBody{})
+	w := httptest.NewRecorder()
+	New(slack.NewVerifier(secret), &publisher{}, "", slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+	if w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("status %d", w.Code)
 	}
 }

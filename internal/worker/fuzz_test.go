@@ -10,13 +10,13 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/push"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // FuzzPush: whatever is pushed is applied or refused, never the store's trouble,
 // and only a valid change is acknowledged.
 func FuzzPush(f *testing.F) {
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/push"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 )
 
 // faultyStore is a real store with faults injected before its calls.
@@ -46,7 +46,7 @@ func (s *faultyStore) PutUser(ctx context.Context, u directory.User, expected di
 
 func newStore(t *testing.T) *faultyStore {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +104,7 @@ func TestAcknowledgement(t *testing.T) {
 		{name: "update", before: []string{message("insert", 10, ada)}, message: message("update", 11, `{"id":"U1","name":"x"}`), status: 200, name1: "x"},
 		{name: "delete", before: []string{message("insert", 10, ada)}, message: message("delete", 11, `{"id":"U1"}`), status: 200, name1: "ada"},
 		{name: "reset", before: []string{message("insert", 10, ada)}, message: message("reset", 11, `{"id":"U1"}`), status: 200, removed: true},
+		{name: "an operator who describes", message: strings.Replace(message("insert", 10, ada), `"event"`, `"operator"`, 1), status: 400},
 		{name: "an unknown workspace", message: strings.Replace(message("insert", 10, ada), "T1", "T2", 1), status: 200},
 		{name: "far in the future", message: message("insert", directory.VersionOf(time.Now().Add(time.Hour)), ada), status: 400},
 		{name: "update of an unknown id", message: message("update", 10, ada), status: 409},
@@ -240,6 +241,47 @@ func TestWorkspaces(t *testing.T) {
 	deliver(`{"operation":"disconnect","team_id":"T2","version":6,"source":"event","event_id":"Ev3"}`)
 	if w, err := store.Workspace(t.Context(), "T2"); err != nil || !w.Disconnected() || w.DisconnectedAt != 7 || w.Name != "Two" {
 		t.Errorf("%+v, error %v", w, err)
+	}
+}
+
+// TestForgottenStaysForgotten: once an operator has forgotten somebody, no message
+// that was under way leaves anything of them, whatever it is and however late.
+func TestForgottenStaysForgotten(t *testing.T) {
+	const ada = `{"id":"U1","name":"ada","profile":{"email":"ada@example.com","fields":{"Xf1":{"value":"ada","alt":""}}}}`
+	byOperator := func(m string) string { return strings.Replace(m, `"source":"event"`, `"source":"operator"`, 1) }
+	profile := func(v directory.Version) string {
+		return strings.Replace(message("update", v, ada), `"source":"event"`, `"source":"profile"`, 1)
+	}
+	erasure := byOperator(message("insert", 20, `{"id":"U1","is_forgotten":true}`))
+	for name, messages := range map[string][]string{
+		"before":        {message("insert", 10, ada), profile(11), erasure},
+		"unknown":       {erasure, message("insert", 10, ada)},
+		"late":          {message("insert", 10, ada), erasure, message("update", 15, ada), profile(16)},
+		"from later on": {message("insert", 10, ada), erasure, message("update", 30, ada), profile(31), message("insert", 32, ada)},
+		"removed":       {message("insert", 10, ada), message("delete", 15, ada), erasure, message("insert", 12, ada)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newStore(t)
+			h := New(store, time.Second, slog.New(slog.DiscardHandler))
+			for _, m := range messages {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, m))))
+				if w.Code != http.StatusOK {
+					t.Fatalf("status %d: %s", w.Code, m)
+				}
+			}
+			u, _, err := store.User(t.Context(), "T1", "U1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := json.Marshal(u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u.Kind != directory.Forgotten || strings.Contains(string(whole), "ada") {
+				t.Errorf("stored: %s", whole)
+			}
+		})
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/slack"
 	"rollcall/internal/slack/webapi"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/ui"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
@@ -30,7 +30,7 @@ type site struct {
 	URL       string
 	pages     *httptest.Server
 	slack     *fakeslack.Workspace
-	store     *bolt.Store
+	store     *sqlite.Store
 	publisher *pubsub.Publisher
 	client    *webapi.Client
 	deliverer fakeslack.Deliverer
@@ -50,7 +50,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	s.slack.SetBaseURL(api.URL)
 	s.client = webapi.New(api.URL+"/api/", s.slack.Options().BotToken, log)
 	var err error
-	if s.store, err = bolt.OpenTemporary(); err != nil {
+	if s.store, err = sqlite.OpenTemporary(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

@@ -37,7 +37,7 @@ const atLeast = 250
 
 // TestCatalogue sends each request on a connection of its own. Afterwards each
 // service must still do its work, and the log must hold nothing that it should not.
-func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openBolt), false) }
+func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openSQLite), false) }
 
 // TestCatalogueOnFirestore is the same on the emulator: there is more that Firestore does not take.
 func TestCatalogueOnFirestore(t *testing.T) { catalogue(t, newWorld(t, openFirestore), true) }
@@ -153,7 +153,11 @@ func usual(name string, status int) string {
 var given = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|/root/|/home/|/tmp/|/internal/`)
 
 // uiHeaders are set by the ui on every answer of its own.
-var uiHeaders = []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Permissions-Policy", "Cache-Control"}
+var uiHeaders = []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
+	"Permissions-Policy", "Cache-Control"}
+
+// allHeaders are set on every answer that a handler gives.
+var allHeaders = []string{"Strict-Transport-Security", "X-Robots-Tag"}
 
 func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	t.Helper()
@@ -176,6 +180,11 @@ func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	}
 	if h.server {
 		return
+	}
+	for _, key := range allHeaders {
+		if a.header.Get(key) == "" {
+			t.Errorf("no %s", key)
+		}
 	}
 	if a.body != "" && a.header.Get("Content-Type") == "" {
 		t.Error("no content type")

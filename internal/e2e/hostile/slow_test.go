@@ -79,7 +79,7 @@ func TestSlow(t *testing.T) {
 }
 
 func (s slow) test(t *testing.T) {
-	w := newWorldWith(t, trusting{}, openBolt)
+	w := newWorldWith(t, trusting{}, openSQLite)
 	listeners := map[string]*pipes{}
 	w.serve(t, func() net.Listener {
 		p := newPipes()

@@ -22,8 +22,8 @@ import (
 	"rollcall/internal/service"
 	"rollcall/internal/service/function"
 	"rollcall/internal/slack"
-	"rollcall/internal/store/bolt"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/ui"
 	"rollcall/internal/ui/iaptest"
 	"rollcall/internal/webhook"
@@ -130,9 +130,9 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 	return w
 }
 
-func openBolt(t *testing.T) store {
+func openSQLite(t *testing.T) store {
 	t.Helper()
-	s, err := bolt.OpenTemporary()
+	s, err := sqlite.OpenTemporary()
 	return opened(t, s, err)
 }
 

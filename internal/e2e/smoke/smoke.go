@@ -1,4 +1,7 @@
-package main
+// Package smoke shows that a deployment works: it invents a person in a
+// workspace that no page offers, has them join, change, leave and go, each by
+// the way that Slack or a full sync would, and waits until the store says so.
+package smoke
 
 import (
 	"bytes"
@@ -26,13 +29,14 @@ type Publisher interface {
 	Publish(context.Context, directory.Change) error
 }
 
-type test struct {
-	webhook   string
-	secret    string
-	within    time.Duration // of each step
-	store     Store
-	publisher Publisher
-	out       io.Writer
+// Test is one smoke test.
+type Test struct {
+	Webhook   string        // the address that Slack posts to
+	Secret    string        // that Slack signs with
+	Within    time.Duration // for each step to be visible
+	Store     Store
+	Publisher Publisher
+	Out       io.Writer
 }
 
 // workspace is where the person is invented. No page offers it, and it is no id of Slack's.
@@ -50,8 +54,8 @@ type person struct {
 	Profile map[string]any `json:"profile"`
 }
 
-// run takes one person from joining to gone, and leaves nobody behind whatever happens.
-func (t test) run(ctx context.Context) (err error) {
+// Run takes one person from joining to gone, and leaves nobody behind whatever happens.
+func (t Test) Run(ctx context.Context) (err error) {
 	p := person{
 		ID: "U" + rand.Text()[:12], TeamID: workspace, Name: "smoke-test",
 		Profile: map[string]any{"real_name": "Smoke Test", "status_text": ""},
@@ -59,7 +63,7 @@ func (t test) run(ctx context.Context) (err error) {
 	if err := t.refusesUnsigned(ctx); err != nil {
 		return err
 	}
-	if err := t.store.PutWorkspace(ctx, directory.Workspace{ID: workspace, Name: "Smoke test", Hidden: true}); err != nil {
+	if err := t.Store.PutWorkspace(ctx, directory.Workspace{ID: workspace, Name: "Smoke test", Hidden: true}); err != nil {
 		return err
 	}
 	remove := func() error {
@@ -70,7 +74,7 @@ func (t test) run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		return t.publisher.Publish(context.WithoutCancel(ctx), c)
+		return t.Publisher.Publish(context.WithoutCancel(ctx), c)
 	}
 	gone := false
 	defer func() {
@@ -105,15 +109,15 @@ func (t test) run(ctx context.Context) (err error) {
 		}
 		took := time.Since(start)
 		whole += took
-		fmt.Fprintf(t.out, "%-8s accepted after %v, visible after %v\n", step.what, accepted.Round(time.Millisecond), took.Round(time.Millisecond))
+		fmt.Fprintf(t.Out, "%-8s accepted after %v, visible after %v\n", step.what, accepted.Round(time.Millisecond), took.Round(time.Millisecond))
 	}
-	fmt.Fprintf(t.out, "ok       %v in all\n", whole.Round(time.Millisecond))
+	fmt.Fprintf(t.Out, "ok       %v in all\n", whole.Round(time.Millisecond))
 	return nil
 }
 
 // refusesUnsigned fails if anybody could post.
-func (t test) refusesUnsigned(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.webhook, bytes.NewReader([]byte(`{}`)))
+func (t Test) refusesUnsigned(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.Webhook, bytes.NewReader([]byte(`{}`)))
 	if err != nil {
 		return err
 	}
@@ -125,12 +129,12 @@ func (t test) refusesUnsigned(ctx context.Context) error {
 	if answer.StatusCode != http.StatusUnauthorized {
 		return fmt.Errorf("unsigned request: answered %s, want 401", answer.Status)
 	}
-	fmt.Fprintln(t.out, "unsigned request refused")
+	fmt.Fprintln(t.Out, "unsigned request refused")
 	return nil
 }
 
 // post sends an event as Slack does, and once more if that fails: instances may be starting.
-func (t test) post(ctx context.Context, eventType string, p person) error {
+func (t Test) post(ctx context.Context, eventType string, p person) error {
 	v := now()
 	envelope, err := json.Marshal(map[string]any{
 		"type": "event_callback", "team_id": p.TeamID, "event_id": "Ev" + rand.Text()[:12], "event_time": v / 1e6,
@@ -139,14 +143,14 @@ func (t test) post(ctx context.Context, eventType string, p person) error {
 	if err != nil {
 		return err
 	}
-	return fakeslack.Deliverer{URL: t.webhook, Secret: t.secret, RetryWaits: []time.Duration{time.Second}}.Deliver(ctx, envelope)
+	return fakeslack.Deliverer{URL: t.Webhook, Secret: t.Secret, RetryWaits: []time.Duration{time.Second}}.Deliver(ctx, envelope)
 }
 
-func (t test) wait(ctx context.Context, p person, seen func(directory.User, error) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.within, fmt.Errorf("not visible within %v", t.within))
+func (t Test) wait(ctx context.Context, p person, seen func(directory.User, error) bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Within, fmt.Errorf("not visible within %v", t.Within))
 	defer cancel()
 	for {
-		u, _, err := t.store.User(ctx, p.TeamID, p.ID)
+		u, _, err := t.Store.User(ctx, p.TeamID, p.ID)
 		if seen(u, err) {
 			return nil
 		}

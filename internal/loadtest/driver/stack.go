@@ -19,7 +19,7 @@ import (
 	"rollcall/internal/pubsub/embedded"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
-	"rollcall/internal/store/bolt"
+	"rollcall/internal/store/sqlite"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
@@ -131,7 +131,7 @@ type chain struct {
 }
 
 func newChain(s *stack, ctx context.Context, log *slog.Logger) (*chain, error) {
-	store, err := bolt.OpenTemporary()
+	store, err := sqlite.OpenTemporary()
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,6 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"golang.org/x/sync/errgroup"
-
-	"rollcall/internal/directory"
 )
 
 const (
@@ -29,9 +27,12 @@ const (
 	atOnce = 100
 	// publishing is how many of them are on their way to the topic at once.
 	publishing = 10
-	// lease is how long a letter stays with a run that was killed, before another can have it.
-	lease = 20 * time.Second
+	// defaultLease is how long a letter stays with a run that was killed, before another can have it.
+	defaultLease = 20 * time.Second
 )
+
+// Unknown stands for the operation of a message that names none.
+const Unknown = "unknown"
 
 // sourcePrefix begins the attributes that Pub/Sub adds to a dead letter (Google's page "Dead-letter topics").
 const sourcePrefix = "CloudPubSubDeadLetterSource"
@@ -56,24 +57,38 @@ func letter(m *pubsubpb.PubsubMessage) Letter {
 		Operation: attributes["operation"], TeamID: attributes["team_id"], Source: attributes["source"],
 	}
 	l.Attempts, _ = strconv.Atoi(attributes[sourcePrefix+"DeliveryCount"])
-	if c, err := directory.DecodeChange(l.Data); err == nil {
-		l.UserID = c.UserID
-	}
+	l.UserID = userID(l.Data)
 	if !json.Valid(l.Data) {
 		l.Data, _ = json.Marshal(string(l.Data)) // a string always can be
 	}
 	return l
 }
 
+// userID returns whom a message is about, also if it is one that can never be
+// applied, such as one that is too large: it holds their profile all the same.
+func userID(data []byte) string {
+	var message struct {
+		User struct {
+			ID string `json:"id"`
+		} `json:"user"`
+	}
+	if err := json.Unmarshal(data, &message); err != nil {
+		return ""
+	}
+	return message.User.ID
+}
+
 // Filter says which letters are meant. Its zero value means all.
 type Filter struct {
-	IDs                       []string
-	Operation, TeamID, UserID string
+	IDs               []string
+	Operation, TeamID string
+	UserIDs           []string
 }
 
 func (f Filter) matches(l Letter) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
-	return (len(f.IDs) == 0 || slices.Contains(f.IDs, l.ID)) && is(f.Operation, l.Operation) && is(f.TeamID, l.TeamID) && is(f.UserID, l.UserID)
+	among := func(want []string, got string) bool { return len(want) == 0 || slices.Contains(want, got) }
+	return among(f.IDs, l.ID) && is(f.Operation, l.Operation) && is(f.TeamID, l.TeamID) && among(f.UserIDs, l.UserID)
 }
 
 // Parking is the subscription that keeps dead letters.
@@ -81,6 +96,8 @@ type Parking struct {
 	Client       *pubsub.Client
 	Subscription string        // its id
 	Idle         time.Duration // without a further letter, before all have been seen
+
+	lease time.Duration // 0 for the default
 }
 
 // Each calls f once for each letter that matches, at most [publishing] at a
@@ -91,8 +108,13 @@ func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context
 	// By unary pulls, because a stream goes on receiving what it does not ask for
 	// any more, and keeps it from the next run.
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.Client.Project(), p.Subscription)
-	h := &held{client: p.Client.SubscriptionAdminClient, subscription: subscription, letters: map[string]string{}}
+	h := &held{
+		client: p.Client.SubscriptionAdminClient, subscription: subscription,
+		lease: cmp.Or(p.lease, defaultLease), letters: map[string]string{},
+	}
 	defer func() { err = errors.Join(err, h.release(context.WithoutCancel(ctx))) }()
+	ctx, stop := h.keep(ctx)
+	defer stop()
 	for last := time.Now(); time.Since(last) < p.Idle; {
 		pulled, err := h.pull(ctx, p.Idle-time.Since(last))
 		if err != nil {
@@ -162,7 +184,7 @@ func (p Parking) Count(ctx context.Context, filter Filter) (map[string]int, erro
 	err := p.Each(ctx, filter, func(_ context.Context, _ *pubsubpb.PubsubMessage, l Letter) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		by[cmp.Or(l.Operation, unknown)]++
+		by[cmp.Or(l.Operation, Unknown)]++
 		return false, nil
 	})
 	return by, err

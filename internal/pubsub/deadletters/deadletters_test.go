@@ -1,12 +1,9 @@
 package deadletters
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"flag"
 	"fmt"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,15 +15,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// world is Google's in-process Pub/Sub with letters in the parking.
-type world struct {
-	Parking
-	topic  string
-	server *pstest.Server
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
+// TestLongBatch: a batch that takes longer than a lease keeps its letters. Nobody
+// else gets one meanwhile, each is seen once, and taking it out of the parking counts.
+func TestLongBatch(t *testing.T) {
+	const subscription = "projects/p/subscriptions/dead"
 	server := pstest.NewServer()
 	t.Cleanup(func() { server.Close() })
 	conn, err := grpc.NewClient(server.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -38,202 +30,59 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	for _, topic := range []string{"user-events", "user-events-dead"} {
-		if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/p/topics/" + topic}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
-			Name: "projects/p/subscriptions/" + topic, Topic: "projects/p/topics/" + topic,
-		}); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: "projects/p/topics/dead"}); err != nil {
+		t.Fatal(err)
 	}
-	// pstest looks again 500 ms after it found nothing. A pull that is given up at
-	// that moment would take letters along, which stay on lease to nobody.
-	return &world{Parking{Client: client, Subscription: "user-events-dead", Idle: 750 * time.Millisecond}, "user-events", server}
-}
+	if _, err := client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{Name: subscription, Topic: "projects/p/topics/dead"}); err != nil {
+		t.Fatal(err)
+	}
+	const letters = 5
+	for i := range letters {
+		server.Publish("projects/p/topics/dead", fmt.Appendf(nil, `{"user":{"id":"U%d"}}`, i), nil)
+	}
 
-// park parks a message as Pub/Sub does and returns its id.
-func (w *world) park(t *testing.T, operation, user string) string {
-	t.Helper()
-	data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":5,"source":"event"}`, operation, user)
-	attributes := map[string]string{
-		"operation": operation, "team_id": "T1", "source": "event",
-		"CloudPubSubDeadLetterSourceDeliveryCount": "5", "CloudPubSubDeadLetterSourceSubscription": "user-events-worker",
-	}
-	if operation == "" {
-		data, attributes = "nonsense", map[string]string{"CloudPubSubDeadLetterSourceDeliveryCount": "5"}
-	}
-	return w.server.Publish("projects/p/topics/user-events-dead", []byte(data), attributes)
-}
-
-// run runs the command with an answer to its question.
-func (w *world) run(t *testing.T, answer string, args ...string) (string, error) {
-	t.Helper()
-	var out bytes.Buffer
-	r, err := Parse(append(args, "-idle", w.Idle.String()), &out)
-	if err != nil {
-		return out.String(), err
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	err = Command{Parking: w.Parking, Topic: w.topic, In: strings.NewReader(answer), Out: &out}.Run(ctx, r)
-	return out.String(), err
-}
-
-// published returns the data and attributes of what came to the topic.
-func (w *world) published() (all []*pstest.Message) {
-	for _, m := range w.server.Messages() {
-		if m.Topic == "projects/p/topics/user-events" {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-func TestListAndShow(t *testing.T) {
-	w := newWorld(t)
-	if out, err := w.run(t, "", "list"); err != nil || out != "no dead letters\n" {
-		t.Errorf("none: %q, %v", out, err)
-	}
-	a, b, c := w.park(t, "update", "U1"), w.park(t, "delete", "U2"), w.park(t, "", "")
-	for range 2 { // looking takes nothing away
-		out, err := w.run(t, "", "list")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{a, b, c, "U1", "U2", "T1", "3 dead letters: 1 delete, 1 unknown, 1 update\n"} {
-			if !strings.Contains(out, want) {
-				t.Errorf("list lacks %q:\n%s", want, out)
+	p := Parking{Client: client, Subscription: "dead", Idle: 2 * time.Second, lease: time.Second}
+	var mu sync.Mutex
+	seen := map[string]int{}
+	err = p.Each(t.Context(), Filter{}, func(_ context.Context, _ *pubsubpb.PubsubMessage, l Letter) (bool, error) {
+		mu.Lock()
+		seen[l.UserID]++
+		first := len(seen) == 1
+		mu.Unlock()
+		if first {
+			time.Sleep(3 * p.lease)
+			other, err := client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{
+				Subscription: subscription, MaxMessages: letters, ReturnImmediately: true, //nolint:staticcheck // the answer is about this moment
+			})
+			if err != nil || len(other.GetReceivedMessages()) > 0 {
+				t.Errorf("another run gets %d letters, error %v", len(other.GetReceivedMessages()), err)
 			}
 		}
-	}
-	for args, want := range map[string]string{
-		"-user U1": "1 dead letter: 1 update", "-operation delete": "1 dead letter: 1 delete", "-team T2": "no dead letters",
-		"-id " + a + " -id " + c: "2 dead letters: 1 unknown, 1 update",
-	} {
-		if out, err := w.run(t, "", append([]string{"list"}, strings.Fields(args)...)...); err != nil || !strings.HasSuffix(out, want+"\n") {
-			t.Errorf("list %s: %v\n%s", args, err, out)
-		}
-	}
-	out, err := w.run(t, "", "show", "-id", a)
-	if err != nil || !strings.Contains(out, `"data":{"operation":"update"`) || !strings.Contains(out, `"attempts":5`) {
-		t.Errorf("show: %v\n%s", err, out)
-	}
-	if out, err = w.run(t, "", "show", "-id", c); err != nil || !strings.Contains(out, `"data":"nonsense"`) {
-		t.Errorf("show what is not JSON: %v\n%s", err, out)
-	}
-}
-
-func TestRedrive(t *testing.T) {
-	w := newWorld(t)
-	w.park(t, "update", "U1")
-	w.park(t, "update", "U2")
-	nonsense := w.park(t, "", "")
-
-	out, err := w.run(t, "n\n", "redrive")
-	if !errors.Is(err, errNotConfirmed) || !strings.Contains(out, "3 dead letters: 1 unknown, 2 update\nPublish them to user-events again? [y/N]") {
-		t.Errorf("not confirmed: %v\n%s", err, out)
-	}
-	if _, err := w.run(t, "", "redrive"); !errors.Is(err, errNotConfirmed) {
-		t.Errorf("nobody answers: %v", err)
-	}
-	if got := w.published(); len(got) != 0 {
-		t.Fatalf("%d published unasked", len(got))
-	}
-	if out, err := w.run(t, "y\n", "redrive", "-operation", "update"); err != nil || !strings.HasSuffix(out, "2 published again\n") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	got := w.published()
-	if len(got) != 2 {
-		t.Fatalf("%d published", len(got))
-	}
-	for _, m := range got {
-		if len(m.Attributes) != 3 || m.Attributes["operation"] != "update" || !strings.Contains(string(m.Data), `"version":5`) {
-			t.Errorf("published with attributes %v: %s", m.Attributes, m.Data)
-		}
-	}
-	if out, err := w.run(t, "", "list"); err != nil || !strings.Contains(out, nonsense) || !strings.HasSuffix(out, "1 dead letter: 1 unknown\n") {
-		t.Errorf("left: %v\n%s", err, out)
-	}
-	if out, err := w.run(t, "", "redrive", "-yes", "-team", "T9"); err != nil || out != "no dead letters\n" {
-		t.Errorf("none matches: %v\n%s", err, out)
-	}
-}
-
-// TestRedriveRefused: what Pub/Sub does not take stays parked.
-func TestRedriveRefused(t *testing.T) {
-	w := newWorld(t)
-	w.topic = "no-such-topic"
-	w.park(t, "update", "U1")
-	out, err := w.run(t, "", "redrive", "-yes")
-	if err == nil || !strings.Contains(err.Error(), "1 of 1 may still be parked") || !strings.Contains(out, "0 published again") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if out, err := w.run(t, "", "list"); err != nil || !strings.Contains(out, "U1") {
-		t.Errorf("after that: %v\n%s", err, out)
-	}
-}
-
-// elsewhere answers y once somebody else has all letters on lease.
-type elsewhere struct {
-	t *testing.T
-	w *world
-}
-
-func (e elsewhere) Read(answer []byte) (int, error) {
-	_, err := e.w.Client.SubscriptionAdminClient.Pull(e.t.Context(), &pubsubpb.PullRequest{
-		Subscription: "projects/p/subscriptions/" + e.w.Subscription, MaxMessages: 10,
+		return true, nil
 	})
-	return copy(answer, "y\n"), err
-}
-
-// TestOnLeaseElsewhere: what does not come a second time is not said to be done.
-func TestOnLeaseElsewhere(t *testing.T) {
-	for _, action := range []string{"redrive", "discard"} {
-		t.Run(action, func(t *testing.T) {
-			w := newWorld(t)
-			w.park(t, "update", "U1")
-			var out bytes.Buffer
-			r, err := Parse([]string{action, "-idle", w.Idle.String()}, &out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = Command{Parking: w.Parking, Topic: w.topic, In: elsewhere{t, w}, Out: &out}.Run(t.Context(), r)
-			if !errors.Is(err, errMissed) || !strings.HasPrefix(err.Error(), "0 of 1") {
-				t.Errorf("%v\n%s", err, &out)
-			}
-		})
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestDiscard(t *testing.T) {
-	w := newWorld(t)
-	w.park(t, "update", "U1")
-	bad := w.park(t, "", "")
-	if _, err := w.run(t, "no\n", "discard"); !errors.Is(err, errNotConfirmed) {
-		t.Errorf("not confirmed: %v", err)
-	}
-	if out, err := w.run(t, "yes\n", "discard", "-id", bad); err != nil || !strings.Contains(out, "1 dead letter: 1 unknown\nDrop them for good?") || !strings.HasSuffix(out, "1 dropped\n") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if out, err := w.run(t, "", "list"); err != nil || strings.Contains(out, bad) || !strings.HasSuffix(out, "1 dead letter: 1 update\n") {
-		t.Errorf("left: %v\n%s", err, out)
-	}
-	if got := w.published(); len(got) != 0 {
-		t.Errorf("%d published", len(got))
-	}
-}
-
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"drop"}, {"list", "all"}, {"list", "-nope"}, {"list", "-idle", "0s"}} {
-		var out bytes.Buffer
-		if _, err := Parse(args, &out); !errors.Is(err, ErrUsage) || !strings.Contains(out.String(), "usage: ") {
-			t.Errorf("%v: %v\n%s", args, err, &out)
+	for id, times := range seen {
+		if times != 1 {
+			t.Errorf("%s was seen %d times", id, times)
 		}
 	}
-	var out bytes.Buffer
-	if _, err := Parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "redrive") {
-		t.Errorf("help: %v\n%s", err, &out)
+	if left, err := p.List(t.Context(), Filter{}); err != nil || len(seen) != letters || len(left) > 0 {
+		t.Errorf("%d of %d seen, %d left, error %v", len(seen), letters, len(left), err)
+	}
+}
+
+// TestWhose: a letter that can never be applied is somebody's all the same.
+func TestWhose(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"operation":"update","team_id":"T1","user":{"id":"U1"},"version":5,"source":"event"}`: "U1",
+		`{"operation":"upsert","user":{"id":"U1","profile":{"email":"ada@example.com"}}}`:       "U1",
+		`{"operation":"disconnect","team_id":"T1","version":5,"source":"event"}`:                "",
+		`{"user":{"id":7}}`: "", `{"user":"U1"}`: "", `nonsense`: "", ``: "",
+	} {
+		if got := letter(&pubsubpb.PubsubMessage{Data: []byte(data)}).UserID; got != want {
+			t.Errorf("%s is about %q, want %q", data, got, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	vkit "cloud.google.com/go/pubsub/v2/apiv1"
@@ -17,19 +18,39 @@ import (
 type held struct {
 	client       *vkit.SubscriptionAdminClient
 	subscription string
-	letters      map[string]string // message id → ack id
-	renewed      time.Time
+	lease        time.Duration
+
+	mu      sync.Mutex
+	letters map[string]string // message id → ack id
+}
+
+// keep renews all leases until stop is called, however long a batch takes: one
+// that ends lets another run have the letter, and makes taking it out of the
+// parking void. If renewing fails the context ends with the reason.
+func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		tick := time.NewTicker(h.lease / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := h.modify(ctx, h.ackIDs(), h.lease); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	})
+	return ctx, func() { cancel(nil); renewing.Wait() }
 }
 
 // pull returns what comes within that time and has not come before, or nothing.
 func (h *held) pull(ctx context.Context, within time.Duration) ([]*pubsubpb.PubsubMessage, error) {
-	if time.Since(h.renewed) > lease/4 {
-		if err := h.modify(ctx, slices.Collect(maps.Values(h.letters)), lease); err != nil {
-			return nil, err
-		}
-		h.renewed = time.Now()
-	}
-	pulling, cancel := context.WithTimeout(ctx, min(within, lease/4))
+	pulling, cancel := context.WithTimeout(ctx, min(within, h.lease/4))
 	defer cancel()
 	answer, err := h.client.Pull(pulling, &pubsubpb.PullRequest{Subscription: h.subscription, MaxMessages: atOnce})
 	switch {
@@ -40,9 +61,15 @@ func (h *held) pull(ctx context.Context, within time.Duration) ([]*pubsubpb.Pubs
 	case err != nil:
 		return nil, fmt.Errorf("pull dead letters: %w", err)
 	}
-	var ids []string
-	var fresh []*pubsubpb.PubsubMessage
-	for _, m := range answer.GetReceivedMessages() {
+	ids, fresh := h.hold(answer.GetReceivedMessages())
+	return fresh, h.modify(ctx, ids, h.lease)
+}
+
+// hold notes what was received, and returns the ack ids of all and the messages that are new.
+func (h *held) hold(received []*pubsubpb.ReceivedMessage) (ids []string, fresh []*pubsubpb.PubsubMessage) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range received {
 		id := m.GetMessage().GetMessageId()
 		if _, again := h.letters[id]; !again {
 			fresh = append(fresh, m.GetMessage())
@@ -50,19 +77,21 @@ func (h *held) pull(ctx context.Context, within time.Duration) ([]*pubsubpb.Pubs
 		h.letters[id] = m.GetAckId() // of a repeat the newest counts
 		ids = append(ids, m.GetAckId())
 	}
-	return fresh, h.modify(ctx, ids, lease)
+	return ids, fresh
 }
 
 // take acknowledges letters.
 func (h *held) take(ctx context.Context, messageIDs []string) error {
+	if len(messageIDs) == 0 {
+		return nil
+	}
 	var ids []string
+	h.mu.Lock()
 	for _, id := range messageIDs {
 		ids = append(ids, h.letters[id])
 		delete(h.letters, id)
 	}
-	if len(ids) == 0 {
-		return nil
-	}
+	h.mu.Unlock()
 	if err := h.client.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: h.subscription, AckIds: ids}); err != nil {
 		return fmt.Errorf("acknowledge dead letters: %w", err)
 	}
@@ -71,9 +100,15 @@ func (h *held) take(ctx context.Context, messageIDs []string) error {
 
 // release lets others have all that is held.
 func (h *held) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lease/2)
+	ctx, cancel := context.WithTimeout(ctx, h.lease/2)
 	defer cancel()
-	return h.modify(ctx, slices.Collect(maps.Values(h.letters)), 0)
+	return h.modify(ctx, h.ackIDs(), 0)
+}
+
+func (h *held) ackIDs() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(h.letters))
 }
 
 // modify sets how long Pub/Sub keeps letters from others.

@@ -20,12 +20,12 @@ var ErrEnvelope = errors.New("not a Pub/Sub push envelope")
 // subscription's ack deadline is the request's timeout.
 const AckDeadline = 30 * time.Second
 
-// WorkWithin is how long an endpoint may try one message, so that it answers
-// before Pub/Sub gives up on it.
+// WorkWithin is how long an endpoint may work on one message, so that it answers
+// before the ack deadline.
 func WorkWithin(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
 
-// longestID is well above Pub/Sub's message ids, which end up in every log line.
-const longestID = 200
+// maxMessageID bounds what of an id goes into every log line. Pub/Sub's are far shorter.
+const maxMessageID = 200
 
 // Message is a delivered message.
 type Message struct {
@@ -43,7 +43,7 @@ type envelope struct {
 	DeliveryAttempt int      `json:"deliveryAttempt,omitempty"`
 }
 
-// message carries id and time under two names each, as Pub/Sub writes them.
+// message has id and time under two names each, because Pub/Sub writes both.
 type message struct {
 	Data         []byte            `json:"data,omitempty"`
 	Attributes   map[string]string `json:"attributes,omitempty"`
@@ -73,14 +73,14 @@ func Decode(body []byte) (Message, error) {
 	if m.PublishTime.IsZero() {
 		m.PublishTime = e.Message.TimeOld
 	}
-	if m.ID == "" || len(m.ID) > longestID {
+	if m.ID == "" || len(m.ID) > maxMessageID {
 		return Message{}, ErrEnvelope
 	}
 	return m, nil
 }
 
-// Trace returns ctx with the trace of who published m, if its client has put that among the
-// attributes. (The Pub/Sub client has a carrier for this; a worker need not link the client for it.)
+// Trace returns ctx with the trace of m's publisher, if m's attributes have one. The
+// Pub/Sub client has a carrier for this, which would link the whole client into the worker.
 func (m Message) Trace(ctx context.Context) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
 		"traceparent": m.Attributes["googclient_traceparent"],
@@ -101,7 +101,7 @@ func (m Message) Encode() ([]byte, error) {
 	})
 }
 
-// Acked says whether an endpoint's answer acknowledges the message. Any other is a nack.
+// Acked reports whether an endpoint's status acknowledges the message. Any other is a nack.
 func Acked(status int) bool {
 	switch status {
 	case 102, 200, 201, 202, 204:

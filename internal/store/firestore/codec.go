@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A document's fields have the JSON names of the struct that it holds. Structs
-// within are maps, and JSON is text: a Firestore map has no nested lists, no keys
-// like "__x__", twenty levels at most and no numbers beyond 64 bits, so it would
-// lose some of what Slack may send.
+// A document's fields have the JSON names of the struct that it holds. Nested
+// structs are maps. Raw JSON is stored as text, because a Firestore map has no
+// nested lists, no keys like "__x__", at most twenty levels and no numbers beyond
+// 64 bits: it would lose some of what Slack may send.
 
-// field is one of a struct's, with its name in the document.
+// field is a struct field with its name in the document.
 type field struct {
 	reflect.StructField
 	name     string
@@ -71,8 +71,8 @@ func encodeValue(v reflect.Value) any {
 	return v.Interface()
 }
 
-// decode sets the struct that v points to from a document's fields. What the
-// struct has not got is passed over.
+// decode sets the struct that v points to from a document's fields. It ignores
+// fields that the struct lacks.
 func decode(fields map[string]any, v any) error {
 	return decodeStruct(fields, reflect.ValueOf(v).Elem())
 }

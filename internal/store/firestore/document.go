@@ -10,8 +10,8 @@ import (
 )
 
 // derived are the fields of a user's document besides those of [directory.User].
-// Lists are filtered and ordered by the first three, which a removed user has none
-// of. written_at is Firestore's own clock, which [Store.Watch] goes by.
+// Lists filter and sort by the first three, so a removed user has none of them.
+// written_at is Firestore's own clock, which [Store.Watch] follows.
 var derived = []string{"sort_version", "search", "account", "written_at"}
 
 // dropped are fields that earlier releases wrote.
@@ -30,7 +30,7 @@ func document(u directory.User) map[string]any {
 	return d
 }
 
-// updates replaces every field of the document: those that d has not got are deleted.
+// updates replaces every field of the document, and deletes those that d lacks.
 func updates(d map[string]any) []firestore.Update {
 	all := make([]firestore.Update, 0, 40)
 	set := func(name string) {

@@ -9,10 +9,10 @@ import (
 	"cloud.google.com/go/firestore"
 )
 
-// emojiAtOnce bounds a document of custom emoji: Firestore's limit is 1 MiB.
-const emojiAtOnce = 900_000
+// maxEmojiPart is below Firestore's limit of 1 MiB a document.
+const maxEmojiPart = 900_000
 
-// emojiDocument is a part of the JSON object of all emoji of a workspace.
+// emojiDocument holds a part of the JSON of a workspace's emoji.
 type emojiDocument struct {
 	JSON []byte `firestore:"json"`
 }
@@ -21,8 +21,8 @@ func (s *Store) emoji(teamID string) *firestore.CollectionRef {
 	return s.workspace(teamID).Collection("emoji")
 }
 
-// PutEmoji replaces a workspace's custom emoji: addresses of images, or
-// "alias:" and another name, by name.
+// PutEmoji replaces a workspace's custom emoji. The map is from name to the address
+// of an image, or to "alias:" and another name.
 func (s *Store) PutEmoji(ctx context.Context, teamID string, emoji map[string]string) error {
 	encoded, err := json.Marshal(emoji)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) PutEmoji(ctx context.Context, teamID string, emoji map[string]st
 			}
 		}
 		part := 0
-		for some := range slices.Chunk(encoded, emojiAtOnce) {
+		for some := range slices.Chunk(encoded, maxEmojiPart) {
 			if err := tx.Set(s.emoji(teamID).Doc(fmt.Sprintf("%03d", part)), emojiDocument{some}); err != nil {
 				return err
 			}
@@ -53,8 +53,8 @@ func (s *Store) PutEmoji(ctx context.Context, teamID string, emoji map[string]st
 	return nil
 }
 
-// Emoji returns a workspace's custom emoji, none if nobody has written any. It
-// bills a read for some 10,000 of them, at least one.
+// Emoji returns a workspace's custom emoji, none if there are none. It bills one
+// read for each 10,000 or so, at least one.
 func (s *Store) Emoji(ctx context.Context, teamID string) (emoji map[string]string, err error) {
 	snapshots, err := s.emoji(teamID).Documents(ctx).GetAll() // in the order of their ids
 	if err != nil {

@@ -1,5 +1,11 @@
-// Package firestore keeps the directory in Firestore: workspaces/{team_id} and
-// below each workspaces/{team_id}/users/{user_id}.
+// Package firestore keeps the directory in Firestore, at workspaces/{team_id} and
+// workspaces/{team_id}/users/{user_id}.
+//
+// Users are written by Create, or by Update with a precondition on the update
+// time: a blind set would lose a race, and a transaction costs twice as much.
+// Removed users have no sort_name and no fingerprint, so lists and sums skip them
+// without another index. Pages continue from a name and an id, not from an offset,
+// so nobody is repeated or skipped while others come and go.
 package firestore
 
 import (
@@ -20,7 +26,7 @@ type Store struct {
 	maxWatched int // see [Store.Watch]
 }
 
-// Open opens a database of the project. FIRESTORE_EMULATOR_HOST, if set, names an emulator.
+// Open opens one of the project's databases. FIRESTORE_EMULATOR_HOST, if set, names an emulator.
 func Open(ctx context.Context, project, database string) (*Store, error) {
 	client, err := firestore.NewClientWithDatabase(ctx, project, database)
 	if err != nil {
@@ -29,7 +35,7 @@ func Open(ctx context.Context, project, database string) (*Store, error) {
 	return New(client), nil
 }
 
-// New uses an open client, which [Store.Close] closes.
+// New returns a store on an open client, which [Store.Close] closes.
 func New(client *firestore.Client) *Store { return &Store{client, maxWatched} }
 
 // Close ends all connections.
@@ -43,7 +49,7 @@ func (s *Store) users(teamID string) *firestore.CollectionRef {
 	return s.workspace(teamID).Collection("users")
 }
 
-// User returns a user, who may be removed, and the stored revision, or [directory.ErrNotFound].
+// User returns a user, possibly a removed one, and its revision, or [directory.ErrNotFound].
 func (s *Store) User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error) {
 	snapshot, err := s.users(teamID).Doc(userID).Get(ctx)
 	switch {
@@ -57,8 +63,8 @@ func (s *Store) User(ctx context.Context, teamID, userID string) (directory.User
 	return u, directory.Revision(snapshot.UpdateTime.UnixMicro()), err
 }
 
-// maxDocument is a document's size (Google's page "Usage and limits"). The client
-// would go on trying what is larger than a request.
+// maxDocument is Firestore's limit (Google's page "Usage and limits"). The client
+// would keep retrying a document that is larger than a request may be.
 const maxDocument = 1 << 20
 
 // PutUser writes u if the stored revision is still the expected one (zero: none
@@ -79,16 +85,16 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		return nil
 	case codes.AlreadyExists, // somebody created it
 		codes.FailedPrecondition, // somebody updated it
-		codes.NotFound,           // its time to live ended
-		codes.Aborted:            // somebody is writing it at this moment
+		codes.NotFound,           // it expired
+		codes.Aborted:            // somebody is writing it now
 		return fmt.Errorf("firestore: %w: %w", directory.ErrConflict, err)
-	case codes.InvalidArgument: // larger than a document, by all its fields
+	case codes.InvalidArgument: // all fields together are larger than a document may be
 		return fmt.Errorf("firestore: %w: %w", directory.ErrInvalid, err)
 	}
 	return fmt.Errorf("firestore: %w", err)
 }
 
-// size returns how much of a document Slack's own JSON takes.
+// size returns how many bytes of Slack's own JSON u's document has.
 func size(u directory.User) int {
 	n := len(u.Slack)
 	for _, said := range []*directory.Said{u.Parts.Told, u.Parts.Listed} {
@@ -102,8 +108,9 @@ func size(u directory.User) int {
 	return n
 }
 
-// PutWorkspace merges w into what is stored: what w leaves empty stays, and times
-// only grow. A w with a name is a whole description, and may take the icon away.
+// PutWorkspace merges w into the stored workspace. Empty fields of w leave the
+// stored ones as they are, and times only grow. If w has a name, it is a complete
+// description, and an empty icon removes the stored one.
 func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	d := encode(w)
 	if w.Name == "" {
@@ -123,7 +130,7 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	return nil
 }
 
-// Workspace returns a workspace that a sync or an installation has written, or [directory.ErrNotFound].
+// Workspace returns a workspace that a sync or an installation wrote, or [directory.ErrNotFound].
 func (s *Store) Workspace(ctx context.Context, teamID string) (w directory.Workspace, err error) {
 	snapshot, err := s.workspace(teamID).Get(ctx)
 	switch {
@@ -135,7 +142,7 @@ func (s *Store) Workspace(ctx context.Context, teamID string) (w directory.Works
 	return workspaceOf(snapshot)
 }
 
-// Workspaces returns all workspaces by id.
+// Workspaces returns all workspaces, ordered by id.
 func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
 	snapshots, err := s.client.Collection("workspaces").OrderBy(firestore.DocumentID, firestore.Asc).Documents(ctx).GetAll()
 	if err != nil {

@@ -13,17 +13,17 @@ type IndexField struct {
 	Order string `json:"order"`
 }
 
-// Exemption says which single-field indexes a field has instead of the automatic ones.
+// Exemption replaces a field's automatic single-field indexes.
 type Exemption struct {
 	Collection string   `json:"collection"`
 	Field      string   `json:"field"`
-	Orders     []string `json:"orders"` // none: the field is not indexed alone
-	TTL        bool     `json:"ttl"`    // Firestore deletes the document once the moment in the field has passed
+	Orders     []string `json:"orders"` // empty: no single-field index
+	TTL        bool     `json:"ttl"`    // Firestore deletes the document some time after the time in this field
 }
 
-// Indexes are all composite indexes that the queries here need: each combination
-// of filters with each order in both directions, because pages go both ways and
-// Firestore joins an array-contains with nothing by itself.
+// Indexes are the composite indexes that this package's queries need: each
+// combination of filters with each order in both directions. Pages go both ways,
+// and Firestore cannot merge an array-contains with other indexes.
 var Indexes = indexes()
 
 func indexes() (all []Index) {
@@ -44,9 +44,9 @@ func indexes() (all []Index) {
 	return append(all, Index{"users", []IndexField{{"source", "ASCENDING"}, {"sort_version", "DESCENDING"}}})
 }
 
-// Exemptions are the fields that no query asks for alone. Indexed all the same
-// they would cost storage, and versions, which grow with time, would bound the
-// pace of writes.
+// Exemptions are the fields that no query filters or sorts by alone. Indexing them
+// would cost storage. Indexing versions, which grow with time, would also limit
+// the rate of writes to 500 a second.
 var Exemptions = []Exemption{
 	exempt("users", "slack"), exempt("users", "parts"), exempt("users", "overlay"), exempt("users", "search"), exempt("users", "version"),
 	exempt("users", "slack_version"), exempt("users", "updated"), exempt("users", "status_expiration"),

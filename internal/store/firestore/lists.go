@@ -10,7 +10,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// filtered asks for those whom f lets through, or, if exact is false, for them and a few more.
+// filtered adds f to q. If exact is false, the result also has some users whom f excludes.
 func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact bool) {
 	token, exact := f.Token()
 	if token != "" {
@@ -28,8 +28,8 @@ func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact b
 	return q, exact
 }
 
-// ordered walks forward or backward from a place; from the beginning if it is nil.
-// Removed users have neither field, so that no index has them.
+// ordered walks forward or backward from a cursor, or from the beginning if it is
+// nil. Removed users have neither field, so no index has them.
 func ordered(q firestore.Query, o directory.Order, backward bool, from *directory.Cursor) firestore.Query {
 	field, place := "sort_name", func(c *directory.Cursor) any { return c.SortName }
 	if o == directory.ByChange {
@@ -47,9 +47,9 @@ func ordered(q firestore.Query, o directory.Order, backward bool, from *director
 	return q
 }
 
-// Users returns a page of the users that are not removed. It bills a read for
-// each row and one more, and never more than two a row: where the index cannot
-// tell exactly who matches, a page may end early.
+// Users returns a page of users, without removed ones. It bills a read for each row
+// and one more. If the index returns false matches, it bills at most two reads a
+// row, and the page may end early.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
 	base, exact := filtered(s.users(teamID).Query, req.Filter)
 	from := req.After
@@ -77,7 +77,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 		return directory.NewPage(req, rows), nil
 	}
 	var rows []directory.User
-	for budget := 2*req.Limit - req.Limit/10; ; { // what is left is for the rest of the page
+	for budget := 2*req.Limit - req.Limit/10; ; { // the rest is for filling the page up
 		limit := min(budget, req.Limit-len(rows))
 		found, err := read(from, limit)
 		if err != nil {
@@ -99,15 +99,15 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	}
 }
 
-// Count returns how many users the filter lets through, or, if exact is false,
-// a number that is not less. It bills one read per 1,000 of them, at least one.
+// Count returns how many users match the filter, or an upper bound if exact is
+// false. It bills one read per 1,000 users counted, at least one.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
 	q, exact := filtered(s.users(teamID).Query, f)
 	n, err = count(ctx, ordered(q, directory.ByName, false, nil))
 	return n, exact, err
 }
 
-// CountChanged returns how many users' newest message has a version in [from, to).
+// CountChanged returns how many users have a version in [from, to).
 func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error) {
 	return count(ctx, s.users(teamID).Where("sort_version", ">=", int64(from)).Where("sort_version", "<", int64(to)))
 }

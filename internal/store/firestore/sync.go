@@ -19,8 +19,8 @@ func (s *Store) inRange(teamID string, r directory.FingerprintRange) firestore.Q
 	return s.users(teamID).Where("fingerprint", ">=", r.From).Where("fingerprint", "<", r.To)
 }
 
-// SumFingerprints returns how many fingerprints the range holds and their exact
-// sum. It bills one read per 1,000 of them, at least one (Firestore's page
+// SumFingerprints returns the count and the exact sum of the fingerprints in the
+// range. It bills one read per 1,000 of them, at least one (Firestore's page
 // "Summarize data with aggregation queries").
 func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
 	q := s.inRange(teamID, r)
@@ -34,7 +34,7 @@ func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.
 		if !ok {
 			return 0, 0, fmt.Errorf("firestore: no %s in the answer", alias)
 		}
-		// A sum beyond 64 bits comes as a float, which is no longer exact.
+		// A sum beyond 64 bits is returned as a float, which is not exact.
 		if _, ok := v.GetValueType().(*firestorepb.Value_IntegerValue); !ok {
 			return 0, 0, fmt.Errorf("firestore: the %s of fingerprints is not an integer", alias)
 		}
@@ -49,7 +49,7 @@ var comparedFields = []string{
 	"parts.told.version", "parts.told.updated", "parts.listed.version", "parts.listed.updated", "parts.listed.in_list",
 }
 
-// Fingerprints returns all who are in the range. It bills a read for each, at least one.
+// Fingerprints returns the users in the range. It bills a read for each, at least one.
 func (s *Store) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error) {
 	snapshots, err := s.inRange(teamID, r).Select(comparedFields...).Documents(ctx).GetAll()
 	if err != nil {
@@ -127,22 +127,7 @@ func (s *Store) DeleteSyncPages(ctx context.Context, teamID, syncID string) erro
 	if err != nil {
 		return fmt.Errorf("firestore: %w", err)
 	}
-	writer := s.client.BulkWriter(ctx)
-	var jobs []*firestore.BulkWriterJob
-	for _, ref := range refs {
-		job, err := writer.Delete(ref)
-		if err != nil {
-			return fmt.Errorf("firestore: %w", err)
-		}
-		jobs = append(jobs, job)
-	}
-	writer.End()
-	for _, job := range jobs {
-		if _, err := job.Results(); err != nil {
-			return fmt.Errorf("firestore: %w", err)
-		}
-	}
-	return nil
+	return s.deleteAll(ctx, refs)
 }
 
 type lease struct {

@@ -12,17 +12,18 @@ import (
 )
 
 const (
-	// watchMargin is how far before a known moment a listener begins. Clocks differ, and a
-	// write's written_at lies before its commit, so a write may appear after one with a later written_at.
+	// watchMargin is how far before the newest known write a listener begins. Clocks
+	// differ, and written_at lies before the commit, so a write can become visible
+	// after another one with a later written_at.
 	watchMargin = 5 * time.Second
-	// maxWatched bounds what the client keeps of a listener's results: after as
-	// many writes another listener takes over.
+	// maxWatched bounds the results that the client keeps in memory for a listener.
+	// After this many writes a new listener takes over.
 	maxWatched = 2000
 )
 
-// Watch yields the users that are written, removed ones too, from its first use
-// until ctx is done. Some who were written shortly before may come as well. It
-// is one snapshot listener, which bills a read for each write that it tells of.
+// Watch yields users as they are written, removed ones too, from its first use
+// until ctx is done. Writes from shortly before may appear too, and some twice. It
+// is one snapshot listener, and bills a read for each write.
 func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error] {
 	return func(yield func([]directory.User, error) bool) {
 		since := time.Now().Add(-watchMargin)
@@ -35,9 +36,10 @@ func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.
 	}
 }
 
-// listen yields what one listener tells, and returns where the next one begins and whether to go on.
+// listen yields the writes that one listener sees. It returns where the next one
+// begins, and whether to go on.
 func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yield func([]directory.User, error) bool) (next time.Time, more bool) {
-	// Inclusive: of two writes at one time the second may be yet to come.
+	// Inclusive, because another write with the same time may follow.
 	snapshots := s.users(teamID).Where("written_at", ">=", since).OrderBy("written_at", firestore.Asc).Snapshots(ctx)
 	defer snapshots.Stop()
 	next = since
@@ -52,7 +54,7 @@ func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yiel
 		}
 		users := []directory.User{}
 		for _, change := range snapshot.Changes {
-			if change.Kind == firestore.DocumentRemoved { // its time to live ended
+			if change.Kind == firestore.DocumentRemoved { // it expired
 				continue
 			}
 			u, err := userOf(change.Doc)
@@ -61,7 +63,7 @@ func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yiel
 				return next, false
 			}
 			users = append(users, u)
-			// The query's own clock: a document's update time is later and finer.
+			// The field that the query uses. A document's update time is later.
 			if at, ok := change.Doc.Data()["written_at"].(time.Time); ok && at.Add(-watchMargin).After(next) {
 				next = at.Add(-watchMargin)
 			}

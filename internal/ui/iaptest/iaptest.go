@@ -3,20 +3,20 @@
 package iaptest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"testing"
 	"time"
 
 	"google.golang.org/api/idtoken"
-	"google.golang.org/api/option"
+
+	"rollcall/internal/service/identity"
+	"rollcall/internal/service/identity/identitytest"
 )
 
 // Proxy has a key of its own.
@@ -50,15 +50,7 @@ func (p *Proxy) Token(t testing.TB, claims map[string]any) string {
 // Sign makes a token with any header and signature.
 func Sign(t testing.TB, header, claims any, signature func(content []byte) []byte) string {
 	t.Helper()
-	part := func(v any) string {
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(b)
-	}
-	content := part(header) + "." + part(claims)
-	return content + "." + base64.RawURLEncoding.EncodeToString(signature([]byte(content)))
+	return identitytest.Sign(t, header, claims, signature)
 }
 
 // ES256 is the signature of RFC 7518 by the proxy's key.
@@ -81,11 +73,6 @@ func (p *Proxy) PublicKey(t testing.TB) []byte {
 	return point
 }
 
-// roundTrip answers for the network.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // Validator is Google's own, given the proxy's key for Identity-Aware Proxy's.
 func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	t.Helper()
@@ -97,10 +84,15 @@ func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(keys)), Request: r}, nil
-	})}
-	v, err := idtoken.NewValidator(t.Context(), option.WithHTTPClient(client))
+	return ValidatorBy(t, func(r *http.Request) (*http.Response, error) {
+		return identitytest.Answer(r, string(keys)), nil
+	})
+}
+
+// ValidatorBy is the validator of production on a network that answers like that.
+func ValidatorBy(t testing.TB, network func(*http.Request) (*http.Response, error)) *idtoken.Validator {
+	t.Helper()
+	v, err := identity.NewValidator(t.Context(), identitytest.RoundTrip(network))
 	if err != nil {
 		t.Fatal(err)
 	}

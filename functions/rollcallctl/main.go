@@ -1,0 +1,23 @@
+// Command rollcallctl is the operator's: parked messages, people, workspaces, and
+// the smoke test of a deployment.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"rollcall/internal/operator"
+	"rollcall/internal/service"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	code := operator.Program{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Live: service.IsTerminal(os.Stdout),
+	}.Run(ctx, os.Args)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,131 @@
+# Domains of one's own, as an option. Slack's request URL then survives a move of the service, and Cloud Armor stands
+# before the webhook. Both services keep their own checks: signatures, and Identity-Aware Proxy, which covers load balancers too.
+locals {
+  domains = { for name, domain in { webhook = var.domains.webhook, ui = var.domains.ui } : name => domain if domain != null }
+}
+
+resource "google_project_service" "compute" {
+  for_each           = length(local.domains) == 0 ? [] : toset(["compute"])
+  service            = "${each.key}.googleapis.com"
+  disable_on_destroy = false
+}
+
+resource "google_compute_global_address" "balancer" {
+  for_each   = google_project_service.compute
+  name       = local.name
+  depends_on = [google_project_service.compute]
+}
+
+resource "google_compute_region_network_endpoint_group" "service" {
+  for_each              = local.domains
+  name                  = "${local.name}-${each.key}"
+  region                = var.region
+  network_endpoint_type = "SERVERLESS"
+  cloud_run {
+    service = google_cloud_run_v2_service.service[each.key].name
+  }
+  depends_on = [google_project_service.compute]
+}
+
+resource "google_compute_backend_service" "service" {
+  for_each              = local.domains
+  name                  = "${local.name}-${each.key}"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTPS"
+  security_policy       = each.key == "webhook" ? google_compute_security_policy.webhook["webhook"].id : null
+  backend {
+    group = google_compute_region_network_endpoint_group.service[each.key].id
+  }
+}
+
+resource "google_compute_security_policy" "webhook" {
+  for_each    = { for name, domain in local.domains : name => domain if name == "webhook" }
+  name        = "${local.name}-${each.key}"
+  description = "What may reach the webhook: its two paths, and from one address no flood."
+  rule {
+    action   = "deny(404)"
+    priority = 1000
+    match {
+      expr {
+        expression = "request.path != '/slack/events' && request.path != '/health'"
+      }
+    }
+  }
+  rule {
+    action   = "throttle"
+    priority = 2000
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+    rate_limit_options {
+      conform_action = "allow"
+      exceed_action  = "deny(429)"
+      enforce_on_key = "IP"
+      rate_limit_threshold { # Slack sends an app at most 30,000 events an hour for each workspace
+        count        = 3000
+        interval_sec = 60
+      }
+    }
+  }
+  rule {
+    action   = "allow"
+    priority = 2147483647 # the default rule, which a policy must have
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+  }
+  depends_on = [google_project_service.compute]
+}
+
+resource "google_compute_managed_ssl_certificate" "balancer" {
+  for_each = google_project_service.compute
+  name     = "${local.name}-${substr(sha256(join(",", values(local.domains))), 0, 8)}" # a certificate cannot be changed, only followed by another
+  managed {
+    domains = values(local.domains)
+  }
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_compute_url_map" "balancer" {
+  for_each        = google_project_service.compute
+  name            = local.name
+  default_service = values(google_compute_backend_service.service)[0].id
+  dynamic "host_rule" {
+    for_each = local.domains
+    content {
+      hosts        = [host_rule.value]
+      path_matcher = host_rule.key
+    }
+  }
+  dynamic "path_matcher" {
+    for_each = local.domains
+    content {
+      name            = path_matcher.key
+      default_service = google_compute_backend_service.service[path_matcher.key].id
+    }
+  }
+}
+
+resource "google_compute_target_https_proxy" "balancer" {
+  for_each         = google_project_service.compute
+  name             = local.name
+  url_map          = google_compute_url_map.balancer[each.key].id
+  ssl_certificates = [google_compute_managed_ssl_certificate.balancer[each.key].id]
+}
+
+resource "google_compute_global_forwarding_rule" "balancer" {
+  for_each              = google_project_service.compute
+  name                  = local.name
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.balancer[each.key].id
+  port_range            = "443"
+  target                = google_compute_target_https_proxy.balancer[each.key].id
+}

@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	gcfirestore "cloud.google.com/go/firestore"
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/e2e/events"
+	"rollcall/internal/e2e/system"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/operator"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/slack/webapi"
+)
+
+// TestErasure: once an operator has forgotten somebody, nothing in the database and
+// none of the parked messages has their name or their e-mail address, by whatever way
+// Slack told it, also after Slack has told it again; and somebody else loses nothing.
+func TestErasure(t *testing.T) {
+	s := system.NewPumped(t, system.Impatient)
+	w := system.Invent(t, fakeslack.Options{TeamID: system.Team, People: 1010})
+	ada, other := twoPeople(t, w)
+
+	fullSync(t, s, w, 0)
+	system.Eventually(t, time.Minute, "the listing is stored", func() bool {
+		u, ok := stored(t, s, ada.ID)
+		_, otherToo := stored(t, s, other.ID)
+		return ok && otherToo && u.Email == ada.Profile.Email
+	})
+	now := directory.VersionOf(time.Now())
+	s.MustPost(t, events.Callback("user_change", string(ada.whole), now, "Ev1"))
+	system.Eventually(t, time.Minute, "the event is stored", func() bool {
+		u, _ := stored(t, s, ada.ID)
+		return u.Parts.Told != nil
+	})
+	fullSync(t, s, w, 2) // leaves what it remembers of the listing
+	for _, p := range []person{ada, other} {
+		park(t, s, fmt.Sprintf(`{"operation":"update","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+1))
+		park(t, s, fmt.Sprintf(`{"operation":"no such","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+2))
+	}
+	for _, p := range []person{ada, other} {
+		for _, value := range p.values() {
+			if len(holding(dump(t, s), value)) == 0 || len(holding(parked(t, s), value)) == 0 {
+				t.Fatalf("a value of %s is not there: nothing would be shown", p.ID)
+			}
+		}
+	}
+
+	if out, code := rollcallctl(t, s, "people", "forget", "--team", system.Team, "--user", ada.ID, "--yes"); code != 0 || !strings.Contains(out, "1 forgotten") || !strings.Contains(out, "2 dropped") {
+		t.Fatalf("exit code %d:\n%s", code, out)
+	}
+	// Slack knows nothing of it, and goes on telling.
+	s.MustPost(t, events.Callback("user_change", string(ada.whole), directory.VersionOf(time.Now()), "Ev2"))
+	marker := events.Callback("user_change", strings.Replace(string(other.whole), `"name":"`, `"name":"marker-`, 1), directory.VersionOf(time.Now()), "Ev3")
+	fullSync(t, s, w, 0)
+	fullSync(t, s, w, 2)
+	s.MustPost(t, marker)
+	system.Eventually(t, time.Minute, "what came later is applied", func() bool {
+		u, _ := stored(t, s, other.ID)
+		return strings.HasPrefix(u.Name, "marker-")
+	})
+	time.Sleep(2 * time.Second) // deliveries keep no order
+	for _, value := range ada.values() {
+		for _, where := range append(holding(dump(t, s), value), holding(parked(t, s), value)...) {
+			t.Errorf("%s has a value of the forgotten person", where)
+		}
+	}
+	if len(holding(dump(t, s), other.Profile.Email)) == 0 || len(holding(parked(t, s), other.Profile.Email)) != 2 {
+		t.Error("somebody else is gone as well")
+	}
+	if out, code := rollcallctl(t, s, "people", "forgotten", "--team", system.Team); code != 0 || !strings.Contains("\n"+out, "\n"+ada.ID+"\n") {
+		t.Errorf("forgotten: exit code %d:\n%s", code, out)
+	}
+}
+
+// person is one of an invented workspace.
+type person struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Deleted bool   `json:"deleted"`
+	Profile struct {
+		RealName string `json:"real_name"`
+		Email    string `json:"email"`
+	} `json:"profile"`
+
+	whole json.RawMessage
+}
+
+func (p person) values() []string { return []string{p.Name, p.Profile.RealName, p.Profile.Email} }
+
+// twoPeople returns two of whom nobody else has a part of the name.
+func twoPeople(t *testing.T, w *system.Workspace) (first, second person) {
+	t.Helper()
+	var found []person
+	users := w.Users()
+	for _, user := range users {
+		p := person{whole: user}
+		if err := json.Unmarshal(user, &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Deleted || p.Profile.Email == "" || p.Profile.RealName == "" {
+			continue
+		}
+		alone := true
+		for _, value := range p.values() {
+			n := 0
+			for _, other := range users {
+				if bytes.Contains(bytes.ToLower(other), bytes.ToLower([]byte(value))) {
+					n++
+				}
+			}
+			alone = alone && n == 1
+		}
+		if alone {
+			if found = append(found, p); len(found) == 2 {
+				return found[0], found[1]
+			}
+		}
+	}
+	t.Fatal("all people share a name")
+	return person{}, person{}
+}
+
+// fullSync runs a full sync, which is told to stop at that page of the listing; 0 for never.
+func fullSync(t *testing.T, s *system.System, w *system.Workspace, stopAt int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	pages := 0
+	w.OnList = func() {
+		if pages++; pages == stopAt {
+			stop()
+		}
+	}
+	defer func() { w.OnList = nil }()
+	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
+	defer publisher.Stop()
+	log := slog.New(slog.DiscardHandler)
+	_, err := fullsync.Run(ctx, fullsync.Options{
+		Slack: webapi.New(w.URL, w.Options().BotToken, log), Store: s.Store, Publisher: publisher, Log: log,
+	})
+	if (err != nil) != (stopAt > 0) {
+		t.Fatalf("full sync: %v", err)
+	}
+}
+
+// park parks a message as Pub/Sub does.
+func park(t *testing.T, s *system.System, data string) {
+	t.Helper()
+	publisher := s.PubSub.Publisher(s.Topology.DeadLetterTopic)
+	defer publisher.Stop()
+	if _, err := publisher.Publish(t.Context(), &gcpubsub.Message{
+		Data: []byte(data), Attributes: map[string]string{"operation": "update", "team_id": system.Team, "source": "event"},
+	}).Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rollcallctl runs the operator's command on the system.
+func rollcallctl(t *testing.T, s *system.System, args ...string) (output string, code int) {
+	t.Helper()
+	var out bytes.Buffer
+	code = operator.Program{
+		In: strings.NewReader(""), Out: &out, Err: &out, Environ: []string{"GOOGLE_CLOUD_PROJECT=" + s.Project},
+	}.Run(t.Context(), append([]string{"rollcallctl"}, args...))
+	return out.String(), code
+}
+
+// parked returns the dead letters, whole.
+func parked(t *testing.T, s *system.System) map[string]string {
+	t.Helper()
+	out, code := rollcallctl(t, s, "deadletters", "show", "--idle", "2s")
+	if code != 0 {
+		t.Fatalf("show: %s", out)
+	}
+	all := map[string]string{}
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		all[fmt.Sprintf("dead letter %d", i)] = line
+	}
+	return all
+}
+
+// dump returns all documents of the database by path, each as text.
+func dump(t *testing.T, s *system.System) map[string]string {
+	t.Helper()
+	client, err := gcfirestore.NewClient(t.Context(), s.Project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // it is the test's own
+	all := map[string]string{}
+	var collect func(*gcfirestore.CollectionIterator)
+	collect = func(collections *gcfirestore.CollectionIterator) {
+		found, err := collections.GetAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range found {
+			snapshots, err := c.Documents(t.Context()).GetAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range snapshots {
+				var text strings.Builder
+				write(&text, d.Data())
+				_, path, _ := strings.Cut(d.Ref.Path, "/documents/")
+				all[path] = text.String()
+				if c.ID != "users" { // nothing is below people, and they are many
+					collect(d.Ref.Collections(t.Context()))
+				}
+			}
+		}
+	}
+	collect(client.Collections(t.Context()))
+	for _, kind := range []string{"/users/", "/syncs/", "/pages/", "/emoji/"} {
+		if !anyPath(all, kind) {
+			t.Fatalf("the dump has nothing in %s", kind)
+		}
+	}
+	return all
+}
+
+func anyPath(all map[string]string, part string) bool {
+	for path := range all {
+		if strings.Contains(path, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// write writes all values as text, bytes too.
+func write(text *strings.Builder, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, item := range v {
+			text.WriteString(name + "=")
+			write(text, item)
+		}
+	case []any:
+		for _, item := range v {
+			write(text, item)
+		}
+	case []byte:
+		text.Write(v)
+	default:
+		fmt.Fprint(text, v)
+	}
+	text.WriteByte('\n')
+}
+
+// holding returns where a value occurs, in whatever case.
+func holding(all map[string]string, value string) (where []string) {
+	for path, text := range all {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(value)) {
+			where = append(where, path)
+		}
+	}
+	return where
+}

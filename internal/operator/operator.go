@@ -1,0 +1,193 @@
+// Package operator is the operator's one command, rollcallctl: what a person has to
+// do by hand about parked messages, people, workspaces and a new deployment.
+//
+// People are changed by messages like those of Slack's events, because the worker
+// is the only writer of users. What is deleted whole, a workspace, is deleted here.
+package operator
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	gcpubsub "cloud.google.com/go/pubsub/v2"
+	"github.com/urfave/cli/v3"
+
+	"rollcall/internal/config"
+	"rollcall/internal/directory"
+	"rollcall/internal/pubsub"
+	"rollcall/internal/pubsub/deadletters"
+	"rollcall/internal/service"
+	"rollcall/internal/store/firestore"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // the command line or the environment is wrong; nothing was done
+)
+
+// Program is what a run of the command needs of its surroundings.
+type Program struct {
+	In       io.Reader // answers to questions, and ids
+	Out, Err io.Writer
+	Environ  []string
+	Live     bool // Out is a terminal, where a line can change
+}
+
+// Run does what args ask for, the first of which is the program's name, and returns the exit code.
+func (p Program) Run(ctx context.Context, args []string) int {
+	err := p.command().Run(ctx, args)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(service.Terminal(p.Err), "rollcallctl:", err) // it may quote what strangers have published
+	if _, usage := errors.AsType[usageError](err); usage {
+		return exitUsage
+	}
+	if _, usage := errors.AsType[cli.ExitCoder](err); usage { // "help" of what there is not
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a fault of the command line or the environment.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func (p Program) command() *cli.Command {
+	root := &cli.Command{
+		Name:  "rollcallctl",
+		Usage: "what Rollcall's operator does by hand",
+		Description: "GOOGLE_CLOUD_PROJECT names the project and FIRESTORE_DATABASE the database, \"(default)\" if\n" +
+			"it is not set. With PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST it works on emulators.\n\n" +
+			"Exit code: 0 done, 1 failed, 2 asked in a way that cannot be understood.\n" +
+			"Completion: source <(rollcallctl completion bash), or zsh, fish, pwsh.",
+		Commands:              []*cli.Command{p.deadLetters(), p.people(), p.workspaces(), p.smoke()},
+		EnableShellCompletion: true,
+		ConfigureShellCompletionCommand: func(c *cli.Command) {
+			c.Hidden = false
+			c.Usage = "print a script that completes commands and flags in your shell"
+		},
+		Suggest: true,
+		Reader:  p.In, Writer: p.Out, ErrWriter: p.Err,
+		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // Run has the one exit
+	}
+	prepare(root)
+	return root
+}
+
+// prepare gives c and all below it our way of reporting wrong usage.
+func prepare(c *cli.Command) {
+	c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
+		return usagef("%s: %w (%s --help tells more)", c.Name, err, c.FullName())
+	}
+	if c.Action == nil {
+		c.Action = func(_ context.Context, c *cli.Command) error {
+			if name := c.Args().First(); name != "" {
+				return usagef("no command %q (%s --help lists them)", name, c.FullName())
+			}
+			if err := cli.ShowSubcommandHelp(c); err != nil {
+				return err
+			}
+			return usagef("%s: which command?", c.FullName())
+		}
+	}
+	for _, sub := range c.Commands {
+		prepare(sub)
+	}
+}
+
+// noArguments refuses what is not a flag.
+func noArguments(_ context.Context, c *cli.Command) error {
+	if c.Args().Present() {
+		return usagef("%s takes no arguments, and was given %q", c.FullName(), c.Args().First())
+	}
+	return nil
+}
+
+// clients are what the commands work on.
+type clients struct {
+	config  config.Operator
+	pubsub  *gcpubsub.Client
+	store   *firestore.Store
+	parking deadletters.Parking
+}
+
+// open opens the clients. Both connect when they are first used.
+func (p Program) open(ctx context.Context) (*clients, error) {
+	c, err := config.Load[config.Operator](p.Environ)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	client, err := pubsub.Open(ctx, c.Project, false)
+	if err != nil {
+		return nil, err
+	}
+	store, err := firestore.Open(ctx, c.Project, c.Database)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return &clients{c, client, store, deadletters.Parking{Client: client, Subscription: c.Parking}}, nil
+}
+
+func (c *clients) close() error { return errors.Join(c.pubsub.Close(), c.store.Close()) }
+
+// with runs do with open clients.
+func (p Program) with(ctx context.Context, do func(*clients) error) error {
+	c, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(c), c.close())
+}
+
+var errNotConfirmed = errors.New("nothing was done: answer y, or give --yes")
+
+// confirm asks before something is changed, unless yes.
+func (p Program) confirm(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	fmt.Fprintf(p.Out, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(p.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	fmt.Fprintln(p.Out)
+	if answer := strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return errNotConfirmed
+	}
+	return nil
+}
+
+// Flags that several commands have.
+func yesFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}
+}
+
+func teamFlag() cli.Flag {
+	return &cli.StringFlag{Name: "team", Usage: "the `workspace`, T…", Required: true, Validator: func(id string) error {
+		return directory.ValidateID("team", id)
+	}}
+}
+
+// ids returns distinct user ids in their order.
+func ids(given []string) ([]string, error) {
+	var all []string
+	for _, id := range given {
+		if err := directory.ValidateID("user", id); err != nil {
+			return nil, usagef("%q: %w", id, err)
+		}
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,49 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"rollcall/internal/config"
+	"rollcall/internal/e2e/smoke"
+	"rollcall/internal/pubsub"
+)
+
+func (p Program) smoke() *cli.Command {
+	return &cli.Command{
+		Name:  "smoke",
+		Usage: "see whether a deployment works",
+		Description: "Invents a person in a workspace that no page offers, sends a signed event for each thing that\n" +
+			"can happen to them, and waits until Firestore shows it. It reads SLACK_SIGNING_SECRET.",
+		ArgValidator: noArguments,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "webhook", Usage: "the `address` that Slack posts to, https://…/slack/events", Required: true, Validator: isAddress},
+			&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long each step may take until it is visible", Validator: positive},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			settings, err := config.Load[config.SmokeTest](p.Environ)
+			if err != nil {
+				return usageError{err}
+			}
+			return p.with(ctx, func(open *clients) error {
+				publisher := pubsub.NewPublisher(open.pubsub, open.config.Topic)
+				defer publisher.Stop()
+				return smoke.Test{
+					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Within: c.Duration("within"),
+					Store: open.store, Publisher: publisher, Out: p.Out,
+				}.Run(ctx)
+			})
+		},
+	}
+}
+
+func isAddress(text string) error {
+	if u, err := url.Parse(text); err != nil || u.Host == "" {
+		return errors.New("give the address that Slack posts to")
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+// Package identity opens Google's validator of identity tokens on keys that are fetched with care. The
+// validator by itself fetches them for each token as long as it has none, forged ones too, and
+// does not say whether a token is wrong or the keys are missing.
+package identity
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/api/idtoken"
+	"google.golang.org/api/option"
+)
+
+// ErrKeys says that Google's keys could not be fetched, so that nothing is known of a token.
+var ErrKeys = errors.New("keys of Google's identity tokens could not be fetched")
+
+const (
+	fetchTimeout = 5 * time.Second
+	// retryInterval is the pause after a fetch that failed, whoever asks.
+	retryInterval = 5 * time.Second
+	// minKeep and maxKeep bound how long keys are kept, whatever Cache-Control says. It says hours.
+	minKeep, maxKeep = time.Minute, 24 * time.Hour
+	// maxKeys bounds an answer. Google's are a few KiB.
+	maxKeys = 1 << 20
+)
+
+// NewValidator returns a validator whose keys come by base, one fetch at a time. They are kept for as
+// long as Google says and renewed before that ends, so that an outage in between is not noticed.
+func NewValidator(ctx context.Context, base http.RoundTripper) (*idtoken.Validator, error) {
+	client := &http.Client{Transport: &keys{base: base, sets: map[string]set{}}}
+	return idtoken.NewValidator(ctx, option.WithHTTPClient(client))
+}
+
+// Algorithm returns what a token's header says of its signature, and how many bytes that has. It
+// is for refusing what the validator would fetch other keys for, or panic at.
+func Algorithm(token string) (name string, size int) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "", 0
+	}
+	header, err := base64.RawURLEncoding.DecodeString(parts[0])
+	signature, serr := base64.RawURLEncoding.DecodeString(parts[2])
+	var h struct {
+		Algorithm string `json:"alg"`
+	}
+	if err != nil || serr != nil || json.Unmarshal(header, &h) != nil {
+		return "", 0
+	}
+	return h.Algorithm, len(signature)
+}
+
+// keys answers the validator's requests from memory.
+type keys struct {
+	base     http.RoundTripper
+	fetching singleflight.Group
+
+	mu   sync.Mutex
+	sets map[string]set // by address, of which the validator knows two
+}
+
+// set is one answer of Google's.
+type set struct {
+	body                  []byte
+	renew, expires, retry time.Time // retry: not before that, after a failure
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (k *keys) RoundTrip(r *http.Request) (*http.Response, error) {
+	address, now := r.URL.String(), time.Now()
+	s := k.get(address)
+	switch {
+	case now.Before(s.renew):
+		return s.answer(r, s.renew.Sub(now)), nil
+	case now.Before(s.retry):
+	default:
+		fetched := k.fetching.DoChan(address, func() (any, error) { return nil, k.fetch(address) })
+		if now.Before(s.expires) {
+			break // nobody waits as long as the keys are valid
+		}
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case f := <-fetched:
+			if f.Err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrKeys, f.Err)
+			}
+			s = k.get(address)
+			return s.answer(r, s.renew.Sub(now)), nil
+		}
+	}
+	if now.Before(s.expires) {
+		return s.answer(r, 0), nil
+	}
+	return nil, fmt.Errorf("%w: the last try was just now", ErrKeys)
+}
+
+func (k *keys) get(address string) set {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sets[address]
+}
+
+// fetch belongs to all who wait for it, and ends with none of them.
+func (k *keys) fetch(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	body, keep, err := k.ask(ctx, address)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, now := k.sets[address], time.Now()
+	if err != nil {
+		s.retry = now.Add(retryInterval)
+	} else {
+		s = set{body: body, renew: now.Add(keep * 3 / 4), expires: now.Add(keep)}
+	}
+	k.sets[address] = s
+	return err
+}
+
+func (k *keys) ask(ctx context.Context, address string) ([]byte, time.Duration, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	resp, err := k.base.RoundTrip(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, 0, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeys))
+	if err != nil {
+		return nil, 0, err
+	}
+	var some struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &some); err != nil || len(some.Keys) == 0 {
+		return nil, 0, errors.New("no keys in the answer")
+	}
+	return body, min(max(maxAge(resp.Header), minKeep), maxKeep), nil
+}
+
+// maxAge is how long an answer stays fresh (RFC 9111), 0 if it does not say.
+func maxAge(h http.Header) time.Duration {
+	seconds := func(s string) time.Duration {
+		n, _ := strconv.ParseUint(strings.TrimSpace(s), 10, 31)
+		return time.Duration(n) * time.Second
+	}
+	for directive := range strings.SplitSeq(h.Get("Cache-Control"), ",") {
+		if name, value, _ := strings.Cut(strings.TrimSpace(directive), "="); strings.EqualFold(name, "max-age") {
+			return seconds(value) - seconds(h.Get("Age"))
+		}
+	}
+	return 0
+}
+
+// answer is the answer again, which the validator may keep for that time.
+func (s set) answer(r *http.Request, keep time.Duration) *http.Response {
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Cache-Control": {"max-age=" + strconv.Itoa(int(keep.Seconds()))}},
+		Body:   io.NopCloser(bytes.NewReader(s.body)), ContentLength: int64(len(s.body)),
+	}
+}

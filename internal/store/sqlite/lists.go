@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+// There is a list for everything that one can filter by. It is kept in both
+// orders, so that a page reads no more than it shows: a page of a filter with
+// several parts is where their lists meet.
+
+// everybody is the list of all.
+const everybody = ""
+
+// maxRarity is how far lists are counted to find the shortest. It bounds what that costs a page.
+const maxRarity = 500
+
+func lists(status directory.Status, group directory.Group, tz string, source directory.Source, words []string) (all []string) {
+	add := func(letter, value string) {
+		if value != "" {
+			all = append(all, letter+strings.ReplaceAll(value, "\x00", "")) // JSON in SQLite has no NUL
+		}
+	}
+	add("a", string(status))
+	add("g", string(group))
+	add("z", tz)
+	add("s", string(source))
+	for _, word := range words {
+		add("w", word)
+	}
+	return all
+}
+
+// listsOf are those that u is in, sorted.
+func listsOf(u directory.User) []string {
+	status := directory.Active
+	if u.Deleted {
+		status = directory.Deactivated
+	}
+	all := append(lists(status, u.Kind.Group(), u.TZ, u.Source, directory.SearchPrefixes(u)), everybody)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// meeting is where the lists of a filter meet: FROM and WHERE of a query in one of the orders' tables.
+func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
+	all := lists(f.Status, f.Group, f.TZ, f.Source, f.Words)
+	if len(all) == 0 {
+		all = []string{everybody}
+	}
+	if err := s.rarestFirst(ctx, teamID, all); err != nil {
+		return "", nil, err
+	}
+	text = fmt.Sprintf(" FROM %s AS l", table)
+	for i, list := range all[1:] { // CROSS JOIN keeps SQLite from choosing another order
+		other := fmt.Sprintf("l%d", i+1)
+		text += fmt.Sprintf(" CROSS JOIN %s AS %s ON %[2]s.team_id = l.team_id AND %[2]s.list = ? AND %[2]s.%[3]s = l.%[3]s AND %[2]s.id = l.id", table, other, column)
+		args = append(args, list)
+	}
+	return text + " WHERE l.team_id = ? AND l.list = ?", append(args, teamID, all[0]), nil
+}
+
+// rarestFirst moves the shortest list to the front, which sets the pace.
+func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) error {
+	if len(all) == 1 {
+		return nil
+	}
+	length := map[string]int{}
+	for _, list := range all {
+		var n int
+		if err := s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM (SELECT 1 FROM by_name WHERE team_id = ? AND list = ? LIMIT ?)`, teamID, list, maxRarity); err != nil {
+			return err
+		}
+		length[list] = n
+	}
+	// Of two that are both long the longer word is likely to be the rarer.
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(length[a], length[b]), cmp.Compare(len(b), len(a))) })
+	return nil
+}
+
+// Users returns a page of the users that are not removed.
+func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
+	table, column := "by_name", "sort_name"
+	place := func(c *directory.Cursor) any { return c.SortName }
+	if req.Order == directory.ByChange {
+		table, column = "by_change", "version"
+		place = func(c *directory.Cursor) any { return int64(c.Version) }
+	}
+	text, args, err := s.meeting(ctx, teamID, req.Filter, table, column)
+	if err != nil {
+		return directory.Page{}, err
+	}
+	from, beyond, direction := req.After, ">", "ASC"
+	if req.Before != nil {
+		from = req.Before
+	}
+	if (req.Before != nil) != (req.Order == directory.ByChange) { // the newest change comes first
+		beyond, direction = "<", "DESC"
+	}
+	if from != nil {
+		text += fmt.Sprintf(" AND (l.%s, l.id) %s (?, ?)", column, beyond)
+		args = append(args, place(from), from.ID)
+	}
+	text = "SELECT (SELECT document FROM users WHERE team_id = l.team_id AND id = l.id)" + text +
+		fmt.Sprintf(" ORDER BY l.%s %[2]s, l.id %[2]s LIMIT ?", column, direction)
+	rows, err := documents[directory.User](ctx, s, text, append(args, req.Limit+1)...)
+	return directory.NewPage(req, rows), err
+}
+
+// Count returns how many users the filter lets through.
+func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
+	text, args, err := s.meeting(ctx, teamID, f, "by_name", "sort_name")
+	if err != nil {
+		return 0, false, err
+	}
+	err = s.queryRow(ctx, []any{&n}, "SELECT count(*)"+text, args...)
+	return n, err == nil, err
+}
+
+// CountChanged returns how many users' newest message has a version in [from, to).
+func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (n int, err error) {
+	err = s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM by_change WHERE team_id = ? AND list = ? AND version >= ? AND version < ?`,
+		teamID, everybody, int64(from), int64(to))
+	return n, err
+}
+
+// SumFingerprints returns how many fingerprints the range holds and their exact sum.
+func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
+	err = s.queryRow(ctx, []any{&count, &sum}, `SELECT count(*), ifnull(sum(fingerprint), 0) FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`,
+		teamID, r.From, r.To)
+	return count, sum, err
+}
+
+// Fingerprints returns the users in the range.
+func (s *Store) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (all []directory.Stored, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var (
+			document []byte
+			written  int64
+		)
+		if err := rows.Scan(&document, &written); err != nil {
+			return err
+		}
+		u, err := decode[directory.User](s, document)
+		all = append(all, directory.StoredOf(u, time.UnixMicro(written)))
+		return err
+	}, `SELECT document, written FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`, teamID, r.From, r.To)
+	return all, err
+}

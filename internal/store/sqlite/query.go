@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+)
+
+// query calls visit for each row. The statement stays prepared.
+func (s *Store) query(ctx context.Context, visit func(*sql.Rows) error, text string, args ...any) error {
+	prepared, ok := s.selects.Load(text)
+	if !ok {
+		statement, err := s.read.PrepareContext(ctx, text)
+		if err != nil {
+			return s.explain(err)
+		}
+		var loaded bool
+		if prepared, loaded = s.selects.LoadOrStore(text, statement); loaded {
+			statement.Close() // somebody else was faster
+		}
+	}
+	rows, err := prepared.(*sql.Stmt).QueryContext(ctx, args...)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := visit(rows); err != nil {
+			return s.explain(err)
+		}
+	}
+	return s.explain(rows.Err())
+}
+
+// queryRow reads the one row that the query has. Without one it leaves all as it is.
+func (s *Store) queryRow(ctx context.Context, to []any, text string, args ...any) error {
+	return s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(to...) }, text, args...)
+}
+
+// documents decodes what the query's one column holds.
+func documents[T any](ctx context.Context, s *Store, text string, args ...any) (all []T, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var document []byte
+		if err := rows.Scan(&document); err != nil {
+			return err
+		}
+		v, err := decode[T](s, document)
+		all = append(all, v)
+		return err
+	}, text, args...)
+	return all, err
+}
+
+// exec changes what one statement changes, and returns how many rows.
+func (s *Store) exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
+	result, err := s.write.ExecContext(ctx, text, args...)
+	if err != nil {
+		return 0, s.explain(err)
+	}
+	return result.RowsAffected()
+}
+
+// encode writes JSON that leaves Slack's object as it is.
+func encode(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
+}
+
+func decode[T any](s *Store, document []byte) (v T, err error) {
+	if json.Unmarshal(document, &v) != nil {
+		return v, s.damaged()
+	}
+	return v, nil
+}

@@ -1,0 +1,59 @@
+CREATE TABLE workspaces (
+  id TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Times are in microseconds since 1970.
+CREATE TABLE users (
+  team_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  revision INTEGER NOT NULL, -- counts the writes
+  version INTEGER NOT NULL,
+  fingerprint INTEGER NOT NULL,
+  written INTEGER NOT NULL,
+  expire_at INTEGER, -- of removed users
+  document TEXT NOT NULL,
+  PRIMARY KEY (team_id, id)
+) STRICT;
+CREATE INDEX users_by_fingerprint ON users (team_id, fingerprint);
+CREATE INDEX users_by_expiry ON users (expire_at) WHERE expire_at IS NOT NULL;
+
+-- Who is in which list, in both orders. See lists.go.
+CREATE TABLE by_name (
+  team_id TEXT NOT NULL,
+  list TEXT NOT NULL,
+  sort_name TEXT NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (team_id, list, sort_name, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE by_change (
+  team_id TEXT NOT NULL,
+  list TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (team_id, list, version, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE emoji (
+  team_id TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE syncs (
+  team_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (team_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sync_pages (
+  team_id TEXT NOT NULL,
+  sync_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (team_id, sync_id, number)
+) STRICT;
+CREATE TABLE leases (
+  team_id TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

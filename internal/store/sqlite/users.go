@@ -1,0 +1,230 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+// row is a user as the tables have it. Nothing else here looks into [directory.User].
+type row struct {
+	document    string
+	sortName    string
+	version     int64
+	fingerprint int64
+	expireAt    sql.NullInt64
+	lists       []string // sorted; none if removed
+}
+
+func rowOf(u directory.User) (row, error) {
+	document, err := encode(u)
+	if err != nil {
+		return row{}, err
+	}
+	r := row{document: document, sortName: u.SortName, version: int64(u.Version), fingerprint: u.Fingerprint}
+	if u.Removed {
+		r.expireAt = sql.NullInt64{Int64: u.ExpireAt.UnixMicro(), Valid: true}
+	} else {
+		r.lists = listsOf(u)
+	}
+	return r, nil
+}
+
+// statements are those of [Store.PutUser].
+type statements struct {
+	find, store                  *sql.Stmt
+	leaveByName, enterByName     *sql.Stmt
+	leaveByChange, enterByChange *sql.Stmt
+}
+
+func (p *statements) prepare(db *sql.DB) error {
+	for _, s := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&p.find, `SELECT revision, document FROM users WHERE team_id = ? AND id = ?`},
+		{&p.store, `INSERT INTO users (team_id, id, revision, version, fingerprint, written, expire_at, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET revision = excluded.revision, version = excluded.version, fingerprint = excluded.fingerprint,
+			written = excluded.written, expire_at = excluded.expire_at, document = excluded.document`},
+		{&p.leaveByName, `DELETE FROM by_name WHERE team_id = ? AND sort_name = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
+		{&p.enterByName, `INSERT INTO by_name (team_id, sort_name, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
+		{&p.leaveByChange, `DELETE FROM by_change WHERE team_id = ? AND version = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
+		{&p.enterByChange, `INSERT INTO by_change (team_id, version, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
+	} {
+		var err error
+		if *s.to, err = db.Prepare(s.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// User returns a user, who may be removed, and the stored revision, or [directory.ErrNotFound].
+func (s *Store) User(ctx context.Context, teamID, userID string) (u directory.User, revision directory.Revision, err error) {
+	var document []byte
+	err = s.queryRow(ctx, []any{&revision, &document}, `SELECT revision, document FROM users WHERE team_id = ? AND id = ?`, teamID, userID)
+	if err != nil {
+		return u, 0, err
+	}
+	if document == nil {
+		return u, 0, directory.ErrNotFound
+	}
+	u, err = decode[directory.User](s, document)
+	return u, revision, err
+}
+
+// write is one call of [Store.PutUser].
+type write struct {
+	user     directory.User
+	next     row
+	expected directory.Revision
+	done     chan struct{}
+	err      error
+}
+
+// queue gathers the writes that come while others are written, for one transaction:
+// they share most pages of the lists.
+type queue struct {
+	turn    chan struct{} // holds one
+	mu      sync.Mutex
+	waiting []*write
+}
+
+// PutUser writes u if the stored revision is still the expected one (zero: none
+// stored), and fails with [directory.ErrConflict] otherwise.
+func (s *Store) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	next, err := rowOf(u)
+	if err != nil {
+		return err
+	}
+	w := &write{user: u, next: next, expected: expected, done: make(chan struct{})}
+	s.queue.mu.Lock()
+	s.queue.waiting = append(s.queue.waiting, w)
+	s.queue.mu.Unlock()
+	select {
+	case <-w.done: // somebody else wrote it
+	case s.queue.turn <- struct{}{}:
+		s.queue.mu.Lock()
+		all := s.queue.waiting
+		s.queue.waiting = nil
+		s.queue.mu.Unlock()
+		s.writeAll(all)
+		<-s.queue.turn
+		<-w.done // by now, or before it was our turn
+	}
+	if w.err == nil {
+		s.watchers.tell(u)
+	}
+	return w.err
+}
+
+// writeAll makes one transaction of them. A conflict concerns one, any other failure all.
+func (s *Store) writeAll(all []*write) {
+	if len(all) == 0 {
+		return
+	}
+	err := s.inTransaction(func(tx *sql.Tx) error {
+		for _, w := range all {
+			before, err := s.expect(tx, w)
+			if w.err = err; errors.Is(err, directory.ErrConflict) {
+				continue
+			}
+			if err == nil {
+				err = s.replace(tx, w, before)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, w := range all {
+		if err != nil {
+			w.err = s.explain(err)
+		}
+		close(w.done)
+	}
+}
+
+func (s *Store) inTransaction(do func(*sql.Tx) error) error {
+	tx, err := s.write.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing after a commit
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// expect returns the row that w replaces, or fails with [directory.ErrConflict].
+func (s *Store) expect(tx *sql.Tx, w *write) (before row, err error) {
+	var (
+		revision directory.Revision
+		document []byte
+	)
+	err = tx.Stmt(s.put.find).QueryRow(w.user.TeamID, w.user.ID).Scan(&revision, &document)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return before, err
+	}
+	if revision != w.expected {
+		return before, directory.ErrConflict
+	}
+	if revision == 0 {
+		return before, nil
+	}
+	old, err := decode[directory.User](s, document)
+	if err != nil {
+		return before, err
+	}
+	return rowOf(old)
+}
+
+func (s *Store) replace(tx *sql.Tx, w *write, before row) error {
+	teamID, id, next := w.user.TeamID, w.user.ID, w.next
+	sameName, sameVersion := before.sortName == next.sortName, before.version == next.version
+	for _, step := range []struct {
+		statement *sql.Stmt
+		place     any
+		lists     []string
+	}{
+		{s.put.leaveByName, before.sortName, without(before.lists, next.lists, sameName)},
+		{s.put.enterByName, next.sortName, without(next.lists, before.lists, sameName)},
+		{s.put.leaveByChange, before.version, without(before.lists, next.lists, sameVersion)},
+		{s.put.enterByChange, next.version, without(next.lists, before.lists, sameVersion)},
+	} {
+		if len(step.lists) == 0 {
+			continue
+		}
+		lists, err := encode(step.lists)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Stmt(step.statement).Exec(teamID, step.place, id, lists); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Stmt(s.put.store).Exec(teamID, id, w.expected+1,
+		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.document)
+	return err
+}
+
+// without returns those of lists that are not among the others, if both have the user in the same place, or all.
+func without(lists, others []string, samePlace bool) []string {
+	if !samePlace {
+		return lists
+	}
+	return slices.DeleteFunc(slices.Clone(lists), func(list string) bool {
+		_, found := slices.BinarySearch(others, list)
+		return found
+	})
+}

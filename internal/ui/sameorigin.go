@@ -1,0 +1,32 @@
+package ui
+
+import "net/http"
+
+// sameOrigin keeps other sites from acting for a viewer. [http.CrossOriginProtection] refuses what
+// changes something if the browser says that another site sends it; two rules complete it:
+//
+//   - What changes something must say where it comes from. All browsers do; CrossOriginProtection lets
+//     through who says nothing.
+//   - Another site may lead here, which is a link, but may load nothing from here: not as a script,
+//     an image or a frame, whose size or time would tell whether somebody is in the directory
+//     (web.dev, "Protect your resources from web attacks with Fetch Metadata").
+func sameOrigin(next http.Handler) http.Handler {
+	protected := http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+			if site != "" && site != "same-origin" && site != "none" && !link {
+				http.Error(w, "cross-origin request detected from Sec-Fetch-Site header", http.StatusForbidden)
+				return
+			}
+		case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+			if site == "" && r.Header.Get("Origin") == "" {
+				http.Error(w, "neither Sec-Fetch-Site nor Origin says where the request comes from", http.StatusForbidden)
+				return
+			}
+		}
+		protected.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,181 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
+	"rollcall/internal/ui/iaptest"
+)
+
+func TestViewers(t *testing.T) {
+	all := Viewers{"T1": {"ada@example.com", "@example.org"}, "*": {"Boss@example.com"}}
+	for _, tt := range []struct {
+		viewer viewer
+		want   []string
+	}{
+		{viewer{Email: "ada@example.com"}, []string{"T1"}},
+		{viewer{Email: "Ada@Example.com"}, []string{"T1"}},
+		{viewer{Email: "boss@example.com"}, []string{"T1", "T2"}},
+		{viewer{Email: "x@example.org", Domain: "example.org"}, []string{"T1"}},
+		{viewer{Email: "x@example.org"}, nil}, // an address in the domain that the domain does not administer
+		{viewer{Email: "x@example.org.evil", Domain: "example.org.evil"}, nil},
+		{viewer{Email: "eve@example.com", Domain: "example.com"}, nil},
+		{viewer{}, nil},
+	} {
+		var got []string
+		for _, team := range []string{"T1", "T2"} {
+			if all.see(tt.viewer, team) {
+				got = append(got, team)
+			}
+			if !Viewers(nil).see(tt.viewer, team) {
+				t.Errorf("by default %+v does not see %s", tt.viewer, team)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%+v sees %v, want %v", tt.viewer, got, tt.want)
+		}
+	}
+}
+
+// TestViewersOfWorkspaces: who is not among a workspace's viewers is told by no page that it is there.
+func TestViewersOfWorkspaces(t *testing.T) {
+	const hidden = "T0HIDDEN"
+	proxy := iaptest.New(t)
+	f := people(t)
+	f.workspaces = append(f.workspaces, directory.Workspace{ID: hidden, Name: "Hidden & Co"})
+	u := ada(t)
+	u.TeamID, u.ID, u.RealName = hidden, "U1", "Hidden Person"
+	f.users = append(f.users, u)
+	o := testOptions(t, f)
+	o.Syncer = &syncer{}
+	o.Viewers = Viewers{team: {"grace@example.com"}, hidden: {"hugo@example.com"}}
+	o.Authenticate = RequireIAP(proxy.Validator(t), audience, slog.New(slog.DiscardHandler))
+	h := New(t.Context(), o)
+	ask := func(who, method, path, body string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest(method, path, strings.NewReader(body)), httptest.NewRecorder()
+		r.Header.Set(iapHeader, proxy.Token(t, iaptest.Claims(audience, who)))
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		h.ServeHTTP(w, r)
+		return w
+	}
+	ask("hugo@example.com", http.MethodGet, "/", "") // what one has seen is not kept for another
+	for _, path := range []string{"/?team=" + hidden, "/users/" + hidden + "/U1", "/users/count?team=" + hidden, "/users.csv?team=" + hidden,
+		"/users.json?team=" + hidden, "/events?team=" + hidden, "/status?team=" + hidden} {
+		if w := ask("grace@example.com", http.MethodGet, path, ""); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "Hidden") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if w := ask("hugo@example.com", http.MethodHead, path, ""); w.Code != http.StatusOK {
+			t.Errorf("%s, to one of its viewers: %d", path, w.Code)
+		}
+		if w := ask("eve@example.com", http.MethodGet, path, ""); w.Code != http.StatusForbidden {
+			t.Errorf("%s, to a viewer of nothing: %d", path, w.Code)
+		}
+	}
+	if w := ask("grace@example.com", http.MethodPost, "/sync", "team="+hidden); w.Code != http.StatusNotFound {
+		t.Errorf("a sync: %d", w.Code)
+	}
+	if w := ask("eve@example.com", http.MethodPost, "/sync", ""); w.Code != http.StatusForbidden {
+		t.Errorf("a sync by a viewer of nothing: %d", w.Code)
+	}
+	for who, shown := range map[string]string{"grace@example.com": "Ada Lovelace", "hugo@example.com": "Hidden Person"} {
+		page := ask(who, http.MethodGet, "/", "").Body.String()
+		if !strings.Contains(page, shown) || strings.Contains(page, "Hidden") != (shown == "Hidden Person") || strings.Contains(page, `aria-label="Workspaces"`) {
+			t.Errorf("%s sees\n%s", who, page)
+		}
+	}
+}
+
+// TestTurns: one viewer cannot hold all live connections and exports, and others are not kept waiting.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		o := Options{Store: w, Log: slog.New(slog.DiscardHandler), Audit: audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil)}
+		o.Authenticate = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				signedIn(viewer{Email: r.Header.Get("Who")})(next).ServeHTTP(w, r)
+			})
+		}
+		h := New(t.Context(), o)
+		listen := func(ctx context.Context, who string) *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest(http.MethodGet, "/events", nil).WithContext(ctx), httptest.NewRecorder()
+			r.Header.Set("Who", who)
+			go h.ServeHTTP(w, r)
+			synctest.Wait()
+			return w
+		}
+		viewing, leave := context.WithCancel(t.Context())
+		for i := range maxStreams {
+			if w := listen(viewing, "grace@example.com"); w.Code != http.StatusOK {
+				t.Errorf("stream %d: %d", i, w.Code)
+			}
+		}
+		if w := listen(viewing, "grace@example.com"); w.Code != http.StatusTooManyRequests {
+			t.Errorf("one more: %d", w.Code)
+		}
+		if w := listen(viewing, "hugo@example.com"); w.Code != http.StatusOK {
+			t.Errorf("another viewer's: %d", w.Code)
+		}
+		leave()
+		synctest.Wait()
+		again, end := context.WithCancel(t.Context())
+		if w := listen(again, "grace@example.com"); w.Code != http.StatusOK {
+			t.Errorf("once they have ended: %d", w.Code)
+		}
+		end()
+	})
+}
+
+// halting is a store whose second page does not come before it is let go.
+type halting struct {
+	Store
+	reached chan struct{}
+	goOn    chan struct{}
+}
+
+func (s halting) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
+	if req.After != nil {
+		s.reached <- struct{}{}
+		<-s.goOn
+	}
+	return s.Store.Users(ctx, teamID, req)
+}
+
+func TestExportTurns(t *testing.T) {
+	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
+	for i := range exportAtOnce + 1 {
+		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
+	}
+	o := testOptions(t, f)
+	store := halting{o.Store, make(chan struct{}), make(chan struct{})}
+	o.Store, o.Authenticate = store, signedIn(viewer{Email: "grace@example.com"})
+	h := New(t.Context(), o)
+	done := make(chan int)
+	for range maxExports {
+		go func() { done <- get(t, h, "/users.csv").Code }()
+		<-store.reached
+	}
+	if w := get(t, h, "/users.json"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("one more: %d", w.Code)
+	}
+	close(store.goOn)
+	for range maxExports {
+		if status := <-done; status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+	}
+	go func() { <-store.reached }()
+	if w := get(t, h, "/users.json"); w.Code != http.StatusOK {
+		t.Errorf("once they have ended: %d", w.Code)
+	}
+}
