@@ -97,7 +97,7 @@ func TestCostOnTheEmulator(t *testing.T) {
 				if err := filling.Wait(); err != nil {
 					t.Fatal(err)
 				}
-				m := &metered{memory: synced(), store: store}
+				m := &metered{memory: synced("T1"), store: store}
 				got := sync(m)
 				if m.queries != model.Queries || m.reads != model.Reads {
 					t.Errorf("%d queries and %d reads on the emulator, %d and %d on the model", m.queries, m.reads, model.Queries, model.Reads)

@@ -65,7 +65,8 @@ type Options struct {
 	// DryRun publishes and writes nothing. Plan gets a line for each message that it would publish.
 	DryRun bool
 	Plan   io.Writer
-	// AllowMassDelete lifts the limit of a tenth of the directory.
+	// AllowMassDelete lifts the limit of a tenth of the directory, and removes also those of
+	// whom an event has told lately.
 	AllowMassDelete bool
 	// LeaseTimeout is for how long a sync that died keeps others out; 0 for half a minute.
 	LeaseTimeout time.Duration
@@ -153,7 +154,7 @@ func repair(ctx context.Context, o Options, r *record) error {
 	if err != nil {
 		return err
 	}
-	plan := planRepairs(difference, listing, future, r.value().Started, time.Now())
+	plan := planRepairs(difference, listing, future, r.value().Started, time.Now(), o.AllowMassDelete)
 	plan.report(ctx, o, r)
 	p := &publishing{Options: o, record: r, previous: before.done}
 	if err := p.repairs(ctx, plan.repairs, len(listing.versions)); err != nil {

@@ -19,7 +19,7 @@ type memory struct {
 	users      map[string]stored
 	workspaces map[string]directory.Workspace
 	emoji      map[string]string
-	records    map[string]syncs.Sync
+	records    map[string]syncs.Sync   // by team and id
 	pages      map[string][]syncs.Page // by sync
 	holder     string
 	until      time.Time
@@ -126,14 +126,15 @@ func (m *memory) Emoji(context.Context, string) (map[string]string, error) { ret
 func (m *memory) PutSync(_ context.Context, s syncs.Sync) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.records[s.ID] = s
+	m.records[s.TeamID+s.ID] = s
 	return nil
 }
 
-func (m *memory) Syncs(_ context.Context, _ string, limit int) ([]syncs.Sync, error) {
+func (m *memory) Syncs(_ context.Context, teamID string, limit int) ([]syncs.Sync, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(m.records), func(a, b syncs.Sync) int { return cmp.Compare(b.ID, a.ID) })
+	all = slices.DeleteFunc(all, func(s syncs.Sync) bool { return s.TeamID != teamID })
 	return all[:min(limit, len(all))], nil
 }
 

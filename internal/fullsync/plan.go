@@ -35,7 +35,10 @@ type plan struct {
 
 // planRepairs decides about each difference. future are the stored users with a
 // version in the future: they are told anew whether or not they differ.
-func planRepairs(d compare.Difference, l *listing, future []directory.Stored, started, now time.Time) plan {
+//
+// If an operator allows to remove any number of people, the listing is taken for
+// complete, and lacks nobody who has only joined since it was made.
+func planRepairs(d compare.Difference, l *listing, future []directory.Stored, started, now time.Time, isComplete bool) plan {
 	p := plan{repairs: map[string]need{}, future: len(future)}
 	stored := make(map[string]*directory.Stored, len(d.NotListed))
 	for i := range d.NotListed {
@@ -60,7 +63,7 @@ func planRepairs(d compare.Difference, l *listing, future []directory.Stored, st
 	// Everybody listed counts, not only who differs: somebody who was written between two
 	// queries may be in one of them as before and in the other as listed.
 	for _, s := range l.notIn(d.NotListed) {
-		if isUntouched(s, l.since(), started, now) {
+		if isUntouched(s, l.since(), started, now, isComplete) {
 			p.gone = append(p.gone, s)
 		}
 	}
@@ -108,13 +111,13 @@ func judge(s directory.Stored, said directory.Said, forgotten bool, now time.Tim
 // isUntouched says that a user who is not in the listing can be taken for gone:
 // nothing is known that is newer than the listing. A listing may come from a cache and lack
 // somebody who joined since, of whom an event has told.
-func isUntouched(s directory.Stored, since directory.Version, started, now time.Time) bool {
+func isUntouched(s directory.Stored, since directory.Version, started, now time.Time, isComplete bool) bool {
 	switch {
 	case !s.Written.Before(started):
 		return false
 	case isInFuture(s, now):
 		return true
-	case s.Told != nil && s.Told.Version.Time().After(since.Time().Add(-directory.MaxListingLag)):
+	case !isComplete && s.Told != nil && s.Told.Version.Time().After(since.Time().Add(-directory.MaxListingLag)):
 		return false
 	}
 	return s.Version < since

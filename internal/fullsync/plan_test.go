@@ -67,16 +67,27 @@ func TestGone(t *testing.T) {
 		"written after the sync's start": {directory.Stored{Version: at(-300), Written: started.Add(time.Second)}, false},
 		"told of in the future":          {directory.Stored{Version: at(1e6), Told: said(1e6, 5)}, true},
 	} {
-		if got := isUntouched(tt.stored, at(0), started, noon); got != tt.want {
+		if got := isUntouched(tt.stored, at(0), started, noon, false); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+// TestGoneFromACompleteListing: an operator says that it lacks nobody.
+func TestGoneFromACompleteListing(t *testing.T) {
+	lately := directory.Stored{Version: at(-100), Told: said(-100, 5)}
+	if !isUntouched(lately, at(0), noon, noon, true) {
+		t.Error("told of before the listing, and not gone")
+	}
+	if after := (directory.Stored{Version: at(1), Told: said(1, 5)}); isUntouched(after, at(0), noon, noon, true) {
+		t.Error("told of after the listing, and gone")
 	}
 }
 
 // TestWrittenBetweenTwoQueries: who was found as before and is listed as now is not gone.
 func TestWrittenBetweenTwoQueries(t *testing.T) {
 	l := &listing{people: compare.People{{ID: "U1", Fingerprint: 7}}, versions: []directory.Version{at(0)}}
-	p := planRepairs(compare.Difference{NotListed: []directory.Stored{{ID: "U1", Fingerprint: 6, Version: 10}, {ID: "U2", Fingerprint: 9, Version: 10}}}, l, nil, noon, noon)
+	p := planRepairs(compare.Difference{NotListed: []directory.Stored{{ID: "U1", Fingerprint: 6, Version: 10}, {ID: "U2", Fingerprint: 9, Version: 10}}}, l, nil, noon, noon, false)
 	if len(p.gone) != 1 || p.gone[0].ID != "U2" || len(p.repairs) != 0 {
 		t.Errorf("%+v", p)
 	}
