@@ -37,7 +37,7 @@ locals {
     disconnected = {
       description = "Full syncs that ended because Slack has disconnected the workspace."
       program     = "fullsync"
-      condition   = "jsonPayload.state=\"disconnected\""
+      condition   = "jsonPayload.sync_id:* AND jsonPayload.outcome=\"disconnected\""
       labels      = ["team_id"]
       value       = null
       unit        = "1"

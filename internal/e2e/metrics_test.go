@@ -28,6 +28,7 @@ import (
 	"rollcall/internal/slack"
 	"rollcall/internal/slack/webapi"
 	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
@@ -91,7 +92,7 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 
 // TestMetrics: the programs write the lines that metrics count, with the fields that they are told apart by.
 func TestMetrics(t *testing.T) {
-	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": append(fullSyncLines(t), disconnected)}
+	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t)}
 	all := metrics(t)
 	if len(all) != 6 {
 		t.Errorf("%d metrics", len(all))
@@ -119,18 +120,15 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s counts nothing", name)
 		}
 	}
-	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published"}
+	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published", "no_workspace"}
 	if diff := cmp.Diff(want, values(lines["webhook"], "result")); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
-	want = []any{"created", "unchanged", "updated", "removed", "unknown_user", "invalid", "malformed", "store"}
+	want = []any{"created", "unchanged", "updated", "removed", "unknown_user", "invalid", "malformed", "store", "disconnected", "unknown_workspace"}
 	if diff := cmp.Diff(want, values(lines["worker"], "outcome")); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
 }
-
-// disconnected is the last line of a full sync whose workspace Slack has disconnected, which the alert WorkspaceDisconnected counts.
-var disconnected = map[string]any{"message": "full sync ended early", "team_id": "T1", "outcome": "failed", "state": "disconnected"}
 
 func values(lines []map[string]any, field string) (all []any) {
 	for _, line := range lines {
@@ -173,6 +171,7 @@ func webhookLines(t *testing.T) []map[string]any {
 		post(takes{}, system.Secret, `{"type":"app_rate_limited","team_id":"`+system.Team+`","minute_rate_limited":1}`)
 		post(takes{}, "another secret", join)
 		post(takes{errors.New("away")}, system.Secret, join)
+		post(takes{}, system.Secret, strings.Replace(join, system.Team, "", 1))
 	})
 }
 
@@ -189,9 +188,19 @@ func workerLines(t *testing.T) []map[string]any {
 		t.Fatal(err)
 	}
 	defer store.Close()
+	if err := store.PutWorkspace(t.Context(), directory.Workspace{ID: "T1", Name: "One"}); err != nil {
+		t.Fatal(err)
+	}
 	return logged(t, func(log *slog.Logger) {
 		deliver := func(to worker.Store, operation, user string, version int) {
-			data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":%d,"source":"event","event_id":"Ev1"}`, operation, user, version)
+			source := directory.FromEvent
+			if operation == "delete" {
+				source = directory.FromSync
+			}
+			data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":%d,"source":%q,"event_id":"Ev1"}`, operation, user, version, source)
+			if user == "U-elsewhere" {
+				data = strings.Replace(data, "T1", "T2", 1)
+			}
 			body, err := push.Message{ID: "1", Data: []byte(data), PublishTime: time.Now()}.Encode()
 			if err != nil {
 				t.Fatal(err)
@@ -206,6 +215,8 @@ func workerLines(t *testing.T) []map[string]any {
 		deliver(store, "vanish", "U1", 4)
 		worker.New(store, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader("{}")))
 		deliver(away{store}, "insert", "U1", 5)
+		deliver(store, "disconnect", "U1", 6)
+		deliver(store, "insert", "U-elsewhere", 1)
 	})
 }
 
@@ -219,11 +230,16 @@ func fullSyncLines(t *testing.T) []map[string]any {
 	}
 	defer store.Close()
 	return logged(t, func(log *slog.Logger) {
-		if _, err := fullsync.Run(t.Context(), fullsync.Options{
+		o := fullsync.Options{
 			Slack: webapi.New(server.URL+"/api/", workspace.Options().BotToken, log),
 			Store: store, Publisher: takes{}, Log: log, Progress: fullsync.NewProgress(nil, false, log), Plan: io.Discard,
-		}); err != nil {
+		}
+		if _, err := fullsync.Run(t.Context(), o); err != nil {
 			t.Fatal(err)
+		}
+		workspace.Uninstall("account_inactive")
+		if _, err := fullsync.Run(t.Context(), o); !errors.Is(err, syncs.ErrDisconnected) {
+			t.Fatalf("a sync of a workspace that removed the app: %v", err)
 		}
 	})
 }
