@@ -35,7 +35,8 @@ slack_post() { # as Slack does
   sig=$(printf 'v0:%s:%s' "$ts" "$1" | openssl dgst -sha256 -hmac "$SLACK_SIGNING_SECRET" | sed 's/^.* //')
   curl -fsS "$WEBHOOK" -H 'Content-Type: application/json' -H "X-Slack-Request-Timestamp: $ts" -H "X-Slack-Signature: v0=$sig" -d "$1"
 }
-event() { # type, user: an event of this moment
+event() { # type, user: an event of this moment, in a second of its own
+  sleep 1
   slack_post '{"type":"event_callback","team_id":"'"$TEAM"'","event_id":"Ev'"$RANDOM"'","event_time":'"$(date +%s)"',"event":{"type":"'"$1"'","user":'"$2"'}}'
 }
 grace() { # status
@@ -71,6 +72,7 @@ shows "$TEAM" rollcallctl workspaces list
 say "Dead letters"
 event team_join "$(grace 'On watch')"
 eventually has users/U0GRACE 'On watch'
+sleep 1
 park update "$(grace_update 'Found a moth')"
 park unknown 'nonsense'
 rollcallctl deadletters list | tee "$work/list"
@@ -115,6 +117,6 @@ park update "$(grace_update 'Of a workspace that goes')"
 eventually has "" disconnected_at # the worker has it
 shows "1 dropped" rollcallctl workspaces purge --team "$TEAM"
 if rollcallctl workspaces list | grep -q "$TEAM"; then fail "the workspace is still there"; fi
-[ "$(document users)" = "{}" ] || fail "people are still there"
+if document users | grep -q '"documents"'; then fail "people are still there"; fi
 
 say "All steps done."
