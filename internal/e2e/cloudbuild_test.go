@@ -172,7 +172,7 @@ func (w workplace) run(t *testing.T, script string, env ...string) (said string,
 	log := filepath.Join(w.tools, "calls")
 	c.Env = append([]string{"PATH=" + w.tools + ":" + os.Getenv("PATH"), "STATE=" + w.bucket, "CALLS=" + log, "WAIT=0"}, env...)
 	out, err := c.CombinedOutput()
-	written, _ := os.ReadFile(log) //nolint:errcheck // a script may have called nothing
+	written, _ := os.ReadFile(log) // a script may have called nothing
 	return string(out), strings.Split(string(written), "\n"), err
 }
 

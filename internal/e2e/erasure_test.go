@@ -197,7 +197,7 @@ func dump(t *testing.T, s *system.System) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // it is the test's own
+	defer client.Close()
 	all := map[string]string{}
 	var collect func(*gcfirestore.CollectionIterator)
 	collect = func(collections *gcfirestore.CollectionIterator) {

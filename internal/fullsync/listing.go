@@ -76,7 +76,7 @@ func (l *listing) add(p syncs.Page) error {
 	}
 	for i, id := range u.IDs {
 		l.people = append(l.people, compare.Person{ID: id, Fingerprint: u.Fingerprints[i], Updated: u.Updated[i],
-			Page: int32(len(l.versions)), Forgotten: slices.Contains(u.Forgotten, id)}) //nolint:gosec // pages are few
+			Page: int32(len(l.versions)), Forgotten: slices.Contains(u.Forgotten, id)})
 	}
 	if l.zones == nil {
 		l.zones, l.leftOut = map[string]int{}, map[string]bool{}

@@ -68,9 +68,6 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// now sets Slack's clock to ours.
-func (w *world) now() { w.clock.Store(0) }
-
 func (w *world) Publish(ctx context.Context, c directory.Change) error {
 	w.mu.Lock()
 	refuse := w.refuse

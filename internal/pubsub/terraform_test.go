@@ -87,6 +87,7 @@ func declare(t *testing.T, path, project string) declared {
 	found := declared{map[string]bool{}, map[string]*pubsubpb.Subscription{}, map[string]time.Duration{}}
 	values := map[string]cty.Value{
 		"google_cloud_run_v2_service": cty.ObjectVal(map[string]cty.Value{"service": named("worker", "uri", workerURI)}),
+		"local":                       cty.ObjectVal(map[string]cty.Value{"push_audience": cty.StringVal("rollcall-worker")}),
 		"var":                         cty.ObjectVal(map[string]cty.Value{"prefix": cty.StringVal(""), "region": cty.StringVal("here")}),
 		"google_service_account":      cty.ObjectVal(map[string]cty.Value{"invoker": named("push", "email", "push@example.com")}),
 	}

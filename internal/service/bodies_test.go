@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +58,7 @@ func TestBodyMemory(t *testing.T) {
 		}
 		room.Leave()
 	}
-	if err := bodies.room.Acquire(context.Background(), maxUnsigned); err != nil {
+	if err := bodies.room.Acquire(t.Context(), maxUnsigned); err != nil {
 		t.Errorf("room is not given back: %v", err)
 	}
 }

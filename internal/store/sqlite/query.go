@@ -17,14 +17,14 @@ func (s *Store) query(ctx context.Context, visit func(*sql.Rows) error, text str
 		}
 		var loaded bool
 		if prepared, loaded = s.selects.LoadOrStore(text, statement); loaded {
-			statement.Close() // somebody else was faster
+			statement.Close() //nolint:errcheck // somebody else was faster
 		}
 	}
 	rows, err := prepared.(*sql.Stmt).QueryContext(ctx, args...)
 	if err != nil {
 		return s.explain(err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err tells
 	for rows.Next() {
 		if err := visit(rows); err != nil {
 			return s.explain(err)

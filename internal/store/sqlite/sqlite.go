@@ -92,7 +92,7 @@ func open(path string, temporary bool) (*Store, error) {
 	s.read.SetMaxIdleConns(maxReaders)
 	err = s.prepare(context.Background(), time.Now())
 	if err == nil {
-		err = s.put.prepare(s.write)
+		err = s.put.prepare(context.Background(), s.write)
 	}
 	if err != nil {
 		return nil, errors.Join(s.explain(err), s.close())
@@ -137,7 +137,7 @@ func (s *Store) prepare(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // back to the pool
 	// Every process that has the file open holds a shared lock on it, so only the first can get
 	// the exclusive one. Its next read in normal mode turns that into a shared one, as its own
 	// readers need, without letting go. (Without the first read there would be no way back.)

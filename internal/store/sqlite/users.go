@@ -42,7 +42,7 @@ type statements struct {
 	leaveByChange, enterByChange *sql.Stmt
 }
 
-func (p *statements) prepare(db *sql.DB) error {
+func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 	for _, s := range []struct {
 		to   **sql.Stmt
 		text string
@@ -57,7 +57,7 @@ func (p *statements) prepare(db *sql.DB) error {
 		{&p.enterByChange, `INSERT INTO by_change (team_id, version, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
 	} {
 		var err error
-		if *s.to, err = db.Prepare(s.text); err != nil {
+		if *s.to, err = db.PrepareContext(ctx, s.text); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		all := s.queue.waiting
 		s.queue.waiting = nil
 		s.queue.mu.Unlock()
-		s.writeAll(all)
+		s.writeAll(context.WithoutCancel(ctx), all) // also others' writes
 		<-s.queue.turn
 		<-w.done // by now, or before it was our turn
 	}
@@ -127,18 +127,18 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 }
 
 // writeAll makes one transaction of them. A conflict concerns one, any other failure all.
-func (s *Store) writeAll(all []*write) {
+func (s *Store) writeAll(ctx context.Context, all []*write) {
 	if len(all) == 0 {
 		return
 	}
-	err := s.inTransaction(func(tx *sql.Tx) error {
+	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
 		for _, w := range all {
-			before, err := s.expect(tx, w)
+			before, err := s.expect(ctx, tx, w)
 			if w.err = err; errors.Is(err, directory.ErrConflict) {
 				continue
 			}
 			if err == nil {
-				err = s.replace(tx, w, before)
+				err = s.replace(ctx, tx, w, before)
 			}
 			if err != nil {
 				return err
@@ -154,12 +154,12 @@ func (s *Store) writeAll(all []*write) {
 	}
 }
 
-func (s *Store) inTransaction(do func(*sql.Tx) error) error {
-	tx, err := s.write.Begin()
+func (s *Store) inTransaction(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // nothing after a commit
+	defer tx.Rollback() //nolint:errcheck // nothing after a commit
 	if err := do(tx); err != nil {
 		return err
 	}
@@ -167,12 +167,12 @@ func (s *Store) inTransaction(do func(*sql.Tx) error) error {
 }
 
 // expect returns the row that w replaces, or fails with [directory.ErrConflict].
-func (s *Store) expect(tx *sql.Tx, w *write) (before row, err error) {
+func (s *Store) expect(ctx context.Context, tx *sql.Tx, w *write) (before row, err error) {
 	var (
 		revision directory.Revision
 		document []byte
 	)
-	err = tx.Stmt(s.put.find).QueryRow(w.user.TeamID, w.user.ID).Scan(&revision, &document)
+	err = tx.StmtContext(ctx, s.put.find).QueryRowContext(ctx, w.user.TeamID, w.user.ID).Scan(&revision, &document)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return before, err
 	}
@@ -189,7 +189,7 @@ func (s *Store) expect(tx *sql.Tx, w *write) (before row, err error) {
 	return rowOf(old)
 }
 
-func (s *Store) replace(tx *sql.Tx, w *write, before row) error {
+func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) error {
 	teamID, id, next := w.user.TeamID, w.user.ID, w.next
 	sameName, sameVersion := before.sortName == next.sortName, before.version == next.version
 	for _, step := range []struct {
@@ -209,11 +209,11 @@ func (s *Store) replace(tx *sql.Tx, w *write, before row) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Stmt(step.statement).Exec(teamID, step.place, id, lists); err != nil {
+		if _, err := tx.StmtContext(ctx, step.statement).ExecContext(ctx, teamID, step.place, id, lists); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Stmt(s.put.store).Exec(teamID, id, w.expected+1,
+	_, err := tx.StmtContext(ctx, s.put.store).ExecContext(ctx, teamID, id, w.expected+1,
 		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.document)
 	return err
 }

@@ -16,9 +16,9 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := s.inTransaction(func(tx *sql.Tx) error {
+	err := s.inTransaction(ctx, func(tx *sql.Tx) error {
 		var document []byte
-		err := tx.QueryRow(`SELECT document FROM workspaces WHERE id = ?`, w.ID).Scan(&document)
+		err := tx.QueryRowContext(ctx, `SELECT document FROM workspaces WHERE id = ?`, w.ID).Scan(&document)
 		if err == nil {
 			var stored directory.Workspace
 			if stored, err = decode[directory.Workspace](s, document); err == nil {
@@ -32,7 +32,7 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(`INSERT INTO workspaces (document, id) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document`, text, w.ID)
+		_, err = tx.ExecContext(ctx, `INSERT INTO workspaces (document, id) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document`, text, w.ID)
 		return err
 	})
 	if err != nil {
