@@ -201,7 +201,7 @@ func TestOnTheEmulators(t *testing.T) {
 	for range 2 { // a second start finds topics and subscriptions, and another port to push to
 		r := start(t, Options{Config: c, ChangeEvery: 300 * time.Millisecond})
 		address := r.address(t)
-		eventually(t, 60*time.Second, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
+		eventually(t, 3*time.Minute, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 		eventually(t, 30*time.Second, "a change is told", func() bool { return strings.Contains(r.out.String(), "changed  ") })
 		if err := r.stop(); err != nil {
 			t.Errorf("ended by %v", err)

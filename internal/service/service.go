@@ -20,9 +20,10 @@ import (
 const drainWithin = 8 * time.Second
 
 // Main runs a command until it is done or told to stop by SIGINT or SIGTERM,
-// and exits with 1 after an error.
+// and exits with 1 after an error. A second signal ends it at once.
 func Main(run func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	err := run(ctx)
 	stop()
 	if err != nil {
