@@ -126,32 +126,33 @@ func randomMessages(rng *rand.Rand) []Change {
 	one := func(of ...string) string { return of[rng.IntN(len(of))] }
 	value := func() string { return one(`null`, `"a"`, `"b"`, `{}`, `[]`, `{"x":1}`, `{"x":{"y":2}}`, `0`) }
 	object := func() string {
-		o := `{"id":"U1"`
+		var o strings.Builder
+		o.WriteString(`{"id":"U1"`)
 		for _, key := range []string{"tz", "locale", "is_admin", "enterprise_user", "x"} {
 			if rng.IntN(3) == 0 {
-				o += `,"` + key + `":` + value()
+				o.WriteString(`,"` + key + `":` + value())
 			}
 		}
 		if rng.IntN(3) > 0 {
-			o += `,"updated":` + one("0", "3600", "7200", "7201")
+			o.WriteString(`,"updated":` + one("0", "3600", "7200", "7201"))
 		}
 		switch rng.IntN(4) {
 		case 0:
-			o += `,"profile":` + value()
+			o.WriteString(`,"profile":` + value())
 		case 1, 2:
-			o += `,"profile":{"title":` + value() + `,"y":` + value() + `,"fields":` + one(`{}`, `[]`, `null`, `{"Xf1":{"value":"a"}}`, `{"Xf1":{"value":"b"}}`) +
-				`,"huddle_state_expiration_ts":` + one("0", "3600", "9000") + `}`
+			o.WriteString(`,"profile":{"title":` + value() + `,"y":` + value() + `,"fields":` + one(`{}`, `[]`, `null`, `{"Xf1":{"value":"a"}}`, `{"Xf1":{"value":"b"}}`) +
+				`,"huddle_state_expiration_ts":` + one("0", "3600", "9000") + `}`)
 		}
 		if rng.IntN(6) == 0 {
-			o += `,"team_id":` + one(`"T1"`, `"T2"`)
+			o.WriteString(`,"team_id":` + one(`"T1"`, `"T2"`))
 		}
 		if rng.IntN(8) == 0 {
-			o += `,"deleted":true`
+			o.WriteString(`,"deleted":true`)
 		}
 		if rng.IntN(20) == 0 {
-			o += `,"is_forgotten":true`
+			o.WriteString(`,"is_forgotten":true`)
 		}
-		return o + "}"
+		return o.String() + "}"
 	}
 	var messages []Change
 	for range 1 + rng.IntN(8) {

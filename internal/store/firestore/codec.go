@@ -21,8 +21,8 @@ type field struct {
 }
 
 func fieldsOf(t reflect.Type) (all []field) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name != "-" {
 			all = append(all, field{f, name, strings.HasPrefix(options, "omit")})
