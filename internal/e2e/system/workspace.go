@@ -39,7 +39,8 @@ func Invent(t *testing.T, o fakeslack.Options) *Workspace {
 	return w
 }
 
-// Converges waits until Firestore holds what Slack says, document by document.
+// Converges waits until Firestore has the core of everybody as Slack lists it. What
+// only events say is kept beyond that.
 func (w *Workspace) Converges(t *testing.T, s *System) {
 	t.Helper()
 	diff := ""
@@ -53,10 +54,10 @@ func (w *Workspace) Converges(t *testing.T, s *System) {
 
 func (w *Workspace) differing(t *testing.T, s *System) string {
 	t.Helper()
-	want, got := map[string]string{}, map[string]string{}
+	want, got := map[string]int64{}, map[string]int64{} // fingerprints
 	for _, user := range w.Users() {
 		u := AsStored(t, user)
-		want[u.ID] = string(u.Slack)
+		want[u.ID] = u.Fingerprint
 	}
 	for req := (directory.PageRequest{Limit: 1000}); ; {
 		page, err := s.Store.Users(t.Context(), Team, req)
@@ -64,9 +65,13 @@ func (w *Workspace) differing(t *testing.T, s *System) string {
 			t.Fatal(err)
 		}
 		for _, u := range page.Users {
-			got[u.ID] = string(u.Slack)
-			if u.Kind == directory.External { // whom no list has
-				want[u.ID] = string(AsStored(t, w.User(u.ID)).Slack)
+			got[u.ID] = u.Fingerprint
+			if u.Kind == directory.External { // users.list does not have them
+				of, err := directory.FromInfo(Team, w.User(u.ID))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want[u.ID] = of.Fingerprint
 			}
 		}
 		if page.Next == nil {
