@@ -92,10 +92,14 @@ func NewChange(c Change) (Change, error) {
 func DecodeChange(data []byte) (Change, error) {
 	var message struct {
 		Change
-		User ijson.RawObject `json:"user"`
+		User    ijson.RawObject `json:"user"`
+		Partial bool            `json:"partial"` // of a release that published parts of users
 	}
 	if err := ijson.Unmarshal(data, &message); err != nil {
 		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
+	}
+	if message.Partial {
+		return Change{}, fmt.Errorf("%w: a part of a user", ErrInvalid)
 	}
 	message.Change.User = json.RawMessage(message.User)
 	return NewChange(message.Change)

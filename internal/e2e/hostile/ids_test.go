@@ -20,16 +20,24 @@ func quoted(s string) string {
 	return string(b)
 }
 
+// noWorkspace is the answer to an event of that team: one of none is ignored.
+func noWorkspace(id string) int {
+	if id == "" {
+		return 200
+	}
+	return 400
+}
+
 // webhookIDs are events about ids that are none.
 func webhookIDs() (all []hostile) {
 	for _, w := range wrongIDs {
 		all = append(all,
-			hostile{name: "team id: " + w.name, send: post(strings.Replace(joined, `"`+team+`"`, quoted(w.id), 1)), status: 400},
+			hostile{name: "team id: " + w.name, send: post(strings.Replace(joined, `"`+team+`"`, quoted(w.id), 1)), status: noWorkspace(w.id)},
 			hostile{name: "user id: " + w.name, send: event(`{"type":"team_join","event_ts":"1.0","user":{"id":` + quoted(w.id) + `}}`), status: 400})
 	}
 	for _, id := range []string{"null", "1", "true", `["T1"]`, `{"id":"T1"}`} {
 		all = append(all,
-			hostile{name: "team id is " + id, send: post(strings.Replace(joined, `"`+team+`"`, id, 1)), status: 400},
+			hostile{name: "team id is " + id, send: post(strings.Replace(joined, `"`+team+`"`, id, 1)), status: 200}, // of no workspace
 			hostile{name: "user id is " + id, send: event(`{"type":"team_join","event_ts":"1.0","user":{"id":` + id + `}}`), status: 400})
 	}
 	return append(all,
@@ -48,5 +56,7 @@ func workerIDs() (all []hostile) {
 		}
 	}
 	return append(all,
-		hostile{name: "the longest ids", send: deliver(changed("insert", "T"+strings.Repeat("1", 63), `{"id":"U`+strings.Repeat("_", 63)+`"}`, "11")), status: 200, effect: 1})
+		hostile{name: "the longest ids", send: deliver(changed("insert", team, `{"id":"U`+strings.Repeat("_", 63)+`"}`, "11")), status: 200, effect: 1},
+		hostile{name: "a workspace that nobody knows", send: deliver(changed("insert", "T"+strings.Repeat("1", 63), `{"id":"U1"}`, "11")), status: 200},
+		hostile{name: "far in the future", send: deliver(changed("insert", team, `{"id":"U0FUTURE"}`, "7258118400000000")), status: 400})
 }

@@ -44,13 +44,13 @@ const hello = `{"type":"url_verification","challenge":"hello"}`
 
 // inner is an event_callback about an event.
 func inner(event string) string {
-	return `{"type":"event_callback","team_id":"` + team + `","event_id":"Ev1","event_time":1648596712,"event":` + event + `}`
+	return `{"type":"event_callback","team_id":"` + team + `","event_id":"Ev1","event_time":946000000,"event":` + event + `}`
 }
 
 func event(event string, edits ...edit) *message { return post(inner(event), edits...) }
 
 // joined is an event that is published when it is signed.
-var joined = inner(`{"type":"team_join","event_ts":"1648596712.000001","user":` + profile + `}`)
+var joined = inner(`{"type":"team_join","event_ts":"946000000.000001","user":` + profile + `}`)
 
 // webhookHeaders are about who sends: signature, timestamp and the header in general.
 func webhookHeaders() []hostile {
