@@ -160,6 +160,9 @@ func (s *site) put(t *testing.T, object string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: c.TeamID, Name: "Marlow & Finch"}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := directory.ApplyTo(t.Context(), s.store, c); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,6 @@ type hostile struct {
 	effect int64             // how many messages were published, users written, or syncs started
 	more   []int             // the statuses of further answers on the connection
 	stream bool              // the answer has no end
-	vast   bool              // larger than a document of Firestore's: 400 there
 }
 
 // atLeast is what a catalogue worth the name has.
@@ -37,12 +36,12 @@ const atLeast = 250
 
 // TestCatalogue sends each request on a connection of its own. Afterwards each
 // service must still do its work, and the log must hold nothing that it should not.
-func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openSQLite), false) }
+func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openSQLite)) }
 
 // TestCatalogueOnFirestore is the same on the emulator: there is more that Firestore does not take.
-func TestCatalogueOnFirestore(t *testing.T) { catalogue(t, newWorld(t, openFirestore), true) }
+func TestCatalogueOnFirestore(t *testing.T) { catalogue(t, newWorld(t, openFirestore)) }
 
-func catalogue(t *testing.T, w *world, onFirestore bool) {
+func catalogue(t *testing.T, w *world) {
 	t.Helper()
 	w.serve(t, func() net.Listener {
 		listener, err := service.Listen("127.0.0.1", 0)
@@ -64,9 +63,6 @@ func catalogue(t *testing.T, w *world, onFirestore bool) {
 				t.Errorf("%s: two are called %q", name, h.name)
 			}
 			seen[h.name] = true
-			if h.vast && onFirestore {
-				h.status, h.effect = 400, 0
-			}
 			t.Run(name+"/"+h.name, func(t *testing.T) { w.try(t, name, w.dial(t, name), h) })
 			n++
 		}
