@@ -109,9 +109,10 @@ func TestFullSync(t *testing.T) {
 	w.Converges(t, s)
 
 	rng := rand.New(rand.NewPCG(1, 2))
-	lost, events := 0, 0
+	lost, events, told := 0, 0, map[string]bool{}
 	for range 600 {
 		for _, e := range w.Step(rng) {
+			told[e.UserID] = true
 			if events++; events%20 == 0 {
 				lost++
 				continue
@@ -122,8 +123,12 @@ func TestFullSync(t *testing.T) {
 	people := w.Users()
 	removed := 0
 	remove := func(user json.RawMessage) {
+		id := system.AsStored(t, user).ID
+		if told[id] { // a listing may be older than what an event has just told: the next syncs look again
+			return
+		}
 		removed++
-		if err := w.Remove(system.AsStored(t, user).ID); err != nil {
+		if err := w.Remove(id); err != nil {
 			t.Error(err)
 		}
 	}
@@ -158,7 +163,7 @@ func TestFullSync(t *testing.T) {
 	w.OnList = nil
 	w.sent.Wait()
 	w.Converges(t, s)
-	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
+	if removed < 150 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
 		t.Errorf("begun anew %d times, %+v", anew, repaired)
 	}
 
