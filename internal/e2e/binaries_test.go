@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
@@ -44,6 +45,9 @@ func TestTheProgramsThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Store.Close()
+	if err := s.Store.PutWorkspace(t.Context(), directory.Workspace{ID: system.Team, Name: "End to end"}); err != nil {
+		t.Fatal(err)
+	}
 	if status, err := s.Post(ctx, events.Callback("team_join", `{"id":"U1"}`, 1, "Ev1")); err != nil || status != http.StatusServiceUnavailable {
 		t.Errorf("without a topic: status %d, error %v", status, err)
 	}

@@ -17,6 +17,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
@@ -94,6 +95,9 @@ func TestOneTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Store.Close()
+	if err := s.Store.PutWorkspace(t.Context(), directory.Workspace{ID: system.Team, Name: "End to end"}); err != nil {
+		t.Fatal(err)
+	}
 	s.MustPost(t, events.Callback("team_join", `{"id":"U1","name":"sesame","profile":{"email":"sesame@example.com"}}`, 1648596712000001, "Ev1"))
 	system.Eventually(t, 20*time.Second, "the person is stored", func() bool {
 		_, there := stored(t, s, "U1")
