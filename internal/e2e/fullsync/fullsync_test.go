@@ -152,7 +152,7 @@ func TestFullSync(t *testing.T) {
 		case 30: // more of them are gone while the walk has not come to them
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			for _, user := range people[len(people)-400 : len(people)-200] { // behind them are joiners, some of whom nobody was told of
+			for _, user := range people[len(people)-500 : len(people)-200] { // behind them are joiners, some of whom nobody was told of
 				if !w.changed[system.AsStored(t, user).ID] { // whoever changed during the walk is left to the next sync
 					remove(user)
 				}
@@ -163,7 +163,7 @@ func TestFullSync(t *testing.T) {
 	w.OnList = nil
 	w.sent.Wait()
 	w.Converges(t, s)
-	if removed < 150 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
+	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
 		t.Errorf("begun anew %d times, %+v", anew, repaired)
 	}
 
