@@ -22,7 +22,6 @@ type field struct {
 
 func fieldsOf(t reflect.Type) (all []field) {
 	for f := range t.Fields() {
-		f := f
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name != "-" {
 			all = append(all, field{f, name, strings.HasPrefix(options, "omit")})
