@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service"
 	"rollcall/internal/syncs"
 )
 
 // logInterval is how often progress is logged where there is no terminal.
 const logInterval = 10 * time.Second
-
-// clearLine goes back to the line's beginning and clears it (ECMA-48).
-const clearLine = "\r\x1b[K"
 
 // Progress tells a person or a log how a sync is doing. A nil Progress is silent.
 type Progress struct {
@@ -41,7 +39,7 @@ func (p *Progress) start(w directory.Workspace) {
 	if p == nil {
 		return
 	}
-	p.workspace, p.started, p.from, p.told = w.Name, time.Now(), 0, time.Now()
+	p.workspace, p.started, p.from, p.told = service.Printable(w.Name), time.Now(), 0, time.Now()
 	if p.out == nil {
 		p.log.Info("full sync started", "team_id", w.ID)
 	}
@@ -99,7 +97,7 @@ func (p *Progress) tell(s syncs.Sync, what string, done, total int, remaining ti
 	if remaining > 0 {
 		line += fmt.Sprintf(", about %v left", remaining)
 	}
-	fmt.Fprint(p.out, clearLine, line)
+	fmt.Fprint(p.out, service.ClearLine, line)
 }
 
 // end tells the outcome.
@@ -131,7 +129,7 @@ func (p *Progress) end(s syncs.Sync, err error) {
 		how = "not synced"
 	}
 	if p.live {
-		fmt.Fprint(p.out, clearLine)
+		fmt.Fprint(p.out, service.ClearLine)
 	}
 	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
 		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",

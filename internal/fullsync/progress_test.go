@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service"
 	"rollcall/internal/syncs"
 )
 
@@ -26,9 +27,9 @@ func TestProgress(t *testing.T) {
 		err           error
 		want          string
 	}{
-		{"terminal", true, true, nil, clearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left" +
-			clearLine + "Acme: listing 100 of 200, 2 pages, 1 waits, about 20s left" +
-			clearLine + "Acme: repairs 7 of 9, 2 pages, 1 waits" + clearLine + summary},
+		{"terminal", true, true, nil, service.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left" +
+			service.ClearLine + "Acme: listing 100 of 200, 2 pages, 1 waits, about 20s left" +
+			service.ClearLine + "Acme: repairs 7 of 9, 2 pages, 1 waits" + service.ClearLine + summary},
 		{"file", true, false, nil, summary},
 		{"log", false, false, nil, `level=INFO msg="full sync started" team_id=T1
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=50 total=200 pages=1 waits=0 remaining=30s
@@ -84,10 +85,21 @@ func TestRemaining(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		p.walked(syncs.Sync{Listed: 150, Pages: 3}, previous)
 		p.walked(syncs.Sync{Listed: 50, Pages: 1}, previous) // anew
-		const want = clearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
-			clearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
+		const want = service.ClearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
+			service.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
 		if diff := gocmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestProgressNames: a workspace's name cannot add a line of its own.
+func TestProgressNames(t *testing.T) {
+	var b strings.Builder
+	p := NewProgress(&b, false, slog.New(slog.DiscardHandler))
+	p.start(directory.Workspace{ID: "T1", Name: "Acme: synced\nOther\x1b[2K"})
+	p.end(syncs.Sync{ID: "S", TeamID: "T1"}, errors.New("x"))
+	if first, _, _ := strings.Cut(b.String(), "\n"); !strings.HasPrefix(first, `Acme: synced\u000aOther\u001b[2K: not synced`) {
+		t.Errorf("the first line is %q", first)
+	}
 }
