@@ -11,7 +11,7 @@ type EmojiStore interface {
 	Emoji(ctx context.Context, teamID string) (map[string]string, error)
 }
 
-// copyEmoji keeps the workspace's custom emoji. What fails here does not fail the sync.
+// copyEmoji stores the workspace's custom emoji. Its failure does not fail the sync.
 func copyEmoji(ctx context.Context, o Options, r *record) {
 	if o.DryRun {
 		return

@@ -11,12 +11,12 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// maxAsked bounds the people of other workspaces whom one sync asks after.
+// maxAsked bounds how many people of other workspaces one sync asks Slack about.
 const maxAsked = 200
 
-// externals asks users.info after people of other workspaces, who are in no
-// listing: after all of them or, in a large workspace, a random part. By the
-// clock, syncs that are some hours apart might never come to the others.
+// externals asks users.info about people of other workspaces, who are in no
+// listing: all of them or, if there are many, a random sample. A sample chosen by
+// the clock might never reach some people, because syncs start at regular times.
 func (p *publishing) externals(ctx context.Context, l *listing, future []directory.Stored) error {
 	s := p.record.value()
 	count, _, err := p.Store.SumFingerprints(ctx, s.TeamID, directory.Externals)
@@ -29,7 +29,7 @@ func (p *publishing) externals(ctx context.Context, l *listing, future []directo
 			return err
 		}
 	}
-	asked = l.notIn(asked) // whoever is listed after all was repaired like everybody listed
+	asked = l.notIn(asked) // people who are listed after all were repaired with the others
 	for _, u := range l.notIn(future) {
 		isAsked := slices.ContainsFunc(asked, func(a directory.Stored) bool { return a.ID == u.ID })
 		if u.Fingerprint < 0 && !isAsked {
@@ -66,7 +66,7 @@ func (p *publishing) externals(ctx context.Context, l *listing, future []directo
 	return p.remove(ctx, gone, external)
 }
 
-// somebody is a random range of some [maxAsked] of the people.
+// somebody is a random range that holds about [maxAsked] people.
 func somebody(count int64) directory.FingerprintRange {
 	parts := max(1, (count+maxAsked-1)/maxAsked)
 	width := directory.FingerprintLimit / parts
@@ -74,8 +74,8 @@ func somebody(count int64) directory.FingerprintRange {
 	return directory.FingerprintRange{From: from, To: min(from+width+parts, directory.Externals.To)}
 }
 
-// isUntouchedExternal says that nobody has heard of the user since the sync began.
-// users.info is asked about this one, so that no cached list can be wrong about it.
+// isUntouchedExternal reports whether nothing was said about the user since the sync
+// started. users.info answers about one user, so no cached list is involved.
 func isUntouchedExternal(u directory.Stored, s syncs.Sync) bool {
 	return u.Written.Before(s.Started) && (u.Version < s.Since || isInFuture(u, time.Now()))
 }

@@ -15,23 +15,23 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// Slack lists a workspace. Errors that wrap [syncs.ErrDisconnected] say that the
-// token is no longer accepted.
+// Slack reads a workspace. Errors that wrap [syncs.ErrDisconnected] say that Slack no
+// longer accepts the token.
 type Slack interface {
-	// Workspace returns the workspace that the token opens, connected now. If Slack refuses
-	// the token, the workspace has nothing but its Token.
+	// Workspace returns the workspace that the token opens, connected as of now. If Slack
+	// refuses the token, only the Token of the workspace is set.
 	Workspace(ctx context.Context) (directory.Workspace, error)
-	// Users lists everybody, page by page, from cursor on.
+	// Users lists everybody, page by page, starting at cursor.
 	Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error]
-	// User returns one user and a moment on Slack's clock no later than the answer. Errors
-	// that concern this user only wrap [directory.ErrNotFound] or [syncs.ErrUnreadable].
+	// User returns one user and a time on Slack's clock no later than the answer. Errors
+	// about this user only wrap [directory.ErrNotFound] or [syncs.ErrUnreadable].
 	User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error)
 	// Emoji returns nil if the token may not list them.
 	Emoji(ctx context.Context) (map[string]string, error)
 	Usage() syncs.Usage
 }
 
-// Store is all that a sync reads and writes. Each step uses one of its parts.
+// Store is everything that a sync reads and writes. Each step uses one of its parts.
 type Store interface {
 	Workspaces
 	Leases
@@ -42,19 +42,19 @@ type Store interface {
 	People
 }
 
-// Workspaces are those that Rollcall knows.
+// Workspaces are the workspaces that Rollcall knows.
 type Workspaces interface {
-	// PutWorkspace merges: what is empty in w stays as it is stored, and times only grow.
+	// PutWorkspace merges: fields that are empty in w keep their stored values, and times only grow.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 }
 
-// Publisher returns once the message is accepted.
+// Publisher publishes messages. Publish returns once Pub/Sub has accepted the message.
 type Publisher interface {
 	Publish(ctx context.Context, c directory.Change) error
 }
 
-// Options say what to sync and how.
+// Options are what a sync works with, and how.
 type Options struct {
 	Slack     Slack // not used by [All]
 	Store     Store
@@ -62,26 +62,26 @@ type Options struct {
 	Log       *slog.Logger
 	Progress  *Progress // nil for none
 
-	// DryRun publishes and writes nothing. Plan gets a line for each message that it would publish.
+	// DryRun publishes and writes nothing. Each message it would publish is a line in Plan.
 	DryRun bool
 	Plan   io.Writer
-	// AllowMassDelete lifts the limit of a tenth of the directory, and removes also those of
-	// whom an event has told lately.
+	// AllowMassDelete lifts the limit of a tenth of the directory, and also removes people
+	// whom an event has just announced.
 	AllowMassDelete bool
-	// LeaseTimeout is for how long a sync that died keeps others out; 0 for half a minute.
+	// LeaseTimeout is how long the lease of a dead sync keeps others out; 0 means 30 seconds.
 	LeaseTimeout time.Duration
 }
 
-// All syncs the workspaces of all tokens, one after the other, and yields how each
-// ended. One workspace's failure does not stop the others.
+// All syncs the workspaces of all tokens, one after the other, and yields the outcome
+// of each. A workspace that fails does not stop the others.
 func All(ctx context.Context, tokens []Slack, o Options) iter.Seq2[syncs.Sync, error] {
 	return func(yield func(syncs.Sync, error) bool) {
-		opened := map[string]int{} // number of the token, by workspace
+		opened := map[string]int{} // workspace to the number of its token
 		for i, token := range tokens {
 			o.Slack = token
 			outcome, err := run(ctx, o, func(w directory.Workspace) error {
 				if first := opened[w.ID]; first > 0 {
-					// With other scopes the tokens would list other fields, and each sync would undo the other.
+					// Tokens with different scopes list different fields. Their syncs would undo each other.
 					return fmt.Errorf("token %d opens the same workspace as token %d, %q: remove one of the two from SLACK_BOT_TOKENS", i+1, first, w.Name)
 				}
 				opened[w.ID] = i + 1
@@ -97,13 +97,13 @@ func All(ctx context.Context, tokens []Slack, o Options) iter.Seq2[syncs.Sync, e
 	}
 }
 
-// Run syncs the workspace that o.Slack opens. With an error too it returns the
-// outcome, as far as the sync got.
+// Run syncs the workspace that o.Slack opens. It returns the outcome also with an
+// error, as far as the sync got.
 func Run(ctx context.Context, o Options) (syncs.Sync, error) {
 	return run(ctx, o, func(directory.Workspace) error { return nil })
 }
 
-// run syncs the workspace that o.Slack opens, if admit lets it in.
+// run syncs the workspace that o.Slack opens, if admit accepts it.
 func run(ctx context.Context, o Options, admit func(directory.Workspace) error) (syncs.Sync, error) {
 	r := newRecord(&o)
 	w, err := o.Slack.Workspace(ctx)
@@ -131,7 +131,7 @@ func run(ctx context.Context, o Options, admit func(directory.Workspace) error) 
 	return outcome, err
 }
 
-// repair does the work of a sync. Each step hands its result to the next one.
+// repair does the work of a sync. Each step passes its result to the next.
 func repair(ctx context.Context, o Options, r *record) error {
 	before, err := recall(ctx, o, r)
 	if err != nil {
@@ -160,7 +160,7 @@ func repair(ctx context.Context, o Options, r *record) error {
 	if err := p.repairs(ctx, plan.repairs, len(listing.versions)); err != nil {
 		return err
 	}
-	// A refusal to remove so many does not concern people of other workspaces.
+	// People of other workspaces are judged on their own, so a refusal does not concern them.
 	refusal := p.remove(ctx, plan.gone, listed)
 	if refusal != nil && !errors.Is(refusal, ErrMassDelete) {
 		return refusal
@@ -168,7 +168,7 @@ func repair(ctx context.Context, o Options, r *record) error {
 	return errors.Join(refusal, p.externals(ctx, listing, future))
 }
 
-// thoroughInterval is a little less than a day, so that a daily sync is thorough each time.
+// thoroughInterval is a little less than a day, so that a daily sync is always thorough.
 const thoroughInterval = 23 * time.Hour
 
 func compareAll(ctx context.Context, o Options, r *record, l *listing, before past) (compare.Difference, error) {
@@ -188,8 +188,8 @@ func compareAll(ctx context.Context, o Options, r *record, l *listing, before pa
 	return difference, nil
 }
 
-// refused ends a sync whose token Slack does not accept. Which workspace it was for
-// is known if the token once opened it.
+// refused ends a sync whose token Slack does not accept. The workspace is known if the
+// token has opened it before.
 func refused(ctx context.Context, o Options, r *record, token string, err error) (syncs.Sync, error) {
 	r.update(func(s *syncs.Sync) {
 		s.State, s.Error, s.Ended = syncs.Disconnected, err.Error(), time.Now().UTC()
@@ -211,7 +211,7 @@ func refused(ctx context.Context, o Options, r *record, token string, err error)
 	return outcome, errors.Join(err, storeErr)
 }
 
-// disconnect notes when Slack first refused the workspace's token.
+// disconnect records when Slack first refused the workspace's token.
 func disconnect(ctx context.Context, o Options, w directory.Workspace, err error) error {
 	refusal, ok := errors.AsType[*syncs.DisconnectedError](err)
 	if !ok || w.Disconnected() {

@@ -12,15 +12,15 @@ import (
 
 const (
 	leaseTimeout = 30 * time.Second
-	// endTimeout bounds the last words of a sync that was told to stop.
+	// endTimeout bounds how long a sync that was told to stop may take to record its end.
 	endTimeout = 5 * time.Second
 )
 
 // Leases keep two syncs of one workspace apart.
 type Leases interface {
-	// Lease gives the workspace to holder until a time, or fails with [syncs.ErrLeased].
+	// Lease gives the workspace to holder until the given time, or fails with [syncs.ErrLeased].
 	Lease(ctx context.Context, teamID, holder string, until time.Time) error
-	// Release ends holder's lease, if it still has it.
+	// Release ends holder's lease, if holder still has it.
 	Release(ctx context.Context, teamID, holder string) error
 }
 
@@ -31,7 +31,7 @@ type lease struct {
 	timeout        time.Duration
 }
 
-// hold does work while it holds the workspace's lease, and then writes how the sync ended.
+// hold runs work while it holds the workspace's lease, and then records how the sync ended.
 func hold(ctx context.Context, o Options, r *record, work func(context.Context) error) error {
 	s := r.value()
 	l := lease{Options: o, teamID: s.TeamID, holder: s.ID + "-" + rand.Text(), timeout: leaseTimeout}
@@ -49,20 +49,20 @@ func hold(ctx context.Context, o Options, r *record, work func(context.Context) 
 	}()
 	err := work(working)
 	if cause := context.Cause(working); cause != nil && (err != nil || ctx.Err() == nil) {
-		err = cause // the lease is lost, even if a store that asks nobody let the work end well
+		err = cause // the lease is lost, even if work has returned without an error
 	}
 	stop(nil)
 	<-renewed
 
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	if !errors.Is(err, syncs.ErrLeased) { // otherwise the record belongs to another sync
+	if !errors.Is(err, syncs.ErrLeased) { // if so, the record belongs to another sync
 		err = errors.Join(err, r.end(ending, err, ctx.Err() != nil))
 	}
 	return errors.Join(err, o.Store.Release(ending, l.teamID, l.holder))
 }
 
-// acquire waits for a lease whose holder may have died, not for one that lives.
+// acquire waits long enough for the lease of a dead holder to expire, and no longer.
 func (l lease) acquire(ctx context.Context) error {
 	for start := time.Now(); ; {
 		err := l.Store.Lease(ctx, l.teamID, l.holder, time.Now().Add(l.timeout))
@@ -78,7 +78,7 @@ func (l lease) acquire(ctx context.Context) error {
 	}
 }
 
-// renew extends the lease until ctx is done, and stops the work if the lease is lost.
+// renew extends the lease until ctx is done. If the lease is lost, it stops the work.
 func (l lease) renew(ctx context.Context, stop context.CancelCauseFunc) {
 	expires := time.Now().Add(l.timeout)
 	tick := time.NewTicker(l.timeout / 3)
@@ -90,7 +90,7 @@ func (l lease) renew(ctx context.Context, stop context.CancelCauseFunc) {
 		case <-tick.C:
 		}
 		until := time.Now().Add(l.timeout)
-		renewing, cancel := context.WithTimeout(ctx, l.timeout/3) // a store that does not answer must not hide the end
+		renewing, cancel := context.WithTimeout(ctx, l.timeout/3) // a store that does not answer must not outlast the lease
 		err := l.Store.Lease(renewing, l.teamID, l.holder, until)
 		cancel()
 		switch {

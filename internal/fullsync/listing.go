@@ -11,15 +11,15 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// listing is everybody whom users.list has. Objects are not kept: those few that
-// are needed are asked for again.
+// listing is everybody in users.list. It does not keep their objects: the few that
+// are needed are fetched again.
 type listing struct {
 	people   compare.People
-	versions []directory.Version // of each page
+	versions []directory.Version // one for each page
 	zones    map[string]int      // active people by time zone, without bots
 	cursor   string              // of the next page; empty at the end
-	leftOut  map[string]bool     // ids of people whose object cannot be stored: they are not gone
-	failed   int                 // how many were left out, those without an id included
+	leftOut  map[string]bool     // ids of people whose object cannot be stored; they are not gone
+	failed   int                 // how many were left out, including those without an id
 }
 
 // pageUsers is the checkpoint of one page's users.
@@ -33,8 +33,8 @@ type pageUsers struct {
 	Failed       int            `json:"failed,omitempty"`
 }
 
-// digest turns a page into its checkpoint. It leaves out users who have no usable
-// id, or an object that no document could hold.
+// digest turns a page into its checkpoint. It leaves out users without a valid id,
+// and those whose object is too large for a document.
 func digest(teamID string, number int, page syncs.ListingPage) (p syncs.Page, leftOut []string, err error) {
 	all := pageUsers{TimeZones: map[string]int{}}
 	for _, user := range page.Users {
@@ -57,7 +57,7 @@ func digest(teamID string, number int, page syncs.ListingPage) (p syncs.Page, le
 	return p, all.LeftOut, err
 }
 
-// idOf returns the id of a user whose object is not valid, if that much of it can be read.
+// idOf returns the id of an invalid user object, if that much can be read.
 func idOf(user json.RawMessage) []string {
 	var u struct {
 		ID string `json:"id"`
@@ -68,7 +68,7 @@ func idOf(user json.RawMessage) []string {
 	return []string{u.ID}
 }
 
-// add appends a page. The ids are copied out of it, so that nothing else of it stays in memory.
+// add appends a page. It copies the ids, so that the rest of the page can be freed.
 func (l *listing) add(p syncs.Page) error {
 	var u pageUsers
 	if err := json.Unmarshal(p.Users, &u); err != nil || len(u.IDs) != len(u.Fingerprints) || len(u.IDs) != len(u.Updated) {
@@ -93,10 +93,10 @@ func (l *listing) add(p syncs.Page) error {
 	return nil
 }
 
-// complete says whether the last page is in.
+// complete reports whether the last page has been added.
 func (l *listing) complete() bool { return len(l.versions) > 0 && l.cursor == "" }
 
-// since is a moment before any page was produced; 0 without pages.
+// since is a time before Slack produced any of the pages; 0 without pages.
 func (l *listing) since() directory.Version {
 	if len(l.versions) == 0 {
 		return 0
@@ -104,7 +104,7 @@ func (l *listing) since() directory.Version {
 	return slices.Min(l.versions)
 }
 
-// notIn returns those of stored whom the listing has not got.
+// notIn returns the stored people who are not in the listing.
 func (l *listing) notIn(stored []directory.Stored) (absent []directory.Stored) {
 	byID := make(map[string]directory.Stored, len(stored))
 	for _, s := range stored {

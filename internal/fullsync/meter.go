@@ -10,7 +10,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// meters count what a sync takes of Slack, Firestore and Pub/Sub.
+// meters count what a sync uses of Slack, Firestore and Pub/Sub.
 type meters struct {
 	slack    Slack
 	before   syncs.Usage
@@ -18,7 +18,7 @@ type meters struct {
 	messages *publishMeter
 }
 
-// measure puts meters between a sync and what it works with.
+// measure wraps the dependencies in o with meters.
 func measure(o *Options) meters {
 	m := meters{slack: o.Slack, before: o.Slack.Usage(), store: &storeMeter{Store: o.Store}, messages: &publishMeter{Publisher: o.Publisher}}
 	o.Store, o.Publisher = m.store, m.messages
@@ -56,7 +56,7 @@ func (m *publishMeter) Publish(ctx context.Context, c directory.Change) error {
 type storeMeter struct {
 	Store
 	reads, writes atomic.Int64
-	pages         atomic.Int64 // checkpoints that are there
+	pages         atomic.Int64 // stored checkpoints
 }
 
 func (m *storeMeter) read(n int) { m.reads.Add(int64(max(1, n))) }
@@ -93,7 +93,7 @@ func (m *storeMeter) Users(ctx context.Context, teamID string, req directory.Pag
 	page, err := m.Store.Users(ctx, teamID, req)
 	n := len(page.Users)
 	if req.Before != nil && page.Prev != nil || req.Before == nil && page.Next != nil {
-		n++ // a store looks whether there are more
+		n++ // a store fetches one more to see whether a page follows
 	}
 	m.read(n)
 	return page, err

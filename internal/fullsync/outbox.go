@@ -11,7 +11,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// maxConcurrentMessages bounds the messages that wait for Pub/Sub's acceptance.
+// maxConcurrentMessages bounds the messages that wait for Pub/Sub to accept them.
 const maxConcurrentMessages = 100
 
 // outbox publishes messages, several at a time. A dry run prints them instead.
@@ -30,7 +30,7 @@ func newOutbox(ctx context.Context, o Options, r *record) *outbox {
 	return b
 }
 
-// send publishes c, and counts it once it is accepted.
+// send publishes c, and counts it once Pub/Sub has accepted it.
 func (b *outbox) send(c directory.Change, count func(*syncs.Sync)) error {
 	if b.DryRun {
 		b.record.update(count)
@@ -53,7 +53,7 @@ func (b *outbox) send(c directory.Change, count func(*syncs.Sync)) error {
 // wait returns once everything is accepted, or the first error.
 func (b *outbox) wait() error { return b.group.Wait() }
 
-// finish is wait after an error that may be only the echo of one of the messages'.
+// finish is wait after err, which may only be the cancellation that a failed message caused.
 func (b *outbox) finish(err error) error {
 	if refused := b.wait(); refused != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return refused

@@ -18,26 +18,26 @@ type People interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 }
 
-// need is what one user needs.
+// need is the repair that one user needs.
 type need struct {
 	operation directory.Operation
 	stored    *directory.Stored // nil for an insert
 }
 
-// plan is what to do about the differences between a listing and the directory.
+// plan is what a sync does about the differences between a listing and the directory.
 type plan struct {
 	repairs   map[string]need
 	gone      []directory.Stored
-	stale     int      // left alone: the listing is older than what is stored
-	forgotten []string // ids of people who are stored as forgotten, and alive in Slack
+	stale     int      // left alone because the listing is older than what is stored
+	forgotten []string // ids of people who are stored as forgotten but are active in Slack
 	future    int      // stored with a version in the future
 }
 
 // planRepairs decides about each difference. future are the stored users with a
-// version in the future: they are told anew whether or not they differ.
+// version in the future: they are sent again whether or not they differ.
 //
-// If an operator allows to remove any number of people, the listing is taken for
-// complete, and lacks nobody who has only joined since it was made.
+// isComplete says that an operator allows any number of removals. People whom an
+// event has just announced are then removed too, if the listing lacks them.
 func planRepairs(d compare.Difference, l *listing, future []directory.Stored, started, now time.Time, isComplete bool) plan {
 	p := plan{repairs: map[string]need{}, future: len(future)}
 	stored := make(map[string]*directory.Stored, len(d.NotListed))
@@ -60,8 +60,8 @@ func planRepairs(d compare.Difference, l *listing, future []directory.Stored, st
 			p.forgotten = append(p.forgotten, person.ID)
 		}
 	}
-	// Everybody listed counts, not only who differs: somebody who was written between two
-	// queries may be in one of them as before and in the other as listed.
+	// Check against the whole listing, not only the differences. A person who was written
+	// between two queries may show as different in one of them and as listed in the other.
 	for _, s := range l.notIn(d.NotListed) {
 		if isUntouched(s, l.since(), started, now, isComplete) {
 			p.gone = append(p.gone, s)
@@ -76,7 +76,7 @@ func planRepairs(d compare.Difference, l *listing, future []directory.Stored, st
 	return p
 }
 
-// verdict says what comes of something that Slack says about a stored user.
+// verdict is what happens to a listed object of a stored user.
 type verdict int
 
 const (
@@ -85,9 +85,9 @@ const (
 	needsLift         // stored as forgotten, and only an operator can undo that
 )
 
-// judge says whether a listed object would replace what readers see of the
-// stored user, by the rules of the domain. Whoever is stored with a version in
-// the future is told anew in any case.
+// judge says whether a listed object would replace what readers see of the stored
+// user, by the rules of package directory. Users stored with a version in the
+// future are always sent again.
 func judge(s directory.Stored, said directory.Said, forgotten bool, now time.Time) verdict {
 	switch {
 	case s.Kind == directory.Forgotten && !forgotten:
@@ -100,17 +100,17 @@ func judge(s directory.Stored, said directory.Said, forgotten bool, now time.Tim
 		return wins
 	case said.Version < s.Listed.Version:
 		return isStale
-	// Two caches of Slack's may be of different age. For more than two hours nobody trusts
-	// Slack's own times, so that nothing they disagree about keeps a repair out for good.
+	// Slack may answer from caches of different ages. Beyond two hours its own times are no
+	// longer trusted, so that a disagreement between them cannot block a repair for good.
 	case said.Updated > 0 && said.Updated < s.Listed.Updated && said.Version.Time().Sub(s.Listed.Version.Time()) <= directory.MaxListingLag:
 		return isStale
 	}
 	return wins
 }
 
-// isUntouched says that a user who is not in the listing can be taken for gone:
-// nothing is known that is newer than the listing. A listing may come from a cache and lack
-// somebody who joined since, of whom an event has told.
+// isUntouched reports whether a user who is missing from the listing is gone, that is,
+// whether nothing newer than the listing is known. A cached listing may lack somebody
+// whose team_join has already arrived.
 func isUntouched(s directory.Stored, since directory.Version, started, now time.Time, isComplete bool) bool {
 	switch {
 	case !s.Written.Before(started):
@@ -127,28 +127,28 @@ func isInFuture(s directory.Stored, now time.Time) bool {
 	return s.Version.InFuture(now) || s.Told != nil && s.Told.Version.InFuture(now) || s.Listed != nil && s.Listed.Version.InFuture(now)
 }
 
-// report puts into the record and the log what the plan leaves alone.
+// report records and logs what the plan leaves alone.
 func (p plan) report(ctx context.Context, o Options, r *record) {
 	r.update(func(s *syncs.Sync) { s.Stale, s.Forgotten, s.Future = p.stale, len(p.forgotten), p.future })
 	teamID := r.value().TeamID
 	if len(p.forgotten) > 0 {
 		slices.Sort(p.forgotten)
-		o.Log.WarnContext(ctx, "people stored as forgotten are alive in Slack: an operator must lift them", "team_id", teamID, "users", len(p.forgotten), "user_ids", p.forgotten)
+		o.Log.WarnContext(ctx, "people stored as forgotten are active in Slack: an operator must lift them", "team_id", teamID, "users", len(p.forgotten), "user_ids", p.forgotten)
 	}
 	if p.future > 0 {
-		o.Log.WarnContext(ctx, "people were stored with a version in the future, and are told anew", "team_id", teamID, "users", p.future)
+		o.Log.WarnContext(ctx, "people were stored with a version in the future, and are sent again", "team_id", teamID, "users", p.future)
 	}
 }
 
-// futurePage is how many users with versions in the future are read at once.
-const futurePage = 500
+// maxFuturePage is how many users with versions in the future are read in one query.
+const maxFuturePage = 500
 
-// inFuture returns all who are stored with a version in the future. The list by
-// change has them before a place that is a little after now, usually none.
+// inFuture returns everybody stored with a version in the future, usually nobody.
+// They come first in the list by change, before a cursor just after now.
 func inFuture(ctx context.Context, o Options, r *record) (all []directory.Stored, err error) {
 	teamID := r.value().TeamID
 	soon := directory.Cursor{Version: directory.VersionOf(time.Now().Add(directory.MaxAhead)), ID: "Z"}
-	req := directory.PageRequest{Order: directory.ByChange, Limit: futurePage, Before: &soon}
+	req := directory.PageRequest{Order: directory.ByChange, Limit: maxFuturePage, Before: &soon}
 	for {
 		page, err := o.Store.Users(ctx, teamID, req)
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 // logInterval is how often progress is logged where there is no terminal.
 const logInterval = 10 * time.Second
 
-// Progress tells a person or a log how a sync is doing. A nil Progress is silent.
+// Progress reports on a running sync, to a terminal or a log. A nil Progress is silent.
 type Progress struct {
 	out  io.Writer // nil to log instead
 	live bool      // out is a terminal, where a line can change
@@ -25,12 +25,12 @@ type Progress struct {
 	mu        sync.Mutex
 	workspace string
 	started   time.Time
-	from      int // listed before that, by a run that was interrupted
+	from      int // people already listed by an interrupted run
 	told      time.Time
 }
 
-// NewProgress writes the outcome to out and, if that is a terminal, a line that
-// keeps changing on the way. Without out it logs.
+// NewProgress writes the outcome to out. On a terminal it also shows a status line that
+// it keeps up to date. If out is nil it logs instead.
 func NewProgress(out io.Writer, terminal bool, log *slog.Logger) *Progress {
 	return &Progress{out: out, live: terminal, log: log}
 }
@@ -45,21 +45,21 @@ func (p *Progress) start(w directory.Workspace) {
 	}
 }
 
-// goesOn says how many an interrupted run has listed already.
-func (p *Progress) goesOn(listed int) {
+// resumed notes how many people an interrupted run has already listed.
+func (p *Progress) resumed(listed int) {
 	if p != nil {
 		p.from = listed
 	}
 }
 
-// walked tells of the walk. How many there are in all is known from the sync before.
+// walked reports on the walk. The previous sync says how many people to expect.
 func (p *Progress) walked(s syncs.Sync, previous *syncs.Sync) {
 	if p == nil {
 		return
 	}
 	total, remaining := 0, time.Duration(0)
 	if s.Listed < p.from {
-		p.from = 0 // the walk has begun anew
+		p.from = 0 // the walk has started over
 	}
 	if previous != nil && s.Listed > p.from {
 		total = max(previous.Listed, s.Listed)
@@ -68,7 +68,7 @@ func (p *Progress) walked(s syncs.Sync, previous *syncs.Sync) {
 	p.tell(s, "listing", s.Listed, total, remaining)
 }
 
-// repairing tells of what comes after the walk.
+// repairing reports on what comes after the walk.
 func (p *Progress) repairing(s syncs.Sync, what string, done, total int) {
 	if p != nil {
 		p.tell(s, what, done, total, 0)
@@ -100,7 +100,7 @@ func (p *Progress) tell(s syncs.Sync, what string, done, total int, remaining ti
 	fmt.Fprint(p.out, service.ClearLine, line)
 }
 
-// end tells the outcome.
+// end reports the outcome.
 func (p *Progress) end(s syncs.Sync, err error) {
 	if p == nil {
 		return
@@ -140,8 +140,8 @@ func (p *Progress) end(s syncs.Sync, err error) {
 	}{
 		{s.Failed, "could not be read or stored"},
 		{s.Stale, "left alone: what is stored is newer than the listing"},
-		{s.Forgotten, "stored as forgotten and alive in Slack: lift them"},
-		{s.Future, "stored with a version in the future, and told anew"},
+		{s.Forgotten, "stored as forgotten and active in Slack: lift them"},
+		{s.Future, "stored with a version in the future, and sent again"},
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(p.out, "  %d %s\n", left.n, left.why)

@@ -15,8 +15,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// TestProgress: a line that keeps changing on a terminal, the outcome alone
-// where output goes elsewhere, and log lines now and then where there is neither.
+// TestProgress: a terminal gets a status line, a file only the outcome, and
+// without either there are log lines now and then.
 func TestProgress(t *testing.T) {
 	outcome := syncs.Sync{ID: "S", TeamID: "T1", Listed: 200, Inserted: 1, Updated: 2, Removed: 3, Unchanged: 197, Drift: 2, Calls: 9, Waits: 1, Waited: time.Second, Reads: 5, Writes: 6}
 	const summary = "Acme: synced in 21s: 200 listed, 1 inserted, 2 updated, 3 removed, 197 unchanged, drift 2\n" +
@@ -69,7 +69,7 @@ level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updat
 	}
 	var none *Progress // silent
 	none.start(directory.Workspace{})
-	none.goesOn(1)
+	none.resumed(1)
 	none.walked(syncs.Sync{}, nil)
 	none.repairing(syncs.Sync{}, "", 0, 0)
 	none.end(syncs.Sync{}, nil)
@@ -81,7 +81,7 @@ func TestRemaining(t *testing.T) {
 		var b strings.Builder
 		p, previous := NewProgress(&b, true, slog.New(slog.DiscardHandler)), &syncs.Sync{Listed: 200}
 		p.start(directory.Workspace{Name: "Acme"})
-		p.goesOn(100)
+		p.resumed(100)
 		time.Sleep(10 * time.Second)
 		p.walked(syncs.Sync{Listed: 150, Pages: 3}, previous)
 		p.walked(syncs.Sync{Listed: 50, Pages: 1}, previous) // anew

@@ -13,36 +13,36 @@ import (
 
 const (
 	// infosPerPage is how many calls of users.info (Tier 4) Slack allows in the time
-	// of one of users.list (Tier 2), by its page "Rate limits".
+	// of one call of users.list (Tier 2). Source: Slack's page "Rate limits".
 	infosPerPage = 5
-	// maxUnreadable is how many people in a row Slack may fail to answer for. After that it is
-	// not about them.
+	// maxUnreadable is how many people in a row users.info may fail for. Beyond that the
+	// fault is not theirs, and the sync fails.
 	maxUnreadable = 5
-	// inFlight is for how long an event may be on its way: what changed later than that
-	// before the listing is no drift. It also covers clocks that differ.
-	inFlight = 5 * time.Minute
-	// maxDiffered is of how many people a sync looks at the fields that differ.
+	// deliveryTimeout is how long an event may take to arrive. A later change is not
+	// drift yet. It also covers clocks that differ.
+	deliveryTimeout = 5 * time.Minute
+	// maxDiffered is for how many people a sync reports the fields that differ.
 	maxDiffered = 200
 )
 
-// publishing is the part of a sync that publishes.
+// publishing is the state of the steps that publish.
 type publishing struct {
 	Options
 	record   *record
 	previous *syncs.Sync // the last sync that was done, or nil
 
 	unreadable int // in a row
-	looked     int // people whose differing fields were counted
+	looked     int // people whose differing fields were reported
 }
 
-// repairs gets the objects that the walk did not keep, in the way that Slack's
-// rate limits make the faster one, and publishes them.
+// repairs fetches the objects that the walk did not keep, by users.info or a second
+// walk, whichever Slack's rate limits make faster, and publishes them.
 func (p *publishing) repairs(ctx context.Context, needs map[string]need, pages int) error {
 	out := newOutbox(ctx, p.Options, p.record)
 	total := len(needs)
 	publish := func(id string, user json.RawMessage, v directory.Version) error {
 		n := needs[id]
-		delete(needs, id) // once, even if somebody is listed twice
+		delete(needs, id) // a person may be listed twice
 		p.Progress.repairing(p.record.value(), "repairs", total-len(needs), total)
 		return p.publish(out, id, n, user, v, true)
 	}
@@ -53,7 +53,7 @@ func (p *publishing) repairs(ctx context.Context, needs map[string]need, pages i
 			var v directory.Version
 			user, v, err = p.ask(ctx, id)
 			if errors.Is(err, directory.ErrNotFound) || errors.Is(err, syncs.ErrUnreadable) {
-				err = nil // gone since it was listed, or left out
+				err = nil // has left since the walk, or is left out
 				continue
 			}
 			if err == nil {
@@ -69,7 +69,7 @@ func (p *publishing) repairs(ctx context.Context, needs map[string]need, pages i
 	return out.finish(err)
 }
 
-// walkAgain lists everybody again, for those who are needed.
+// walkAgain lists everybody again and publishes those who need a repair.
 func (p *publishing) walkAgain(ctx context.Context, needs map[string]need, publish func(string, json.RawMessage, directory.Version) error) error {
 	s := p.record.value()
 	for attempt := 1; ; attempt++ {
@@ -93,12 +93,12 @@ func (p *publishing) walkAgain(ctx context.Context, needs map[string]need, publi
 		if !errors.Is(err, syncs.ErrCursorExpired) || attempt == maxWalks {
 			return err
 		}
-		p.Log.WarnContext(ctx, "listing for repairs begins anew", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
+		p.Log.WarnContext(ctx, "listing for repairs starts over", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
 	}
 }
 
-// ask gets one user from users.info. Errors that wrap [directory.ErrNotFound] or
-// [syncs.ErrUnreadable] concern this user only.
+// ask fetches one user by users.info. Errors that wrap [directory.ErrNotFound] or
+// [syncs.ErrUnreadable] are about this user only.
 func (p *publishing) ask(ctx context.Context, id string) (json.RawMessage, directory.Version, error) {
 	user, v, err := p.Slack.User(ctx, id)
 	if !errors.Is(err, syncs.ErrUnreadable) {
@@ -112,14 +112,14 @@ func (p *publishing) ask(ctx context.Context, id string) (json.RawMessage, direc
 	return nil, 0, err
 }
 
-// fail leaves one user out.
+// fail logs and counts a user who is left out.
 func (p *publishing) fail(ctx context.Context, id string, err error) {
 	p.record.update(func(s *syncs.Sync) { s.Failed++ })
 	p.Log.WarnContext(ctx, "a user who cannot be read or stored is left out", "team_id", p.record.value().TeamID, "user_id", id, "error", err)
 }
 
-// publish sends one repair, unless the document is the same as or newer than what
-// Slack says by now.
+// publish sends one repair, unless the document is by now the same as what Slack
+// says, or newer.
 func (p *publishing) publish(out *outbox, id string, n need, user json.RawMessage, v directory.Version, inList bool) error {
 	read := directory.FromInfo
 	if inList {
@@ -175,8 +175,8 @@ func (p *publishing) publish(out *outbox, id string, n need, user json.RawMessag
 	})
 }
 
-// differed returns the core fields that a repair changes of somebody whose newest
-// word came from an event.
+// differed returns the core fields that a repair changes, if the newest word about the
+// person came from an event.
 func (p *publishing) differed(ctx context.Context, n need, user json.RawMessage) ([]string, error) {
 	s := n.stored
 	if s == nil || s.Told == nil || s.Listed != nil && directory.ListedIsNewer(*s.Told, *s.Listed) || p.looked == maxDiffered {
@@ -196,11 +196,11 @@ func (p *publishing) differed(ctx context.Context, n need, user json.RawMessage)
 	return paths, nil
 }
 
-// drifted says whether an event should have made this repair. It should not have
-// when this is the first sync, when Slack's own time of the last change has
-// not moved (clock changes send no event), or when the event may still be on its way.
+// drifted reports whether an event should have made this repair unnecessary. That is
+// not so in the first sync, when Slack's own updated has not moved (clock changes
+// send no event), or while the event may still be on its way.
 func (p *publishing) drifted(n need, updated int64, v directory.Version) bool {
-	if p.previous == nil || time.Unix(updated, 0).After(v.Time().Add(-inFlight)) {
+	if p.previous == nil || time.Unix(updated, 0).After(v.Time().Add(-deliveryTimeout)) {
 		return false
 	}
 	return n.stored == nil || n.stored.Updated != updated

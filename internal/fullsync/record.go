@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// recordLife is for how long records are kept. Firestore's TTL ends it.
-	recordLife = 90 * 24 * time.Hour
-	// minSaveInterval and maxSaveInterval bound how often the record is saved on the way.
+	// recordTTL is how long records are kept before Firestore's TTL deletes them.
+	recordTTL = 90 * 24 * time.Hour
+	// minSaveInterval and maxSaveInterval bound how often a running sync saves its record.
 	minSaveInterval, maxSaveInterval = 2 * time.Second, 10 * time.Second
 )
 
-// Records are what each sync leaves.
+// Records are the sync records of a workspace.
 type Records interface {
 	PutSync(ctx context.Context, s syncs.Sync) error
-	// Syncs returns the newest, the newest first.
+	// Syncs returns the latest records, newest first.
 	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
 }
 
-// record is the record of a sync under way. It is safe for concurrent use.
+// record is the record of a running sync. It is safe for concurrent use.
 type record struct {
 	store interface {
 		Records
@@ -35,17 +35,17 @@ type record struct {
 
 	mu         sync.Mutex
 	sync       syncs.Sync // with the costs of the runs before this one
-	isCompared bool       // it is known who is unchanged
+	isCompared bool       // the comparison is done, so Unchanged is known
 	begun      time.Time  // when it was first saved; zero before
 	saved      time.Time  // when it was last saved
 }
 
-// newRecord begins a record, and puts meters into o.
+// newRecord starts a record, and wraps the dependencies in o with meters.
 func newRecord(o *Options) *record {
 	now := time.Now().UTC()
 	m := measure(o)
 	return &record{store: o.Store, dryRun: o.DryRun, meters: m, sync: syncs.Sync{
-		ID: now.Format("20060102T150405.000Z"), State: syncs.Running, Started: now, ExpireAt: now.Add(recordLife), MassRemoval: o.AllowMassDelete,
+		ID: now.Format("20060102T150405.000Z"), State: syncs.Running, Started: now, ExpireAt: now.Add(recordTTL), MassRemoval: o.AllowMassDelete,
 	}}
 }
 
@@ -55,7 +55,7 @@ func (r *record) update(change func(*syncs.Sync)) {
 	change(&r.sync)
 }
 
-// compared is update once it is known who is unchanged.
+// compared is update after the comparison.
 func (r *record) compared(change func(*syncs.Sync)) {
 	r.update(change)
 	r.mu.Lock()
@@ -63,7 +63,7 @@ func (r *record) compared(change func(*syncs.Sync)) {
 	r.isCompared = true
 }
 
-// value returns the record as it is now.
+// value returns a copy of the record as it is now.
 func (r *record) value() syncs.Sync {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,8 +76,8 @@ func (r *record) value() syncs.Sync {
 	return s
 }
 
-// goOn makes it the record of a sync that did not end.
-func (r *record) goOn(last syncs.Sync) {
+// resume takes over the record of an unfinished sync.
+func (r *record) resume(last syncs.Sync) {
 	last.State, last.Error, last.MassRemoval, last.Ended = syncs.Running, "", r.sync.MassRemoval, time.Time{}
 	r.update(func(s *syncs.Sync) { *s = last })
 }
@@ -92,8 +92,8 @@ func (r *record) save(ctx context.Context) error {
 	return r.store.PutSync(ctx, r.value())
 }
 
-// saveNowAndThen saves the record on the way: often at first, for those who watch,
-// and then whenever a fifth of the time so far has passed.
+// saveNowAndThen saves a running sync's record: often at first, for those who watch,
+// and later each time the sync has run a fifth longer.
 func (r *record) saveNowAndThen(ctx context.Context) error {
 	r.mu.Lock()
 	due := time.Since(r.saved) > min(max(time.Since(r.begun)/5, minSaveInterval), maxSaveInterval)
@@ -104,7 +104,7 @@ func (r *record) saveNowAndThen(ctx context.Context) error {
 	return r.save(ctx)
 }
 
-// end saves how the sync ended, and drops its checkpoint if nothing is left to do.
+// end saves how the sync ended. It deletes the checkpoint if there is nothing to resume.
 func (r *record) end(ctx context.Context, err error, interrupted bool) error {
 	if r.begun.IsZero() {
 		return nil
@@ -128,7 +128,7 @@ func (r *record) end(ctx context.Context, err error, interrupted bool) error {
 			s.Ended = time.Now().UTC()
 		}
 	})
-	// The record first: should pages be left, nobody goes on from those of a sync that is over.
+	// The record comes first. If deleting fails, nobody resumes a sync that has ended.
 	if err := r.save(ctx); err != nil || !over {
 		return err
 	}

@@ -11,18 +11,18 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// ErrMassDelete says that a sync stopped before its deletions.
+// ErrMassDelete says that a sync refused to remove so many people.
 var ErrMassDelete = errors.New("more than a tenth of the directory is gone from Slack within a day: nobody else was removed; make sure that the token lists everybody, then run again with -allow-mass-delete")
 
 const (
-	// A day may remove one in maxRemovedShare, and minRemovable in any case.
+	// In a day one in maxRemovedShare may be removed, but always minRemovable.
 	maxRemovedShare = 10
 	minRemovable    = 3
-	// removalMemory is how far back removals and sizes count.
-	removalMemory = 24 * time.Hour
+	// removalInterval is the time over which removals are counted together.
+	removalInterval = 24 * time.Hour
 )
 
-// group is one of the two groups that are judged by themselves.
+// group is a group of people that is judged for mass removal on its own.
 type group struct {
 	stored, removed func(syncs.Sync) int
 	count           func(*syncs.Sync)
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// remove deletes those who are gone from Slack, unless they are too many.
+// remove deletes the people who are gone from Slack, unless they are too many.
 func (p *publishing) remove(ctx context.Context, gone []directory.Stored, g group) error {
 	if len(gone) == 0 {
 		return nil
@@ -71,8 +71,8 @@ func (p *publishing) remove(ctx context.Context, gone []directory.Stored, g grou
 	return out.finish(err)
 }
 
-// allowed judges by the last day, so that many syncs cannot remove a tenth each.
-// What an operator has allowed does not count.
+// allowed counts the removals of the last day together, so that many syncs cannot remove
+// a tenth each. Removals that an operator has allowed do not count.
 func (p *publishing) allowed(ctx context.Context, gone int, g group) error {
 	own := p.record.value()
 	before, err := lastDay(ctx, p.Store, own)
@@ -89,10 +89,10 @@ func (p *publishing) allowed(ctx context.Context, gone int, g group) error {
 	return nil
 }
 
-// lastDay returns the syncs before own that ended within a day, back to the last
-// one that was allowed to remove anybody.
+// lastDay returns the syncs before own that ended within a day, back to the last one
+// that ran with -allow-mass-delete.
 func lastDay(ctx context.Context, store Records, own syncs.Sync) (before []syncs.Sync, err error) {
-	start := time.Now().Add(-removalMemory)
+	start := time.Now().Add(-removalInterval)
 	for limit := 32; ; limit *= 4 {
 		all, err := store.Syncs(ctx, own.TeamID, limit)
 		if err != nil {

@@ -12,17 +12,16 @@ import (
 )
 
 const (
-	// maxWalks bounds the beginnings anew after a cursor that expired.
+	// maxWalks bounds how often a walk starts over because its cursor expired.
 	maxWalks = 3
-	// maxRecent is among how many records the last sync that was done is looked for.
+	// maxRecent is how many records are searched for the last sync that finished.
 	maxRecent = 5
-	// maxCheckpointAge is how old a checkpoint's last page may be. It is for a job that is
-	// started again, not for the next sync an hour later: that one should list people
-	// as they are by then.
+	// maxCheckpointAge is how old a checkpoint's last page may be. Checkpoints serve a job
+	// that is restarted. The next sync, an hour later, must list people as they are then.
 	maxCheckpointAge = 15 * time.Minute
 )
 
-// Checkpoints keep the pages of a sync under way.
+// Checkpoints keep the pages of a running sync.
 type Checkpoints interface {
 	PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error
 	// SyncPages returns a sync's pages in the order of their numbers.
@@ -36,7 +35,7 @@ type past struct {
 	listing *listing    // what a sync that did not end has listed
 }
 
-// recall goes on with the last sync if it did not end, or begins a new one.
+// recall resumes the last sync if it did not end, or starts a new one.
 func recall(ctx context.Context, o Options, r *record) (past, error) {
 	p, teamID := past{listing: &listing{}}, r.value().TeamID
 	recent, err := o.Store.Syncs(ctx, teamID, maxRecent)
@@ -67,8 +66,8 @@ func recall(ctx context.Context, o Options, r *record) (past, error) {
 	return p, r.save(ctx)
 }
 
-// resume returns what a sync that did not end has listed, if that is fresh enough
-// and no page is missing: whoever was on it would seem to be gone.
+// resume returns what an unfinished sync has listed, if it is fresh and no page is
+// missing. People on a missing page would seem to be gone.
 func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listing, error) {
 	pages, err := o.Store.SyncPages(ctx, last.TeamID, last.ID)
 	if err != nil || len(pages) == 0 {
@@ -85,14 +84,14 @@ func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listin
 	if !usable {
 		return &listing{}, o.Store.DeleteSyncPages(ctx, last.TeamID, last.ID)
 	}
-	o.Log.InfoContext(ctx, "going on from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(l.people))
+	o.Log.InfoContext(ctx, "resuming from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(l.people))
 	last.Since, last.Pages, last.Listed = l.since(), n, len(l.people)
-	r.goOn(last)
-	o.Progress.goesOn(len(l.people))
+	r.resume(last)
+	o.Progress.resumed(len(l.people))
 	return l, nil
 }
 
-// walk lists everybody, from where an earlier sync stopped.
+// walk lists everybody, starting where an earlier sync stopped.
 func walk(ctx context.Context, o Options, r *record, before past) (*listing, error) {
 	l := before.listing
 	for attempt := 1; !l.complete(); attempt++ {
@@ -104,7 +103,7 @@ func walk(ctx context.Context, o Options, r *record, before past) (*listing, err
 			return l, err
 		}
 		s := r.value()
-		o.Log.WarnContext(ctx, "listing begins anew", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
+		o.Log.WarnContext(ctx, "listing starts over", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
 		l = &listing{}
 		if !o.DryRun {
 			if err := o.Store.DeleteSyncPages(ctx, s.TeamID, s.ID); err != nil {
@@ -119,14 +118,14 @@ func walk(ctx context.Context, o Options, r *record, before past) (*listing, err
 	return l, nil
 }
 
-// walkOn takes page after page, and keeps each of them here and in the checkpoint.
+// walkOn reads page after page, and adds each one to the listing and the checkpoint.
 func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syncs.Sync) error {
 	start := r.value()
 	for page, err := range o.Slack.Users(ctx, start.TeamID, l.cursor) {
 		if err != nil {
 			return err
 		}
-		// A version in the future would keep events out. It is an error of a clock, not of a person.
+		// A version in the future would block events. A wrong clock is no one person's fault, so the sync fails.
 		if err := page.Version.Validate(time.Now()); err != nil {
 			return fmt.Errorf("page %d of users.list: %w", len(l.versions)+1, err)
 		}
@@ -169,10 +168,10 @@ func fill(ctx context.Context, o Options, r *record, page syncs.ListingPage) err
 		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: p.teamID, User: user,
 			Version: page.Version, Source: directory.FromSync, InList: true})
 		if err != nil {
-			continue // left out by digest as well
+			continue // digest leaves this person out too
 		}
 		if err := p.send(c, func(s *syncs.Sync) { s.Inserted++ }); err != nil {
-			break // wait returns the reason
+			break // wait returns the error
 		}
 	}
 	return p.wait()

@@ -1,9 +1,8 @@
-// Package syncs has what a full sync shares with the Slack client that it reads
-// from and the store that it keeps its records in: the record that each sync
-// leaves, the checkpoints on its way, pages of users.list, and the errors by
-// which a client or a store says that a sync cannot go on.
+// Package syncs holds what a full sync shares with the Slack client it reads from
+// and the store it keeps its records in: the record of a sync, its checkpoints, the
+// pages of users.list, and the errors that stop a sync.
 //
-// Records are stored by their JSON names.
+// Stores name the fields of records by their JSON names.
 package syncs
 
 import (
@@ -18,7 +17,7 @@ import (
 var (
 	// ErrLeased says that somebody else holds the workspace's lease.
 	ErrLeased = errors.New("another full sync of this workspace is running")
-	// ErrCursorExpired says that users.list must be read from its beginning again.
+	// ErrCursorExpired says that the walk through users.list must start over.
 	ErrCursorExpired = errors.New("the listing's cursor is no longer valid")
 	// ErrDisconnected says that Slack no longer accepts the workspace's token.
 	ErrDisconnected = errors.New("disconnected")
@@ -30,30 +29,30 @@ var (
 type ListingPage struct {
 	Users []json.RawMessage
 	Next  string // the cursor of the next page; empty after the last
-	// Version is a moment on Slack's clock no later than when Slack produced the page.
+	// Version is a time on Slack's clock, no later than when Slack produced the page.
 	Version directory.Version
 }
 
 // Usage counts calls of Slack's API.
 type Usage struct {
 	Calls  int
-	Waits  int           // for the rate limit
+	Waits  int           // for Slack's rate limit
 	Waited time.Duration // in total
 }
 
-// State says how a full sync stands.
+// State is the state of a full sync.
 type State string
 
 // The states. Their values are stored.
 const (
 	Running      State = "running"
-	Interrupted  State = "interrupted" // told to stop; the next sync goes on from its checkpoint
+	Interrupted  State = "interrupted" // told to stop; the next sync resumes from its checkpoint
 	Failed       State = "failed"
 	Done         State = "done"
 	Disconnected State = "disconnected" // Slack no longer accepts the token
 )
 
-// Sync is the record of one full sync of one workspace: its progress and, at the
+// Sync is the record of one full sync of one workspace: its progress and, in the
 // end, its outcome.
 type Sync struct {
 	ID      string    `json:"id"` // sorts by time
@@ -61,15 +60,15 @@ type Sync struct {
 	State   State     `json:"state"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	// Filling says that the directory was empty at the start: each page is published as it comes.
+	// Filling says that the directory was empty at the start. Each page is then published as it arrives.
 	Filling  bool      `json:"filling"`
 	ExpireAt time.Time `json:"expire_at"` // for Firestore's TTL
-	// Since is a moment on Slack's clock before any page was produced.
+	// Since is a time on Slack's clock before any page was produced.
 	Since directory.Version `json:"since"`
 	Error string            `json:"error,omitempty"`
 
-	// The counts below include those of the runs that this one went on from. A repair
-	// counts once Pub/Sub has accepted it.
+	// The counts below include those of the runs that this one resumed. A repair counts
+	// once Pub/Sub has accepted it.
 
 	Pages     int `json:"pages"`
 	Listed    int `json:"listed"`
@@ -82,25 +81,25 @@ type Sync struct {
 	// Drift counts repairs that an event should have made unnecessary.
 	Drift int `json:"drift"`
 	// Differed counts, by core field, the repairs of people whose newest word came from an
-	// event. A field in which Slack's events and listings disagree for good shows up here at
-	// once. Of many such people a sync looks at some only.
+	// event. A field about which Slack's events and listings disagree for good shows up here.
+	// If there are many such people, a sync looks at 200 of them.
 	Differed map[string]int `json:"differed,omitempty"`
-	// Stale counts people who differ and were left alone, because the listing is older than what is stored.
+	// Stale counts people who differ but were left alone, because the listing is older than what is stored.
 	Stale int `json:"stale,omitempty"`
 	// Failed counts people who were left out because they could not be read or stored.
 	Failed int `json:"failed,omitempty"`
-	// Forgotten counts people who are stored as forgotten and alive in Slack: only an operator's lift helps.
+	// Forgotten counts people who are stored as forgotten but active in Slack. Only an operator's lift brings them back.
 	Forgotten int `json:"forgotten,omitempty"`
-	// Future counts people who were stored with a version in the future, and were told anew.
+	// Future counts people who were stored with a version in the future, and were sent again.
 	Future int `json:"future,omitempty"`
 
-	// Stored is how many of the people whom users.list should have were stored before the removals.
+	// Stored is how many people were stored before the removals, without those of other workspaces.
 	Stored int `json:"stored,omitempty"`
-	// External says what of the above concerns people of other workspaces.
+	// External is the part of the counts above that is about people of other workspaces.
 	External External `json:"external,omitzero"`
-	// MassRemoval says that an operator allowed to remove any number of people.
+	// MassRemoval says that an operator allowed any number of removals.
 	MassRemoval bool `json:"mass_removal,omitempty"`
-	// Thorough is when a sync last compared everybody, see package fullsync.
+	// Thorough is when a sync last made a thorough comparison: see package compare.
 	Thorough time.Time `json:"thorough,omitzero"`
 
 	Calls  int           `json:"calls"`  // of Slack's API
@@ -125,13 +124,13 @@ type Page struct {
 	Number  int               `json:"number"` // from 1
 	Cursor  string            `json:"cursor"` // of the next page; empty after the last
 	Version directory.Version `json:"version"`
-	At      time.Time         `json:"at"`    // when the page came in
+	At      time.Time         `json:"at"`    // when the page arrived
 	Users   []byte            `json:"users"` // encoded by the sync
-	// ExpireAt is for Firestore's TTL: a sync that nobody finishes leaves its pages.
+	// ExpireAt is for Firestore's TTL. A sync that nobody finishes leaves its pages behind.
 	ExpireAt time.Time `json:"expire_at"`
 }
 
-// DisconnectedError is an [ErrDisconnected] with the moment at which Slack refused the token.
+// DisconnectedError is an [ErrDisconnected] with the time at which Slack refused the token.
 type DisconnectedError struct {
 	At  directory.Version
 	Err error
@@ -139,5 +138,5 @@ type DisconnectedError struct {
 
 func (e *DisconnectedError) Error() string { return e.Err.Error() }
 
-// Unwrap lets the error match what Slack said and [ErrDisconnected].
+// Unwrap matches both [ErrDisconnected] and what Slack said.
 func (e *DisconnectedError) Unwrap() []error { return []error{ErrDisconnected, e.Err} }

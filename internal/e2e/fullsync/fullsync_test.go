@@ -72,7 +72,7 @@ func (w *invented) sync(t *testing.T, s *system.System) (outcome syncs.Sync, ane
 	if err != nil {
 		t.Fatal(err)
 	}
-	anew = bytes.Count(lines.Bytes(), []byte("listing begins anew"))
+	anew = bytes.Count(lines.Bytes(), []byte("listing starts over"))
 	t.Logf("synced in %v, begun anew %d times: %+v", time.Since(start).Round(time.Second), anew, outcome)
 	return outcome, anew
 }
@@ -143,7 +143,7 @@ func TestFullSync(t *testing.T) {
 	calls := 0
 	w.OnList = func() {
 		switch calls++; calls {
-		case 20: // this one's cursor has expired: the listing begins anew
+		case 20: // this one's cursor has expired: the listing starts over
 			expired := worst
 			expired.ExpireCursorEvery = 1
 			w.SetFaults(expired)

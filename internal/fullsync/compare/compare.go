@@ -1,25 +1,24 @@
-// Package compare finds out in what people a listing and a store differ, for
-// the price of counting them.
+// Package compare finds the people who differ between a listing and a store, for
+// little more than the price of counting them.
 //
 // Each person has a fingerprint (see package directory), and a store can count
-// and sum the fingerprints of a range for little. [Run] compares the counts and
+// and sum the fingerprints of a range cheaply. [Run] compares the counts and
 // sums of the whole range first. Where they differ it compares the halves, and
-// so on, until reading a range's people costs less than halving it. The sum of
-// a right half is what the left one leaves of the whole, so each split is one query.
+// so on, until reading a range's people costs less than halving it. The right half's
+// sum is the whole minus the left half's, so each split takes one query.
 //
 // # When sums lie
 //
-// Two changes whose differences cancel leave the sum as it was. Somebody who
-// controls two accounts finds such a pair of statuses within seconds, and if the
-// events of both get lost, no comparison by one sum ever finds them.
-// [Ranges] is the defence, to be used once a day: it compares up to [maxRanges]
-// people one by one, and more by the sums of as many ranges, cut at
-// random places. Changes cancel only within a range, and nobody knows the next
-// day's cuts. It costs at most [maxRanges] reads more than a plain comparison,
-// $0.07 a month at Firestore's prices. Reading everybody once a day costs
-// $1.80 a month for 100,000 people. A second sum, keyed with a secret, costs no
-// reads, but a second index for every user, and a secret in the worker and the
-// sync ($0.06 a month for the secret alone) whose rotation repairs everybody.
+// Two changes can cancel out and leave the sum unchanged. Somebody who controls two
+// accounts finds such a pair of statuses within seconds. If the events of both are
+// lost, comparing one sum never finds them. A thorough comparison, made once a day,
+// does: it compares up to [maxRanges] people one by one. If there are more, it
+// compares the sums of [maxRanges] ranges, cut at random places. Changes cancel out
+// only within a range, and nobody knows the next day's cuts. It costs at most
+// [maxRanges] reads more than a plain comparison, $0.07 a month at Firestore's
+// prices. Reading everybody once a day would cost $1.80 a month for 100,000 people.
+// A second sum, keyed with a secret, would cost no reads, but a second index for
+// every user, and a secret ($0.06 a month) whose rotation repairs everybody.
 package compare
 
 import (
@@ -36,11 +35,11 @@ import (
 )
 
 const (
-	// maxSummed keeps a range's sum far from where an int64 ends.
+	// maxSummed is how many people a range may have, so that its sum fits an int64 by far.
 	maxSummed = 1 << 19
-	// maxRanges is how many ranges a thorough comparison begins with.
+	// maxRanges is how many ranges a thorough comparison starts with.
 	maxRanges = 1 << 12
-	// maxConcurrentQueries bounds the queries under way.
+	// maxConcurrentQueries bounds the queries that run at the same time.
 	maxConcurrentQueries = 16
 )
 
@@ -48,25 +47,25 @@ const (
 type Sums interface {
 	// SumFingerprints returns how many fingerprints a range holds and their exact sum.
 	SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error)
-	// Fingerprints returns all who are in the range.
+	// Fingerprints returns everybody in the range.
 	Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error)
 }
 
-// Person is what a sync remembers of somebody listed: some 60 bytes, because all
-// of a workspace must fit in memory at once.
+// Person is what a sync keeps of a listed person: about 60 bytes, because all of a
+// workspace must fit in memory.
 type Person struct {
 	ID          string
 	Fingerprint int64
-	Updated     int64 // Slack's own time of the last change, Unix seconds
+	Updated     int64 // Slack's own time of the last change, in Unix seconds
 	Page        int32 // index of the page that listed the person
 	Forgotten   bool  // Slack says is_forgotten
 }
 
-// People are sorted by fingerprint, each of them once.
+// People are sorted by fingerprint, without duplicates. [Sorted] makes them.
 type People []Person
 
-// Sorted returns people in order. If somebody was listed twice, as happens when
-// people come and go during the walk, the later page counts.
+// Sorted sorts people. If a person is listed twice, as happens when people come and go
+// during the walk, the later page counts.
 func Sorted(people []Person) People {
 	slices.SortFunc(people, func(a, b Person) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Page, a.Page)) })
 	people = slices.CompactFunc(people, func(a, b Person) bool { return a.ID == b.ID })
@@ -90,14 +89,14 @@ func (p People) sum() (sum int64) {
 	return sum
 }
 
-// Difference says where a listing and a store differ.
+// Difference is what differs between a listing and a store.
 type Difference struct {
 	NotStored []Person           // listed people who are not stored as listed
 	NotListed []directory.Stored // stored people who are not listed as stored; changed people are in both
 	Stored    int                // how many people are stored
 }
 
-// Ranges returns the ranges that a comparison of n listed people begins with.
+// Ranges returns the ranges that a comparison of n listed people starts with.
 func Ranges(n int, thorough bool) []directory.FingerprintRange {
 	count := 1
 	if thorough && n > maxRanges {
@@ -110,7 +109,7 @@ func Ranges(n int, thorough bool) []directory.FingerprintRange {
 	for i := range int64(count - 1) {
 		cut := directory.Listed.From + (i+1)*width
 		if thorough {
-			cut = directory.Listed.From + 1 + rand.Int64N(directory.Listed.To-directory.Listed.From-1) //nolint:gosec // a sync's cuts are told to nobody
+			cut = directory.Listed.From + 1 + rand.Int64N(directory.Listed.To-directory.Listed.From-1) //nolint:gosec // nobody sees the cuts of a sync
 		}
 		cuts = append(cuts, cut)
 	}
@@ -123,7 +122,7 @@ func Ranges(n int, thorough bool) []directory.FingerprintRange {
 	return ranges
 }
 
-// Run compares the whole. Once in a while it should be thorough, see the package comment.
+// Run compares everybody. Make it thorough once a day: see the package comment.
 func Run(ctx context.Context, sums Sums, teamID string, people People, thorough bool) (Difference, error) {
 	c := &comparison{sums: sums, teamID: teamID, people: people}
 	var level []span
@@ -162,9 +161,9 @@ type comparison struct {
 	found Difference
 }
 
-// descend goes level by level through the halves of what differs.
+// descend halves what differs, level by level.
 func (c *comparison) descend(ctx context.Context, level []span) error {
-	ranges := len(level) // at this depth, if nothing had been found equal
+	ranges := len(level) // how many there would be at this depth if all differed
 	level, err := c.each(ctx, level, func(ctx context.Context, s span) ([]span, error) {
 		s, err := c.query(ctx, s.FingerprintRange)
 		c.mu.Lock()
@@ -172,12 +171,12 @@ func (c *comparison) descend(ctx context.Context, level []span) error {
 		c.found.Stored += int(s.count)
 		return c.unequal(s), err
 	})
-	settled := 0 // ranges at this depth within those that were read: all count as unequal
+	settled := 0 // ranges at this depth inside those already read, which all count as unequal
 	for err == nil && len(level) > 0 {
 		density := density(len(level)+settled, ranges)
 		var split, read []span
 		for _, s := range level {
-			// At least as many differ as there are more on one side.
+			// If the two sides differ in number, at least so many people differ.
 			least := math.Abs(float64(s.count) - float64(len(c.people.within(s.FingerprintRange))))
 			if s.To-s.From >= 2 && worthSplitting(float64(s.count), max(density, least)) {
 				split = append(split, s)
@@ -187,7 +186,7 @@ func (c *comparison) descend(ctx context.Context, level []span) error {
 		}
 		ranges, settled = 2*ranges, 2*(settled+len(read))
 		_, err = c.each(ctx, read, func(ctx context.Context, s span) ([]span, error) {
-			if s.count == 0 { // all are missing
+			if s.count == 0 { // everybody is missing
 				c.add(c.people.within(s.FingerprintRange), nil)
 				return nil, nil
 			}
@@ -202,7 +201,7 @@ func (c *comparison) descend(ctx context.Context, level []span) error {
 	return err
 }
 
-// each does step for every span and gathers the spans that it leaves.
+// each runs step for every span and collects the spans that step returns.
 func (c *comparison) each(ctx context.Context, level []span, step func(context.Context, span) ([]span, error)) ([]span, error) {
 	var mu sync.Mutex
 	var next []span
@@ -221,7 +220,7 @@ func (c *comparison) each(ctx context.Context, level []span, step func(context.C
 	return next, err
 }
 
-// split asks for the left half. The right one is the rest.
+// split queries the left half. The right half is the rest.
 func (c *comparison) split(ctx context.Context, s span) ([]span, error) {
 	l, r := s.halves()
 	left, err := c.query(ctx, l)
@@ -242,7 +241,7 @@ func (c *comparison) query(ctx context.Context, r directory.FingerprintRange) (s
 	return span{r, count, sum}, err
 }
 
-// unequal returns s unless the listing has the same there.
+// unequal returns s unless the listing has the same count and sum in that range.
 func (c *comparison) unequal(s span) []span {
 	if people := c.people.within(s.FingerprintRange); int64(len(people)) == s.count && people.sum() == s.sum {
 		return nil
@@ -250,7 +249,7 @@ func (c *comparison) unequal(s span) []span {
 	return []span{s}
 }
 
-// read compares one by one.
+// read compares the people of a span one by one.
 func (c *comparison) read(ctx context.Context, s span) (count int, err error) {
 	stored, err := c.sums.Fingerprints(ctx, c.teamID, s.FingerprintRange)
 	if err != nil {

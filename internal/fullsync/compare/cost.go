@@ -9,9 +9,9 @@ const (
 	// entriesPerRead is how many index entries an aggregation counts for one billed read
 	// (Firestore's page "Understand Cloud Firestore billing").
 	entriesPerRead = 1000
-	// saturated makes a directory that differs everywhere cost hardly more than to
-	// read it, and costs little where differences are merely many.
-	saturated = 4
+	// saturation makes the search fetch early instead of splitting once every range
+	// differs. It costs little when there are merely many differences.
+	saturation = 4
 )
 
 // QueryReads is what an aggregation over n people costs.
@@ -24,27 +24,27 @@ func aggregationReads(entries float64) float64 { return max(1, math.Ceil(entries
 
 func fetchReads(documents float64) float64 { return max(1, documents) }
 
-// density estimates how many differences each of the unequal ranges has, from
-// how many of all ranges of this size are unequal: differences fall into ranges at random.
+// density estimates how many differences an unequal range has, from the share of
+// ranges that are unequal. Differences fall into ranges at random.
 func density(unequal, ranges int) float64 {
 	m, k := float64(unequal), float64(ranges)
 	if unequal >= ranges {
-		// It takes log(k) for each range, on average, to hit them all. But when all are
-		// hit, there may well be many more.
-		return max(1, saturated*math.Log(k))
+		// On average it takes log(k) differences a range to hit all k ranges, and there may
+		// be many more.
+		return max(1, saturation*math.Log(k))
 	}
 	return max(1, -k*math.Log1p(-m/k)/m)
 }
 
-// worthSplitting says whether halving a range of n stored users with d
+// worthSplitting reports whether halving a range of n stored users with d
 // differences is cheaper than reading it.
 func worthSplitting(n, d float64) bool { return n > 0 && splitReads(n, d) < fetchReads(n) }
 
-// splitReads is what it costs to ask for one half and then to go on with the
-// halves that differ, each in the cheaper way.
+// splitReads is the cost of querying one half and then searching the halves that
+// differ, each in the cheaper way.
 func splitReads(n, d float64) float64 {
 	half, differs := n/2, 1-math.Exp2(-d)
-	d = d / 2 / differs // in a half that has some
+	d = d / 2 / differs // in a half that has any
 	return aggregationReads(half) + 2*differs*findReads(half, d)
 }
 
