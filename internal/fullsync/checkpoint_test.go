@@ -42,7 +42,7 @@ func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page
 	return slices.DeleteFunc(pages, func(p syncs.Page) bool { return p.Number == 1 }), err
 }
 
-// TestGoesOnAfterAKill removes who is gone, and nobody besides: not even if a
+// TestGoesOnAfterAKill removes the people who are gone, and nobody else, not even if a
 // page is missing, since the kill came while they were being deleted.
 func TestGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ type undeletable struct{ Store }
 
 func (undeletable) DeleteSyncPages(context.Context, string, string) error { return errDead }
 
-// TestPagesThatStay: a sync is over, and said to be, before its pages go.
+// TestPagesThatStay: a sync records its end before it deletes its pages.
 func TestPagesThatStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
@@ -107,7 +107,7 @@ func (p *breaking) Publish(ctx context.Context, c directory.Change) error {
 	return p.Publisher.Publish(context.WithoutCancel(ctx), c) // Pub/Sub does not take back what it accepted
 }
 
-// TestCountsOn: a sync that goes on tells of all that its runs repaired, each repair once.
+// TestCountsOn: a resumed sync counts the repairs of all its runs, each repair once.
 func TestCountsOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1100})
@@ -162,7 +162,7 @@ func (s *hesitant) User(ctx context.Context, id string) (json.RawMessage, direct
 	return s.Slack.User(ctx, id)
 }
 
-// TestRepairsAreKept in the record on the way: those who watch see them, and a kill does not forget them.
+// TestRepairsAreKept: the record counts repairs while the sync runs, so that viewers see them and a kill keeps them.
 func TestRepairsAreKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 1200})

@@ -55,7 +55,7 @@ func TestFirstAndSecond(t *testing.T) {
 	}
 }
 
-// TestRepairs: whatever was missed, a sync brings, and says what of it was drift.
+// TestRepairs: a sync repairs every kind of missed event, and counts the drift.
 func TestRepairs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 300})
@@ -173,7 +173,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestAlongside: what a sync keeps besides people.
+// TestAlongside: a sync also stores the workspace and its emoji.
 func TestAlongside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 300})
@@ -195,7 +195,7 @@ func TestAlongside(t *testing.T) {
 	}
 }
 
-// TestPlanCannotBeTold: a dry run that nobody can read fails.
+// TestPlanCannotBeTold: a dry run fails if its plan cannot be written.
 func TestPlanCannotBeTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{})
@@ -223,7 +223,7 @@ func (g *gauge) Publish(context.Context, directory.Change) error {
 	return nil
 }
 
-// TestOutstandingMessages are bounded, be it a first load or repairs.
+// TestOutstandingMessages: they are bounded in a first load and in repairs.
 func TestOutstandingMessages(t *testing.T) {
 	r, stored := differ(t, 2000, 1000)
 	for name, store := range map[string]Store{"first load": newMemory(), "repairs": modelOf(t, r, stored)} {

@@ -7,7 +7,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// FuzzDigest: whatever Slack lists makes a checkpoint that can be read again, and
+// FuzzDigest: every page makes a checkpoint that can be read again, and
 // nobody with an id is forgotten in it.
 func FuzzDigest(f *testing.F) {
 	for _, user := range []string{`{"id":"U1","tz":"Asia/Tokyo"}`, `{"id":"U1","id":"U2"}`, `{"id":"../x"}`, `{"id":"U1","x":[[[[1e999]]]]}`, `null`, `7`, `{"ID":"U1"}`, ``} {

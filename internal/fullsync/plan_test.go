@@ -73,7 +73,7 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestGoneFromACompleteListing: an operator says that it lacks nobody.
+// TestGoneFromACompleteListing: an operator says that the listing is complete.
 func TestGoneFromACompleteListing(t *testing.T) {
 	lately := directory.Stored{Version: at(-100), Told: said(-100, 5)}
 	if !isUntouched(lately, at(0), noon, noon, true) {
@@ -84,7 +84,7 @@ func TestGoneFromACompleteListing(t *testing.T) {
 	}
 }
 
-// TestWrittenBetweenTwoQueries: who was found as before and is listed as now is not gone.
+// TestWrittenBetweenTwoQueries: a person found in an old state by one query but listed is not gone.
 func TestWrittenBetweenTwoQueries(t *testing.T) {
 	l := &listing{people: compare.People{{ID: "U1", Fingerprint: 7}}, versions: []directory.Version{at(0)}}
 	p := planRepairs(compare.Difference{NotListed: []directory.Stored{{ID: "U1", Fingerprint: 6, Version: 10}, {ID: "U2", Fingerprint: 9, Version: 10}}}, l, nil, noon, noon, false)
@@ -93,7 +93,7 @@ func TestWrittenBetweenTwoQueries(t *testing.T) {
 	}
 }
 
-// TestEveryExternalInTurn: where they are too many for one sync, all have their turn.
+// TestEveryExternalInTurn: if they are too many for one sync, later syncs reach the rest.
 func TestEveryExternalInTurn(t *testing.T) {
 	const count = 3 * maxAsked
 	asked := map[int64]bool{}

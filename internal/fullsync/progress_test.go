@@ -75,7 +75,7 @@ level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updat
 	none.end(syncs.Sync{}, nil)
 }
 
-// TestRemaining: what an interrupted run has listed took none of this one's time.
+// TestRemaining: people listed by an interrupted run do not count for the time that remains.
 func TestRemaining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder

@@ -90,7 +90,7 @@ func (v variants) User(ctx context.Context, id string) (json.RawMessage, directo
 	return user, version, err
 }
 
-// TestShapes: whatever shapes events and listings have, and whoever speaks first,
+// TestShapes: whatever shapes events and listings have, and whichever comes first,
 // after one sync the second one sends nothing.
 func TestShapes(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func FuzzCompare(f *testing.F) {
 	})
 }
 
-// TestCostOfComparing keeps to what the README promises.
+// TestCostOfComparing: the cost stays within what the README promises.
 func TestCostOfComparing(t *testing.T) {
 	const n = 100_000
 	for _, tt := range []struct{ changed, extra, missing, atMost int }{
@@ -127,7 +127,7 @@ func TestCostOfComparing(t *testing.T) {
 	}
 }
 
-// TestSumsStayWithinInt64 also for more people than one sum can hold.
+// TestSumsStayWithinInt64: sums do not overflow, however many people there are.
 func TestSumsStayWithinInt64(t *testing.T) {
 	const n = 3 << 19
 	stored, people := make([]directory.Stored, n), make(People, n)
@@ -155,7 +155,7 @@ func TestListedTwice(t *testing.T) {
 	}
 }
 
-// TestChangesThatCancel are found by a thorough comparison, and by no other.
+// TestChangesThatCancel: only a thorough comparison finds them.
 func TestChangesThatCancel(t *testing.T) {
 	for _, n := range []int{100, 20_000} {
 		rng := rand.New(rand.NewPCG(uint64(n), 0))
@@ -184,7 +184,7 @@ func TestChangesThatCancel(t *testing.T) {
 	}
 }
 
-// TestRanges hold all fingerprints, each of them once.
+// TestRanges: the ranges cover every fingerprint exactly once.
 func TestRanges(t *testing.T) {
 	for _, n := range []int{0, 10, maxRanges + 1, 3 << 19} {
 		for _, thorough := range []bool{false, true} {
