@@ -69,7 +69,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("no row for %s", row)
 		}
 	}
-	if restore := section(t, infra(t, "README.md"), "Restore"); !strings.Contains(restore, "Purge again everybody who was forgotten") {
+	if restore := section(t, infra(t, "README.md"), "Restore"); !strings.Contains(restore, "Forget again everybody who was forgotten") {
 		t.Error("a restored backup brings erased people back, and no step takes them away")
 	}
 }

@@ -254,14 +254,18 @@ func TestStoppedJob(t *testing.T) {
 func TestJob(t *testing.T) {
 	s := system.New(t, nil)
 	w := invent(t, s, fakeslack.Options{People: 60})
+	before, err := s.Store.Workspaces(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	dry, out, log := job(t, s, w, w.Options().BotToken, "-dry-run")
 	if err := dry.Wait(); err != nil || bytes.Count(out.Bytes(), []byte("insert\tU")) != 60 || !bytes.Contains(log.Bytes(), []byte("60 inserted")) {
 		t.Errorf("a dry run ended by %v:\n%s%s", err, out, log)
 	}
 	records, err := s.Store.Syncs(t.Context(), system.Team, 1)
-	workspaces, err2 := s.Store.Workspaces(t.Context())
-	if len(records)+len(workspaces) != 0 || err != nil || err2 != nil {
-		t.Errorf("a dry run left %v, %v, %v, %v", records, workspaces, err, err2)
+	after, err2 := s.Store.Workspaces(t.Context())
+	if diff := cmp.Diff(before, after); len(records) > 0 || diff != "" || err != nil || err2 != nil {
+		t.Errorf("a dry run left %v, %v, %v, workspaces (-before +after):\n%s", records, err, err2, diff)
 	}
 	failed, _, log := job(t, s, w, "xoxb-wrong,"+w.Options().BotToken)
 	if err := failed.Wait(); err == nil || failed.ProcessState.ExitCode() != 1 || !bytes.Contains(log.Bytes(), []byte("workspace 1 of 2")) || !bytes.Contains(log.Bytes(), []byte("invalid_auth")) {
