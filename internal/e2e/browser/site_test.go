@@ -172,7 +172,7 @@ func (s *site) put(t *testing.T, object string) {
 func (s *site) people(t *testing.T) []directory.User {
 	t.Helper()
 	page, err := s.store.Users(t.Context(), s.slack.Options().TeamID, directory.PageRequest{Limit: 1000,
-		Filter: directory.Filter{Status: directory.Active, Group: directory.GroupMembers}})
+		Filter: directory.Filter{AccountStatus: directory.Active, Group: directory.GroupMembers}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,10 +76,10 @@ func testFilters(t *testing.T, s Store) {
 	queries := []string{"", "", "a", "ada", "ada lov", "lovel ada", "ad an", "小", "smith baker ad", "angstrom", "nobody", "adam lovelace"}
 	for range 60 {
 		f := directory.Filter{
-			Words:  directory.ParseQuery(queries[rng.IntN(len(queries))]),
-			Status: []directory.Status{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
-			Group:  append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
-			TZ:     []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
+			Words:         directory.ParseQuery(queries[rng.IntN(len(queries))]),
+			AccountStatus: []directory.AccountStatus{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
+			Group:         append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
+			TZ:            []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
 		}
 		checkFilter(t, s, all, f, directory.ByName)
 		checkFilter(t, s, all, f, directory.ByChange)
