@@ -35,7 +35,7 @@ func run(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 
-	h := service.Traced(worker.New(store, push.WorkWithin(push.AckDeadline), log))
+	h := service.Traced(worker.New(store, push.WorkTimeout(push.AckDeadline), log))
 	if c.PushAudience != "" {
 		validator, err := identity.NewValidator(ctx, http.DefaultTransport)
 		if err != nil {

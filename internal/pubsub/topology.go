@@ -102,5 +102,5 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	return nil
 }
 
-// WorkWithin is how long the worker may take to apply one message.
-func (t Topology) WorkWithin() time.Duration { return push.WorkWithin(t.AckDeadline) }
+// WorkTimeout is how long the worker may take to apply one message.
+func (t Topology) WorkTimeout() time.Duration { return push.WorkTimeout(t.AckDeadline) }

@@ -24,8 +24,8 @@ const (
 	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
 	// envelope. It bounds what concurrent messages take of the memory.
 	maxBody = 1 << 20
-	// readWithin is for the body.
-	readWithin = 10 * time.Second
+	// readTimeout is for reading the body.
+	readTimeout = 10 * time.Second
 )
 
 // Store is where users and workspaces are kept.
@@ -40,15 +40,15 @@ type Store interface {
 type handler struct {
 	store      Store
 	workspaces workspaces
-	within     time.Duration
+	timeout    time.Duration
 	log        *slog.Logger
 }
 
 // New returns the push endpoint. An answer of 200 acknowledges the message;
 // any other has Pub/Sub deliver it again and, after five, park it. A message is
-// given up within that time, which must be below the subscription's ack deadline.
-func New(store Store, within time.Duration, log *slog.Logger) http.Handler {
-	h := &handler{store, newWorkspaces(store), within, log}
+// given up after timeout, which must be below the subscription's ack deadline.
+func New(store Store, timeout time.Duration, log *slog.Logger) http.Handler {
+	h := &handler{store, newWorkspaces(store), timeout, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", h.receive)
 	// The emulator and some proxies name the topic in the path.
@@ -95,7 +95,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 		d.change, d.err = directory.DecodeChange(d.message.Data)
 	}
 	if d.err == nil {
-		ctx, cancel := context.WithTimeout(ctx, h.within)
+		ctx, cancel := context.WithTimeout(ctx, h.timeout)
 		defer cancel()
 		d.result, d.err = h.apply(ctx, d.change)
 	}
@@ -121,7 +121,7 @@ func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
-	body, err := service.ReadBody(w, r, maxBody, readWithin)
+	body, err := service.ReadBody(w, r, maxBody, readTimeout)
 	if err != nil {
 		return push.Message{}, err
 	}

@@ -59,7 +59,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 		t.Fatal(err)
 	}
 	topology := pubsub.Production()
-	work := httptest.NewServer(worker.New(s.store, topology.WorkWithin(), log))
+	work := httptest.NewServer(worker.New(s.store, topology.WorkTimeout(), log))
 	topology.PushEndpoint = work.URL + "/"
 	topology.MinimumBackoff, topology.MaximumBackoff = 50*time.Millisecond, 100*time.Millisecond
 	if err := topology.Ensure(ctx, server.Client); err != nil {

@@ -123,7 +123,7 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 	log := service.NewLogger(w.log, slog.LevelDebug, "hostile")
 	w.handlers = map[string]http.Handler{
 		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, "", log),
-		"worker":  worker.New(countingStore{users, &w.applied}, push.WorkWithin(push.AckDeadline), log),
+		"worker":  worker.New(countingStore{users, &w.applied}, push.WorkTimeout(push.AckDeadline), log),
 		"ui": ui.New(t.Context(), ui.Options{Store: shown, Syncer: syncer{&w.synced}, Log: log,
 			Authenticate: ui.RequireIAP(w.proxy.Validator(t), audience, log)}),
 	}

@@ -137,7 +137,7 @@ func newChain(s *stack, ctx context.Context, log *slog.Logger) (*chain, error) {
 	}
 	s.closers = append(s.closers, store.Close)
 	c := &chain{pubsub: s.pubsub, topology: pubsub.Production(), store: &watchedStore{Store: store, newest: map[string]directory.Version{}}, log: log}
-	work := worker.New(c.store, c.topology.WorkWithin(), log)
+	work := worker.New(c.store, c.topology.WorkTimeout(), log)
 	c.topology.PushEndpoint, err = s.serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &status{ResponseWriter: w, code: http.StatusOK}
 		work.ServeHTTP(answer, r)
