@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -37,8 +38,20 @@ type Store interface {
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }
 
+// Publisher tells subscribers of a record of history. It returns once the message is accepted.
+type Publisher interface {
+	Publish(ctx context.Context, r directory.Record) error
+}
+
+// History says for how long changes are kept, 0 for not at all, and who tells of them, nil for nobody.
+type History struct {
+	TTL       time.Duration
+	Publisher Publisher
+}
+
 type handler struct {
 	store      Store
+	history    History
 	workspaces workspaces
 	timeout    time.Duration
 	log        *slog.Logger
@@ -47,8 +60,8 @@ type handler struct {
 // New returns the push endpoint. An answer of 200 acknowledges the message;
 // any other has Pub/Sub deliver it again and, after five, park it. A message is
 // given up after timeout, which must be below the subscription's ack deadline.
-func New(store Store, timeout time.Duration, log *slog.Logger) http.Handler {
-	h := &handler{store, newWorkspaces(store), timeout, log}
+func New(store Store, history History, timeout time.Duration, log *slog.Logger) http.Handler {
+	h := &handler{store, history, newWorkspaces(store), timeout, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", h.receive)
 	// The emulator and some proxies name the topic in the path.
@@ -73,6 +86,7 @@ var failures = []struct {
 	{service.ErrBody, failure{http.StatusBadRequest, "body"}},
 	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
 	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
+	{errPublish, failure{http.StatusServiceUnavailable, "publish"}},
 }
 
 // failureOf returns what to answer. What is not in the table is the store's trouble.
@@ -138,9 +152,19 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	case c.Operation == directory.Disconnect:
 		return h.workspaces.disconnect(ctx, c)
 	}
-	outcome, err := directory.ApplyTo(ctx, h.store, c)
-	return string(outcome), err
+	applied, err := directory.ApplyTo(ctx, h.store, c, h.history.TTL)
+	if err == nil && applied.Record != nil && h.history.Publisher != nil {
+		// Before the message is acknowledged: if this fails, or the process dies, it comes again.
+		err = h.history.Publisher.Publish(ctx, *applied.Record)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errPublish, err)
+		}
+	}
+	return string(applied.Outcome), err
 }
+
+// errPublish says that a change is stored and its subscribers are not told yet.
+var errPublish = errors.New("tell subscribers")
 
 // handled is one message and what became of it.
 type handled struct {
