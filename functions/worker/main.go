@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"rollcall/internal/config"
+	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/push"
 	"rollcall/internal/service"
 	"rollcall/internal/service/function"
@@ -35,7 +36,19 @@ func run(ctx context.Context) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 
-	h := service.Traced(worker.New(store, push.WorkWithin(push.AckDeadline), log))
+	history := worker.History{TTL: c.HistoryTTL()}
+	if c.HistoryDays > 0 {
+		client, err := pubsub.Open(ctx, c.Project, c.TraceEndpoint != "")
+		if err != nil {
+			return err
+		}
+		defer client.Close() //nolint:errcheck // the process ends
+		publisher := pubsub.NewRecordPublisher(client, c.ChangesTopic, c.ChangesValues)
+		defer publisher.Stop()
+		history.Publisher = publisher
+	}
+
+	h := service.Traced(worker.New(store, history, push.WorkTimeout(push.AckDeadline), log))
 	if c.PushAudience != "" {
 		validator, err := identity.NewValidator(ctx, http.DefaultTransport)
 		if err != nil {

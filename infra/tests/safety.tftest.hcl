@@ -159,7 +159,7 @@ run "firestore" {
     error_message = "Daily and weekly backups."
   }
   assert {
-    condition     = length(google_firestore_index.query) == 29 && alltrue([for i in google_firestore_index.query : length(i.fields) >= 2 && alltrue([for f in i.fields : (f.order != null && f.order != "") != (f.array_config != null && f.array_config != "")])])
+    condition     = length(google_firestore_index.query) == 35 && alltrue([for i in google_firestore_index.query : length(i.fields) >= 2 && alltrue([for f in i.fields : (f.order != null && f.order != "") != (f.array_config != null && f.array_config != "")])])
     error_message = "Every index of the Go list, each field with an order or as an array."
   }
   assert {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -70,12 +71,23 @@ type Webhook struct {
 type Worker struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	// HistoryDays is for how many days changes are kept; 0: not at all, and nobody is told.
+	HistoryDays  int    `env:"HISTORY_DAYS" envDefault:"90"`
+	ChangesTopic string `env:"USER_CHANGES_TOPIC" envDefault:"user-changes"`
+	// ChangesValues says that messages to the topic have the values before and after.
+	ChangesValues bool `env:"CHANGES_VALUES"`
 	// PushAudience and PushServiceAccount are those of the subscription's token; empty: it is not checked.
 	PushAudience       string `env:"PUSH_AUDIENCE"`
 	PushServiceAccount string `env:"PUSH_SERVICE_ACCOUNT"`
 	PushSignature      string `env:"PUSH_SIGNATURE" envDefault:"required"`
 	OnCloudRun         string `env:"K_SERVICE"` // set by Cloud Run
 }
+
+// maxHistoryDays is ten years.
+const maxHistoryDays = 3650
+
+// HistoryTTL is for how long changes are kept.
+func (c Worker) HistoryTTL() time.Duration { return time.Duration(c.HistoryDays) * 24 * time.Hour }
 
 // SignatureRemoved says that Cloud Run, which requires an invoker, has checked and removed the token's signature.
 func (c Worker) SignatureRemoved() bool { return c.PushSignature == "removed-by-cloud-run" }
@@ -84,6 +96,9 @@ func (c Worker) validate() error {
 	err := c.Common.validate()
 	if (c.PushAudience == "") != (c.PushServiceAccount == "") {
 		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for pushes that nobody signs"))
+	}
+	if c.HistoryDays < 0 || c.HistoryDays > maxHistoryDays {
+		err = errors.Join(err, fmt.Errorf("HISTORY_DAYS: %d is not in 0 to %d", c.HistoryDays, maxHistoryDays))
 	}
 	switch {
 	case c.PushSignature != "required" && !c.SignatureRemoved():

@@ -24,13 +24,19 @@ const (
 	Unchanged Outcome = "unchanged" // a repeat, or overtaken by a newer message
 )
 
-// Store is where [Apply]'s users are kept.
+// Store is where [Apply]'s users and their history are kept.
 type Store interface {
 	// User returns a user and its revision, or [ErrNotFound].
 	User(ctx context.Context, teamID, userID string) (User, Revision, error)
 	// PutUser writes u if the stored revision is still the expected one (zero: none
-	// stored), and fails with [ErrConflict] otherwise.
-	PutUser(ctx context.Context, u User, expected Revision) error
+	// stored), and fails with [ErrConflict] otherwise. A record (nil for none) is written
+	// with it, both or neither, at a time that the store sets.
+	PutUser(ctx context.Context, u User, expected Revision, record *Record) error
+	// Record returns a record of history, or [ErrNotFound].
+	Record(ctx context.Context, teamID, id string) (Record, error)
+	// EraseRecords deletes the history of a user, except that the user was forgotten.
+	// After an error it may have deleted a part; calling it again goes on.
+	EraseRecords(ctx context.Context, teamID, userID string) error
 }
 
 // Times between attempts at a user whom others write at the same time.
@@ -39,36 +45,79 @@ const (
 	maxRetryInterval   = 500 * time.Millisecond
 )
 
+// Applied says what became of a [Change].
+type Applied struct {
+	Outcome Outcome
+	// Record is what history has of the change, written now or when the same message came
+	// before; nil for none. It has the time of the write only in the latter case.
+	Record *Record
+}
+
 // ApplyTo reads the user whom c is about, decides by [Apply], and writes on
 // condition that nobody wrote in between; if somebody did, it starts over until ctx ends.
-func ApplyTo(ctx context.Context, store Store, c Change) (Outcome, error) {
+// History is kept for that time; 0 for none.
+//
+// A message that comes again finds its change made. It returns the record that the
+// first delivery wrote, because whoever was to tell of it may have been killed before.
+// Of a forgotten person it erases the history, or what an earlier delivery left of it.
+func ApplyTo(ctx context.Context, store Store, c Change, history time.Duration) (Applied, error) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = firstRetryInterval, maxRetryInterval
-	return backoff.Retry(ctx, func() (Outcome, error) {
-		outcome, err := applyOnce(ctx, store, c)
+	return backoff.Retry(ctx, func() (Applied, error) {
+		applied, err := applyOnce(ctx, store, c, history)
 		if err != nil && !errors.Is(err, ErrConflict) {
-			return "", backoff.Permanent(err)
+			return Applied{}, backoff.Permanent(err)
 		}
-		return outcome, err
+		return applied, err
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0))
 }
 
-func applyOnce(ctx context.Context, store Store, c Change) (Outcome, error) {
+func applyOnce(ctx context.Context, store Store, c Change, history time.Duration) (a Applied, err error) {
 	stored, revision, err := store.User(ctx, c.TeamID, c.UserID)
 	current := &stored
 	if errors.Is(err, ErrNotFound) {
 		current, revision = nil, 0
 	} else if err != nil {
-		return "", fmt.Errorf("read user: %w", err)
+		return a, fmt.Errorf("read user: %w", err)
 	}
-	next, outcome, err := Apply(current, c, time.Now())
-	if err != nil || outcome == Unchanged {
-		return outcome, err
+	now := time.Now()
+	next, outcome, err := Apply(current, c, now)
+	if err != nil {
+		return a, err
 	}
-	if err := store.PutUser(ctx, next, revision); err != nil {
-		return "", fmt.Errorf("write user: %w", err)
+	a.Outcome = outcome
+	switch {
+	case outcome != Unchanged:
+		if history > 0 {
+			if a.Record, err = RecordOf(current, next, c, now.Add(history).UTC().Truncate(time.Microsecond)); err != nil {
+				return a, err
+			}
+		}
+		if err := store.PutUser(ctx, next, revision, a.Record); err != nil {
+			return a, fmt.Errorf("write user: %w", err)
+		}
+	case history > 0 && !c.FirstLoad:
+		if a.Record, err = findRecord(ctx, store, c); err != nil {
+			return a, err
+		}
 	}
-	return outcome, nil
+	if next.Kind == Forgotten {
+		if err := store.EraseRecords(ctx, c.TeamID, c.UserID); err != nil {
+			return a, fmt.Errorf("erase history: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// findRecord returns what history has of a message that came before, or nil.
+func findRecord(ctx context.Context, store Store, c Change) (*Record, error) {
+	r, err := store.Record(ctx, c.TeamID, recordID(c))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return &r, nil
 }
 
 // Apply returns the user that c leaves where stored is (nil: nothing), which is

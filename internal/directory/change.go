@@ -66,6 +66,9 @@ type Change struct {
 	// InList says of a listed user that users.list has them. People of other workspaces
 	// (Slack Connect) are in users.info only.
 	InList bool `json:"in_list,omitzero"`
+	// FirstLoad says that a full sync found the directory empty and fills it. That is where
+	// history begins: such a message creates people without a [Record].
+	FirstLoad bool `json:"first_load,omitzero"`
 
 	// UserID is the id in User; empty for a Disconnect.
 	UserID string `json:"-"`

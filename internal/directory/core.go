@@ -24,9 +24,12 @@ import (
 // events lack (java-slack-sdk, json-logs/samples/events). Slack's pages "User object", "users.list",
 // "users.info" and "user_change" are the source.
 type coreField struct {
-	// shown says that the field comes from the newer object like the rest of the core, but
+	// shownOnly says that the field comes from the newer object like the rest of the core, but
 	// is not compared: avatar_hash stands for all pictures.
 	shownOnly bool
+	// isStatus says that the field is of Slack's status, of which there is no history:
+	// Rollcall does not keep attendance.
+	isStatus bool
 }
 
 var (
@@ -52,9 +55,9 @@ var (
 		"skype":             {},
 		"pronouns":          {},
 		"start_date":        {},
-		"status_text":       {},
-		"status_emoji":      {},
-		"status_expiration": {},
+		"status_text":       {isStatus: true},
+		"status_emoji":      {isStatus: true},
+		"status_expiration": {isStatus: true},
 		"avatar_hash":       {},
 		"is_custom_image":   {shownOnly: true},
 		"image_original":    {shownOnly: true},

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Status says whether an account is in use. The zero Status is that of everybody.
-type Status string
+// AccountStatus says whether an account can be used: Slack deactivates accounts, and never
+// deletes them. As a filter, the zero value lets both through.
+type AccountStatus string
 
-// The statuses.
+// The account statuses.
 const (
-	Active      Status = "active"
-	Deactivated Status = "deactivated"
+	Active      AccountStatus = "active"
+	Deactivated AccountStatus = "deactivated"
 )
 
 // Group is a group of kinds that people filter by together. Its values are stored, see [Account].
@@ -46,7 +47,7 @@ func (k Kind) Group() Group {
 	return ""
 }
 
-// Account says status and group in one, for an index: "active/members".
+// Account says account status and group in one, for an index: "active/members".
 func Account(u User) string {
 	status := Active
 	if u.Deleted {
@@ -55,16 +56,16 @@ func Account(u User) string {
 	return account(status, u.Kind.Group())
 }
 
-func account(s Status, g Group) string { return string(s) + "/" + string(g) }
+func account(s AccountStatus, g Group) string { return string(s) + "/" + string(g) }
 
 // Accounts returns those that the filter lets through; none if it lets all.
 func (f Filter) Accounts() (all []string) {
-	if f.Status == "" && f.Group == "" {
+	if f.AccountStatus == "" && f.Group == "" {
 		return nil
 	}
-	for _, s := range []Status{Active, Deactivated} {
+	for _, s := range []AccountStatus{Active, Deactivated} {
 		for _, g := range append(Groups[:len(Groups):len(Groups)], "") {
-			if (f.Status == "" || f.Status == s) && (f.Group == "" || f.Group == g) {
+			if (f.AccountStatus == "" || f.AccountStatus == s) && (f.Group == "" || f.Group == g) {
 				all = append(all, account(s, g))
 			}
 		}
@@ -74,18 +75,18 @@ func (f Filter) Accounts() (all []string) {
 
 // Filter selects users. A user must match every field that is set.
 type Filter struct {
-	Words  []string // see [ParseQuery]: each begins a word of the user's names, email or title
-	Status Status
-	Group  Group
-	TZ     string
+	Words         []string // see [ParseQuery]: each begins a word of the user's names, email or title
+	AccountStatus AccountStatus
+	Group         Group
+	TZ            string
 	// Source is the source of the newest message. It works only alone and with [ByChange].
 	Source Source
 }
 
-// Validate returns an error that wraps [ErrInvalid] if f holds what is not a status or a group.
+// Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group are ones that exist.
 func (f Filter) Validate() error {
-	if f.Status != "" && f.Status != Active && f.Status != Deactivated {
-		return fmt.Errorf("%w: status %q", ErrInvalid, f.Status)
+	if f.AccountStatus != "" && f.AccountStatus != Active && f.AccountStatus != Deactivated {
+		return fmt.Errorf("%w: account status %q", ErrInvalid, f.AccountStatus)
 	}
 	if f.Group != "" && !slices.Contains(Groups, f.Group) {
 		return fmt.Errorf("%w: group %q", ErrInvalid, f.Group)
@@ -96,7 +97,7 @@ func (f Filter) Validate() error {
 // Matches reports whether u matches. Removed users never do.
 func (f Filter) Matches(u User) bool {
 	return !u.Removed &&
-		(f.Status == "" || u.Deleted == (f.Status == Deactivated)) &&
+		(f.AccountStatus == "" || u.Deleted == (f.AccountStatus == Deactivated)) &&
 		(f.Group == "" || u.Kind.Group() == f.Group) &&
 		(f.TZ == "" || u.TZ == f.TZ) &&
 		(f.Source == "" || u.Source == f.Source) &&

@@ -78,39 +78,47 @@ type Page struct {
 // NewPage builds a page from rows in query order. Fetch Limit+1 rows so that it can
 // tell whether more follow.
 func NewPage(req PageRequest, rows []User) Page {
-	if len(rows) > req.Limit {
-		rows = rows[:req.Limit]
-		stopped := CursorOf(rows[len(rows)-1])
-		return NewPartialPage(req, rows, &stopped)
-	}
-	return NewPartialPage(req, rows, nil)
+	rows, stopped := cut(rows, req.Limit, CursorOf)
+	return NewPartialPage(req, rows, stopped)
 }
 
 // NewPartialPage builds a page from rows in query order. If the store stopped before
 // the end, stopped is the cursor of the last row that it read; otherwise nil.
 func NewPartialPage(req PageRequest, rows []User, stopped *Cursor) Page {
-	if req.Before != nil {
+	prev, next := neighbours(req.After, req.Before, rows, stopped, CursorOf)
+	return Page{rows, prev, next}
+}
+
+// cut returns the first limit rows and, if there are more, the cursor of the last of them.
+func cut[Row, Cursor any](rows []Row, limit int, of func(Row) Cursor) ([]Row, *Cursor) {
+	if len(rows) <= limit {
+		return rows, nil
+	}
+	stopped := of(rows[limit-1])
+	return rows[:limit], &stopped
+}
+
+// neighbours puts rows, which are in query order, into the order of the page, and
+// returns the cursors of the pages before and after it.
+func neighbours[Row, Cursor any](after, before *Cursor, rows []Row, stopped *Cursor, of func(Row) Cursor) (prev, next *Cursor) {
+	if before != nil {
 		slices.Reverse(rows)
 	}
-	p := Page{Users: rows}
-	if len(rows) == 0 && stopped == nil { // everybody there has gone; keep the way back
-		p.Prev, p.Next = req.After, req.Before
-		return p
+	if len(rows) == 0 && stopped == nil { // everything there has gone; keep the way back
+		return after, before
 	}
 	at := func(i int, other *Cursor) *Cursor {
 		if len(rows) == 0 {
 			return other
 		}
-		c := CursorOf(rows[i])
+		c := of(rows[i])
 		return &c
 	}
 	switch {
-	case req.Before != nil:
-		p.Next, p.Prev = at(len(rows)-1, req.Before), stopped
-	case req.After != nil:
-		p.Prev, p.Next = at(0, req.After), stopped
-	default:
-		p.Next = stopped
+	case before != nil:
+		return stopped, at(len(rows)-1, before)
+	case after != nil:
+		return at(0, after), stopped
 	}
-	return p
+	return nil, stopped
 }

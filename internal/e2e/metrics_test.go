@@ -205,7 +205,7 @@ func workerLines(t *testing.T) []map[string]any {
 			if err != nil {
 				t.Fatal(err)
 			}
-			worker.New(to, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", bytes.NewReader(body)))
+			worker.New(to, worker.History{}, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", bytes.NewReader(body)))
 		}
 		deliver(store, "insert", "U1", 1)
 		deliver(store, "insert", "U1", 1)
@@ -213,7 +213,7 @@ func workerLines(t *testing.T) []map[string]any {
 		deliver(store, "delete", "U1", 3)
 		deliver(store, "update", "U2", 1)
 		deliver(store, "vanish", "U1", 4)
-		worker.New(store, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader("{}")))
+		worker.New(store, worker.History{}, time.Second, log).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader("{}")))
 		deliver(away{store}, "insert", "U1", 5)
 		deliver(store, "disconnect", "U1", 6)
 		deliver(store, "insert", "U-elsewhere", 1)

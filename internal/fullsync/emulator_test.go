@@ -92,7 +92,7 @@ func TestCostOnTheEmulator(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					filling.Go(func() error { return store.PutUser(t.Context(), u, 0) })
+					filling.Go(func() error { return store.PutUser(t.Context(), u, 0, nil) })
 				}
 				if err := filling.Wait(); err != nil {
 					t.Fatal(err)
@@ -116,9 +116,9 @@ type counted struct {
 	users atomic.Int32
 }
 
-func (c *counted) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+func (c *counted) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
 	c.users.Add(1)
-	return c.Store.PutUser(ctx, u, expected)
+	return c.Store.PutUser(ctx, u, expected, record)
 }
 
 // TestAfterEvents: events of the shape that Slack documents, a third of them only

@@ -46,7 +46,7 @@ func (m *memory) User(_ context.Context, _, userID string) (directory.User, dire
 	return s.User, s.revision, nil
 }
 
-func (m *memory) PutUser(_ context.Context, u directory.User, expected directory.Revision) error {
+func (m *memory) PutUser(_ context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.users[u.ID].revision != expected {
@@ -56,6 +56,12 @@ func (m *memory) PutUser(_ context.Context, u directory.User, expected directory
 	m.users[u.ID] = stored{u, m.revision, time.Now()}
 	return nil
 }
+
+func (m *memory) Record(context.Context, string, string) (directory.Record, error) {
+	return directory.Record{}, directory.ErrNotFound
+}
+
+func (m *memory) EraseRecords(context.Context, string, string) error { return nil }
 
 // Users knows lists by change only, before a place.
 func (m *memory) Users(_ context.Context, _ string, req directory.PageRequest) (directory.Page, error) {

@@ -166,7 +166,7 @@ func fill(ctx context.Context, o Options, r *record, page syncs.ListingPage) err
 	p := newOutbox(ctx, o, r)
 	for _, user := range page.Users {
 		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: p.teamID, User: user,
-			Version: page.Version, Source: directory.FromSync, InList: true})
+			Version: page.Version, Source: directory.FromSync, InList: true, FirstLoad: true})
 		if err != nil {
 			continue // digest leaves this person out too
 		}

@@ -82,7 +82,7 @@ func (w *world) Publish(ctx context.Context, c directory.Change) error {
 }
 
 func (w *world) apply(ctx context.Context, c directory.Change) error {
-	_, err := directory.ApplyTo(ctx, w.store.(directory.Store), c)
+	_, err := directory.ApplyTo(ctx, w.store.(directory.Store), c, 0)
 	return err
 }
 

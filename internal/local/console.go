@@ -30,8 +30,8 @@ type watchedStore struct {
 	address string
 }
 
-func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
-	if err := s.Store.PutUser(ctx, u, expected); err != nil {
+func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
+	if err := s.Store.PutUser(ctx, u, expected, record); err != nil {
 		return err
 	}
 	if u.Source != directory.FromEvent {

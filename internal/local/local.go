@@ -104,7 +104,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.pushing(topology)
 	}
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
-	pushed := http.StripPrefix(pushPath, worker.New(watched, topology.WorkWithin(), log))
+	pushed := http.StripPrefix(pushPath, worker.New(watched, worker.History{}, topology.WorkTimeout(), log))
 	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
 }
 

@@ -30,7 +30,7 @@ func Open(ctx context.Context, project string, traced bool, options ...option.Cl
 // client's default of 10 ms would be the longest part of the way to Pub/Sub.
 const DelayThreshold = time.Millisecond
 
-// Publisher publishes changes to one topic. Whoever publishes waits for the
+// Publisher publishes changes to a topic. Whoever publishes waits for the
 // message's own arrival, so a message that comes alone is sent at once; those that
 // come while it is under way are sent together, as soon as it has arrived or
 // DelayThreshold is over.
@@ -95,7 +95,11 @@ func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	if err != nil {
 		return err
 	}
-	result := p.publisher.Publish(ctx, &pubsub.Message{Data: data, Attributes: attributes(c)})
+	return p.publish(ctx, &pubsub.Message{Data: data, Attributes: attributes(c)})
+}
+
+func (p *Publisher) publish(ctx context.Context, m *pubsub.Message) error {
+	result := p.publisher.Publish(ctx, m)
 	select {
 	case p.waiting <- struct{}{}:
 	default:

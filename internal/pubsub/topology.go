@@ -21,6 +21,7 @@ type Topology struct {
 	Subscription      string // pushes Topic to the worker
 	DeadLetterTopic   string
 	DeadLetterParking string // the subscription that keeps dead letters for an operator
+	ChangesTopic      string // tells whoever subscribes what has changed
 
 	PushEndpoint        string
 	AckDeadline         time.Duration // how long the worker may take over one message
@@ -40,6 +41,7 @@ func Production() Topology {
 		Subscription:        "user-events-worker",
 		DeadLetterTopic:     "user-events-dead",
 		DeadLetterParking:   "user-events-dead-parked",
+		ChangesTopic:        "user-changes",
 		AckDeadline:         push.AckDeadline,
 		MinimumBackoff:      10 * time.Second,
 		MaximumBackoff:      600 * time.Second,
@@ -57,7 +59,7 @@ const emulatedRetention = 7 * 24 * time.Hour
 // ones at PushEndpoint. It is for the emulator and local mode; in production Terraform does this.
 func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	name := func(kind, id string) string { return fmt.Sprintf("projects/%s/%s/%s", client.Project(), kind, id) }
-	for _, id := range []string{t.Topic, t.DeadLetterTopic} {
+	for _, id := range []string{t.Topic, t.DeadLetterTopic, t.ChangesTopic} {
 		_, err := client.TopicAdminClient.CreateTopic(ctx, &pubsubpb.Topic{Name: name("topics", id)})
 		if err != nil && status.Code(err) != codes.AlreadyExists {
 			return fmt.Errorf("create topic %s: %w", id, err)
@@ -102,5 +104,5 @@ func (t Topology) Ensure(ctx context.Context, client *pubsub.Client) error {
 	return nil
 }
 
-// WorkWithin is how long the worker may take to apply one message.
-func (t Topology) WorkWithin() time.Duration { return push.WorkWithin(t.AckDeadline) }
+// WorkTimeout is how long the worker may take to apply one message.
+func (t Topology) WorkTimeout() time.Duration { return push.WorkTimeout(t.AckDeadline) }

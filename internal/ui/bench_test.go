@@ -57,7 +57,7 @@ func fill(tb testing.TB, s interface {
 			c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: slack,
 				Version: directory.Version(1648596712000000 + i), Source: directory.FromSync, InList: true})
 			if err == nil {
-				_, err = directory.ApplyTo(tb.Context(), s, c)
+				_, err = directory.ApplyTo(tb.Context(), s, c, 0)
 			}
 			if err != nil {
 				tb.Error(err)

@@ -34,7 +34,7 @@ func FuzzPages(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { store.Close() })
-	if err := errors.Join(store.PutWorkspace(f.Context(), directory.Workspace{ID: team}), store.PutUser(f.Context(), ada(f), 0)); err != nil {
+	if err := errors.Join(store.PutWorkspace(f.Context(), directory.Workspace{ID: team}), store.PutUser(f.Context(), ada(f), 0, nil)); err != nil {
 		f.Fatal(err)
 	}
 	for _, target := range []string{"/", "/?q=ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed", "/users/" + team + "/U1", "/users/count?q=<zq1>", "/users.csv?team=" + team,

@@ -78,13 +78,13 @@ func parseListing(values url.Values) (listing, error) {
 		return l, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(values.Get("tz")))
 	}
 	f := &l.req.Filter
-	*f = directory.Filter{Words: directory.ParseQuery(l.query), Status: directory.Status(values.Get("show")),
+	*f = directory.Filter{Words: directory.ParseQuery(l.query), AccountStatus: directory.AccountStatus(values.Get("show")),
 		Group: directory.Group(values.Get("kind")), TZ: values.Get("tz")}
-	switch f.Status {
+	switch f.AccountStatus {
 	case "":
-		f.Status = directory.Active
+		f.AccountStatus = directory.Active
 	case everybody:
-		f.Status = ""
+		f.AccountStatus = ""
 	}
 	switch l.req.Order = directory.Order(values.Get("sort")); l.req.Order {
 	case "":
@@ -118,7 +118,7 @@ func (l listing) values() url.Values {
 			v.Set(key, value)
 		}
 	}
-	show := string(l.req.Filter.Status)
+	show := string(l.req.Filter.AccountStatus)
 	if show == "" {
 		show = everybody
 	}

@@ -101,7 +101,7 @@ func TestEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := directory.ApplyTo(t.Context(), store, c); err != nil {
+		if _, err := directory.ApplyTo(t.Context(), store, c, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -205,9 +205,9 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 		})
 	}
 	for i, g := range directory.Groups {
-		count(&kinds[i], groupNames[g], directory.Filter{Status: directory.Active, Group: g})
+		count(&kinds[i], groupNames[g], directory.Filter{AccountStatus: directory.Active, Group: g})
 	}
-	count(&kinds[len(directory.Groups)], "Deactivated", directory.Filter{Status: directory.Deactivated})
+	count(&kinds[len(directory.Groups)], "Deactivated", directory.Filter{AccountStatus: directory.Deactivated})
 	for i := range days {
 		from := today.AddDate(0, 0, i+1-chartDays)
 		days[i].Label, days[i].Day = from.Format("2 Jan"), from.Format(time.DateOnly)

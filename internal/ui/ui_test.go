@@ -47,7 +47,7 @@ func (f *fake) store(t testing.TB) Store {
 		err = errors.Join(err, s.PutWorkspace(t.Context(), w), s.PutEmoji(t.Context(), w.ID, f.emoji))
 	}
 	for _, u := range f.users {
-		err = errors.Join(err, s.PutUser(t.Context(), u, 0))
+		err = errors.Join(err, s.PutUser(t.Context(), u, 0, nil))
 	}
 	for _, sync := range f.syncs {
 		err = errors.Join(err, s.PutSync(t.Context(), sync))

@@ -103,7 +103,7 @@ var groupNames = map[directory.Group]string{
 // find makes the form. zones are those that the last full sync met.
 func (l listing) find(zones map[string]int) findView {
 	f := l.req.Filter
-	show := string(f.Status)
+	show := string(f.AccountStatus)
 	if show == "" {
 		show = everybody
 	}

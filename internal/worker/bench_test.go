@@ -37,10 +37,17 @@ func (s *oneUser) Workspace(context.Context, string) (directory.Workspace, error
 
 func (s *oneUser) PutWorkspace(context.Context, directory.Workspace) error { return nil }
 
-func (s *oneUser) PutUser(context.Context, directory.User, directory.Revision) error {
+func (s *oneUser) PutUser(context.Context, directory.User, directory.Revision, *directory.Record) error {
 	s.writes++
 	return nil
 }
+
+func (s *oneUser) Record(context.Context, string, string) (directory.Record, error) {
+	s.reads++
+	return directory.Record{}, directory.ErrNotFound
+}
+
+func (s *oneUser) EraseRecords(context.Context, string, string) error { return nil }
 
 // fullSize returns a change of a user object as large as they are.
 func fullSize(tb testing.TB, op directory.Operation, v directory.Version) directory.Change {
@@ -81,7 +88,7 @@ func deliverAgain(tb testing.TB) (func(), *oneUser) {
 		tb.Fatal(err)
 	}
 	store := &oneUser{user: stored}
-	h := New(store, time.Second, service.NewLogger(io.Discard, slog.LevelInfo, "p"))
+	h := New(store, History{}, time.Second, service.NewLogger(io.Discard, slog.LevelInfo, "p"))
 	reader := bytes.NewReader(nil)
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	w := httptest.NewRecorder()

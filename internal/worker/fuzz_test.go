@@ -39,7 +39,7 @@ func FuzzPush(f *testing.F) {
 		f.Add(body)
 	}
 	f.Add([]byte(`{"message":{"message_id":"1"}}`))
-	h := New(store, time.Minute, slog.New(slog.DiscardHandler))
+	h := New(store, History{}, time.Minute, slog.New(slog.DiscardHandler))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))

@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -24,8 +25,8 @@ const (
 	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
 	// envelope. It bounds what concurrent messages take of the memory.
 	maxBody = 1 << 20
-	// readWithin is for the body.
-	readWithin = 10 * time.Second
+	// readTimeout is for reading the body.
+	readTimeout = 10 * time.Second
 )
 
 // Store is where users and workspaces are kept.
@@ -37,18 +38,30 @@ type Store interface {
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }
 
+// Publisher tells subscribers of a record of history. It returns once the message is accepted.
+type Publisher interface {
+	Publish(ctx context.Context, r directory.Record) error
+}
+
+// History says for how long changes are kept, 0 for not at all, and who tells of them, nil for nobody.
+type History struct {
+	TTL       time.Duration
+	Publisher Publisher
+}
+
 type handler struct {
 	store      Store
+	history    History
 	workspaces workspaces
-	within     time.Duration
+	timeout    time.Duration
 	log        *slog.Logger
 }
 
 // New returns the push endpoint. An answer of 200 acknowledges the message;
 // any other has Pub/Sub deliver it again and, after five, park it. A message is
-// given up within that time, which must be below the subscription's ack deadline.
-func New(store Store, within time.Duration, log *slog.Logger) http.Handler {
-	h := &handler{store, newWorkspaces(store), within, log}
+// given up after timeout, which must be below the subscription's ack deadline.
+func New(store Store, history History, timeout time.Duration, log *slog.Logger) http.Handler {
+	h := &handler{store, history, newWorkspaces(store), timeout, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", h.receive)
 	// The emulator and some proxies name the topic in the path.
@@ -73,6 +86,7 @@ var failures = []struct {
 	{service.ErrBody, failure{http.StatusBadRequest, "body"}},
 	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
 	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
+	{errPublish, failure{http.StatusServiceUnavailable, "publish"}},
 }
 
 // failureOf returns what to answer. What is not in the table is the store's trouble.
@@ -95,7 +109,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 		d.change, d.err = directory.DecodeChange(d.message.Data)
 	}
 	if d.err == nil {
-		ctx, cancel := context.WithTimeout(ctx, h.within)
+		ctx, cancel := context.WithTimeout(ctx, h.timeout)
 		defer cancel()
 		d.result, d.err = h.apply(ctx, d.change)
 	}
@@ -121,7 +135,7 @@ func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
-	body, err := service.ReadBody(w, r, maxBody, readWithin)
+	body, err := service.ReadBody(w, r, maxBody, readTimeout)
 	if err != nil {
 		return push.Message{}, err
 	}
@@ -138,9 +152,19 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	case c.Operation == directory.Disconnect:
 		return h.workspaces.disconnect(ctx, c)
 	}
-	outcome, err := directory.ApplyTo(ctx, h.store, c)
-	return string(outcome), err
+	applied, err := directory.ApplyTo(ctx, h.store, c, h.history.TTL)
+	if err == nil && applied.Record != nil && h.history.Publisher != nil {
+		// Before the message is acknowledged: if this fails, or the process dies, it comes again.
+		err = h.history.Publisher.Publish(ctx, *applied.Record)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errPublish, err)
+		}
+	}
+	return string(applied.Outcome), err
 }
+
+// errPublish says that a change is stored and its subscribers are not told yet.
+var errPublish = errors.New("tell subscribers")
 
 // handled is one message and what became of it.
 type handled struct {

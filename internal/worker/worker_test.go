@@ -35,13 +35,13 @@ func (s *faultyStore) User(ctx context.Context, teamID, userID string) (director
 	return s.Store.User(ctx, teamID, userID)
 }
 
-func (s *faultyStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+func (s *faultyStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
 	if s.writeErr != nil {
 		if err := s.writeErr(); err != nil {
 			return err
 		}
 	}
-	return s.Store.PutUser(ctx, u, expected)
+	return s.Store.PutUser(ctx, u, expected, record)
 }
 
 func newStore(t *testing.T) *faultyStore {
@@ -125,7 +125,7 @@ func TestAcknowledgement(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			store := newStore(t)
 			var log bytes.Buffer
-			h := New(store, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
+			h := New(store, History{}, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
 			for _, m := range tt.before {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, m))))
@@ -195,7 +195,13 @@ func (endlessConflict) Workspace(context.Context, string) (directory.Workspace, 
 
 func (endlessConflict) PutWorkspace(context.Context, directory.Workspace) error { return nil }
 
-func (endlessConflict) PutUser(context.Context, directory.User, directory.Revision) error {
+func (endlessConflict) Record(context.Context, string, string) (directory.Record, error) {
+	return directory.Record{}, directory.ErrNotFound
+}
+
+func (endlessConflict) EraseRecords(context.Context, string, string) error { return nil }
+
+func (endlessConflict) PutUser(context.Context, directory.User, directory.Revision, *directory.Record) error {
 	return directory.ErrConflict
 }
 
@@ -204,7 +210,7 @@ func TestGivesUpInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		w := httptest.NewRecorder()
-		New(endlessConflict{}, 20*time.Second, slog.New(slog.DiscardHandler)).ServeHTTP(w,
+		New(endlessConflict{}, History{}, 20*time.Second, slog.New(slog.DiscardHandler)).ServeHTTP(w,
 			httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, message("insert", 1, `{"id":"U1"}`)))))
 		if took := time.Since(start); w.Code != http.StatusServiceUnavailable || took > 21*time.Second {
 			t.Errorf("status %d after %v", w.Code, took)
@@ -216,7 +222,7 @@ func TestGivesUpInTime(t *testing.T) {
 func TestWorkspaces(t *testing.T) {
 	store := newStore(t)
 	var log bytes.Buffer
-	h := New(store, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
+	h := New(store, History{}, time.Second, slog.New(slog.NewJSONHandler(&log, nil)))
 	deliver := func(data string) {
 		t.Helper()
 		w := httptest.NewRecorder()
@@ -262,7 +268,7 @@ func TestForgottenStaysForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
-			h := New(store, time.Second, slog.New(slog.DiscardHandler))
+			h := New(store, History{}, time.Second, slog.New(slog.DiscardHandler))
 			for _, m := range messages {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(delivery(t, m))))
@@ -288,7 +294,7 @@ func TestForgottenStaysForgotten(t *testing.T) {
 // TestConcurrentDeliveries: whatever the order in which 32 deliver, the newest stays.
 func TestConcurrentDeliveries(t *testing.T) {
 	store := newStore(t)
-	h := New(store, 10*time.Second, slog.New(slog.DiscardHandler))
+	h := New(store, History{}, 10*time.Second, slog.New(slog.DiscardHandler))
 	var wg sync.WaitGroup
 	for v := range 32 {
 		wg.Go(func() {

@@ -212,7 +212,7 @@ func (tb *tab) promptly(s *site, id string) {
 			tb.t.Fatal(err)
 		}
 		u.Version++
-		if err := s.store.PutUser(tb.t.Context(), u, revision); errors.Is(err, directory.ErrConflict) {
+		if err := s.store.PutUser(tb.t.Context(), u, revision, nil); errors.Is(err, directory.ErrConflict) {
 			continue // the worker was quicker
 		} else if err != nil {
 			tb.t.Fatal(err)

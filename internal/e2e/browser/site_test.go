@@ -59,7 +59,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 		t.Fatal(err)
 	}
 	topology := pubsub.Production()
-	work := httptest.NewServer(worker.New(s.store, topology.WorkWithin(), log))
+	work := httptest.NewServer(worker.New(s.store, worker.History{}, topology.WorkTimeout(), log))
 	topology.PushEndpoint = work.URL + "/"
 	topology.MinimumBackoff, topology.MaximumBackoff = 50*time.Millisecond, 100*time.Millisecond
 	if err := topology.Ensure(ctx, server.Client); err != nil {
@@ -163,7 +163,7 @@ func (s *site) put(t *testing.T, object string) {
 	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: c.TeamID, Name: "Marlow & Finch"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := directory.ApplyTo(t.Context(), s.store, c); err != nil {
+	if _, err := directory.ApplyTo(t.Context(), s.store, c, 0); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -172,7 +172,7 @@ func (s *site) put(t *testing.T, object string) {
 func (s *site) people(t *testing.T) []directory.User {
 	t.Helper()
 	page, err := s.store.Users(t.Context(), s.slack.Options().TeamID, directory.PageRequest{Limit: 1000,
-		Filter: directory.Filter{Status: directory.Active, Group: directory.GroupMembers}})
+		Filter: directory.Filter{AccountStatus: directory.Active, Group: directory.GroupMembers}})
 	if err != nil {
 		t.Fatal(err)
 	}

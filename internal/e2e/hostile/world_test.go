@@ -116,14 +116,14 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 		t.Fatal(err)
 	}
 	u, _, err := directory.Apply(nil, c, time.Now())
-	err = errors.Join(err, users.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0))
+	err = errors.Join(err, users.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := service.NewLogger(w.log, slog.LevelDebug, "hostile")
 	w.handlers = map[string]http.Handler{
 		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, "", log),
-		"worker":  worker.New(countingStore{users, &w.applied}, push.WorkWithin(push.AckDeadline), log),
+		"worker":  worker.New(countingStore{users, &w.applied}, worker.History{}, push.WorkTimeout(push.AckDeadline), log),
 		"ui": ui.New(t.Context(), ui.Options{Store: shown, Syncer: syncer{&w.synced}, Log: log,
 			Authenticate: ui.RequireIAP(w.proxy.Validator(t), audience, log)}),
 	}
@@ -203,8 +203,8 @@ type countingStore struct {
 	n *atomic.Int64
 }
 
-func (s countingStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
-	err := s.Store.PutUser(ctx, u, expected)
+func (s countingStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
+	err := s.Store.PutUser(ctx, u, expected, record)
 	if err == nil {
 		s.n.Add(1)
 	}

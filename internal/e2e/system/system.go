@@ -125,7 +125,7 @@ func (s *System) Serve(t *testing.T) {
 	}
 	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, "", log))
 	s.UI = serve(ui.New(t.Context(), ui.Options{Store: store, Log: log}))
-	s.Worker = serve(worker.New(store, s.Topology.WorkWithin(), log)) + "/"
+	s.Worker = serve(worker.New(store, worker.History{}, s.Topology.WorkTimeout(), log)) + "/"
 }
 
 // Pump creates topics and subscriptions, and delivers messages to an endpoint until the test ends.

@@ -137,7 +137,7 @@ func newChain(s *stack, ctx context.Context, log *slog.Logger) (*chain, error) {
 	}
 	s.closers = append(s.closers, store.Close)
 	c := &chain{pubsub: s.pubsub, topology: pubsub.Production(), store: &watchedStore{Store: store, newest: map[string]directory.Version{}}, log: log}
-	work := worker.New(c.store, c.topology.WorkWithin(), log)
+	work := worker.New(c.store, worker.History{}, c.topology.WorkTimeout(), log)
 	c.topology.PushEndpoint, err = s.serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &status{ResponseWriter: w, code: http.StatusOK}
 		work.ServeHTTP(answer, r)
@@ -200,8 +200,8 @@ func (s *watchedStore) Workspace(_ context.Context, teamID string) (directory.Wo
 }
 
 // PutUser implements [worker.Store]. An event's version is the moment of its post.
-func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
-	if err := s.Store.PutUser(ctx, u, expected); err != nil {
+func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
+	if err := s.Store.PutUser(ctx, u, expected, record); err != nil {
 		return err
 	}
 	since, key := time.Since(u.Version.Time()), u.TeamID+"/"+u.ID

@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	// atOnce is how many letters are pulled at a time, and the most that a run
+	// maxPulled is how many letters are pulled at a time, and the most that a run
 	// that is killed has published and not yet taken out of the parking.
-	atOnce = 100
-	// publishing is how many of them are on their way to the topic at once.
-	publishing = 10
+	maxPulled = 100
+	// maxConcurrentPublishes is how many of them are on their way to the topic at once.
+	maxConcurrentPublishes = 10
 	// defaultLease is how long a letter stays with a run that was killed, before another can have it.
 	defaultLease = 20 * time.Second
 )
@@ -100,7 +100,7 @@ type Parking struct {
 	lease time.Duration // 0 for the default
 }
 
-// Each calls f once for each letter that matches, at most [publishing] at a
+// Each calls f once for each letter that matches, at most [maxConcurrentPublishes] at a
 // time. f returns true to take it out of the parking; all others stay, and are
 // free for another run once Each has returned. After an error of f no further
 // letter is looked at.
@@ -123,7 +123,7 @@ func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context
 		var taken []string
 		var mu sync.Mutex
 		var batch errgroup.Group
-		batch.SetLimit(publishing)
+		batch.SetLimit(maxConcurrentPublishes)
 		for _, m := range pulled {
 			last = time.Now()
 			l := letter(m)

@@ -48,11 +48,11 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 	return ctx, func() { cancel(nil); renewing.Wait() }
 }
 
-// pull returns what comes within that time and has not come before, or nothing.
-func (h *held) pull(ctx context.Context, within time.Duration) ([]*pubsubpb.PubsubMessage, error) {
-	pulling, cancel := context.WithTimeout(ctx, min(within, h.lease/4))
+// pull waits at most timeout and returns what has not come before, or nothing.
+func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.PubsubMessage, error) {
+	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.lease/4))
 	defer cancel()
-	answer, err := h.client.Pull(pulling, &pubsubpb.PullRequest{Subscription: h.subscription, MaxMessages: atOnce})
+	answer, err := h.client.Pull(pulling, &pubsubpb.PullRequest{Subscription: h.subscription, MaxMessages: maxPulled})
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)

@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	pullEvery   = 25 * time.Millisecond
-	pullAtMost  = 100
-	pushAtOnce  = 16     // requests under way
-	holdAtMost  = 10_000 // messages under way or waiting for their next attempt
-	pullTimeout = 5 * time.Second
+	pullInterval        = 25 * time.Millisecond
+	maxPulled           = 100
+	maxConcurrentPushes = 16     // requests under way
+	maxHeld             = 10_000 // messages under way or waiting for their next attempt
+	pullTimeout         = 5 * time.Second
 )
 
 // pusher delivers the messages of one subscription as Pub/Sub does.
@@ -56,19 +56,19 @@ func Push(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *
 
 func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string), parked func()) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = pushAtOnce // by default two are kept, and most pushes would open one
+	transport.MaxIdleConnsPerHost = maxConcurrentPushes // by default two are kept, and most pushes would open one
 	p := &pusher{
 		client: client, topology: t, pulled: pulled, parked: parked, log: log,
 		http:  &http.Client{Transport: transport, Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
 		dead:  client.Publisher(t.DeadLetterTopic),
-		slots: make(chan struct{}, pushAtOnce),
-		held:  make(chan struct{}, holdAtMost),
+		slots: make(chan struct{}, maxConcurrentPushes),
+		held:  make(chan struct{}, maxHeld),
 	}
 	defer p.dead.Stop()
 	defer p.http.CloseIdleConnections()
 	var deliveries sync.WaitGroup
 	defer deliveries.Wait()
-	tick := time.NewTicker(pullEvery)
+	tick := time.NewTicker(pullInterval)
 	defer tick.Stop()
 	for {
 		messages, err := p.pull(ctx)
@@ -102,7 +102,7 @@ func (p *pusher) pull(ctx context.Context) ([]push.Message, error) {
 	// Unary Pull: StreamingPull of the fake is some forty times slower.
 	answer, err := p.client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{
 		Subscription:      subscription,
-		MaxMessages:       pullAtMost,
+		MaxMessages:       maxPulled,
 		ReturnImmediately: true, //nolint:staticcheck // deprecated for Google's servers; here it spares half a second
 	})
 	if err != nil || len(answer.GetReceivedMessages()) == 0 {

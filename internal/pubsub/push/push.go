@@ -20,9 +20,9 @@ var ErrEnvelope = errors.New("not a Pub/Sub push envelope")
 // subscription's ack deadline is the request's timeout.
 const AckDeadline = 30 * time.Second
 
-// WorkWithin is how long an endpoint may work on one message, so that it answers
+// WorkTimeout is how long an endpoint may work on one message, so that it answers
 // before the ack deadline.
-func WorkWithin(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
+func WorkTimeout(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
 
 // maxMessageID bounds what of an id goes into every log line. Pub/Sub's are far shorter.
 const maxMessageID = 200

@@ -96,6 +96,15 @@ func decodeValue(value any, v reflect.Value) error {
 		v.SetBytes([]byte(text))
 		return nil
 	}
+	if list, ok := value.([]any); ok && v.Kind() == reflect.Slice {
+		v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+		for i, item := range list {
+			if err := decodeValue(item, v.Index(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	switch within, isMap := value.(map[string]any); {
 	case isMap && v.Kind() == reflect.Struct:
 		return decodeStruct(within, v)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -55,10 +56,24 @@ func open(t *testing.T, r *recorder) *Store {
 	return s
 }
 
+// TestContract: the horizon is a second, and of the writers some commit late, up to
+// half of that after the time that their record has.
 func TestContract(t *testing.T) {
 	emulator.Firestore(t)
 	r := &recorder{seen: map[string]query{}}
-	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, r) })
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		s := open(t, r)
+		s.horizon = time.Second
+		s.now = func() any {
+			if rand.IntN(3) > 0 {
+				return firestore.ServerTimestamp
+			}
+			began := time.Now()
+			time.Sleep(rand.N(s.horizon / 2))
+			return began
+		}
+		return s
+	})
 	r.check(t)
 }
 
@@ -97,7 +112,7 @@ func TestWatchTakeover(t *testing.T) {
 		writers.Go(func() {
 			for i := w; i < people; i += 10 {
 				u := directory.User{ID: fmt.Sprintf("U%d", i), TeamID: "T1", Version: 1, Source: directory.FromEvent}
-				if err := s.PutUser(ctx, u, 0); err != nil {
+				if err := s.PutUser(ctx, u, 0, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -118,17 +133,17 @@ func TestTooLarge(t *testing.T) {
 		small := directory.User{ID: id, TeamID: "T1", Version: 1, Slack: []byte(`{}`)}
 		large := small
 		large.Slack, large.Title = []byte(`"`+strings.Repeat("x", size)+`"`), strings.Repeat("x", 1000)
-		if err := s.PutUser(t.Context(), large, 0); !errors.Is(err, directory.ErrInvalid) {
+		if err := s.PutUser(t.Context(), large, 0, nil); !errors.Is(err, directory.ErrInvalid) {
 			t.Errorf("new: %v", err)
 		}
-		if err := s.PutUser(t.Context(), small, 0); err != nil {
+		if err := s.PutUser(t.Context(), small, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, revision, err := s.User(t.Context(), "T1", id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutUser(t.Context(), large, revision); !errors.Is(err, directory.ErrInvalid) {
+		if err := s.PutUser(t.Context(), large, revision, nil); !errors.Is(err, directory.ErrInvalid) {
 			t.Errorf("stored: %v", err)
 		}
 	}

@@ -41,7 +41,14 @@ func indexes() (all []Index) {
 			}
 		}
 	}
-	return append(all, Index{"users", []IndexField{{"source", "ASCENDING"}, {"sort_version", "DESCENDING"}}})
+	all = append(all, Index{"users", []IndexField{{"source", "ASCENDING"}, {"sort_version", "DESCENDING"}}})
+	user, kind := IndexField{"user_id", "ASCENDING"}, IndexField{"type", "ASCENDING"}
+	for _, filter := range [][]IndexField{{user}, {kind}, {user, kind}} {
+		for _, order := range []string{"ASCENDING", "DESCENDING"} {
+			all = append(all, Index{"changes", append(filter[:len(filter):len(filter)], IndexField{"written_at", order})})
+		}
+	}
+	return all
 }
 
 // Exemptions are the fields that no query filters or sorts by alone. Indexing them
@@ -52,7 +59,9 @@ var Exemptions = []Exemption{
 	exempt("users", "slack_version"), exempt("users", "updated"), exempt("users", "status_expiration"),
 	exempt("users", "image_72"), exempt("users", "image_192"),
 	{Collection: "users", Field: "written_at", Orders: []string{"ASCENDING"}},
-	expires("users"), expires("syncs"), expires("pages"),
+	exempt("changes", "id"), exempt("changes", "team_id"), exempt("changes", "at"), exempt("changes", "source"),
+	exempt("changes", "changed"), exempt("changes", "before"), exempt("changes", "after"),
+	expires("users"), expires("changes"), expires("syncs"), expires("pages"),
 	exempt("pages", "users"), exempt("syncs", "time_zones"), exempt("emoji", "json"),
 }
 

@@ -25,11 +25,15 @@ const (
 // until ctx is done. Writes from shortly before may appear too, and some twice. It
 // is one snapshot listener, and bills a read for each write.
 func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error] {
-	return func(yield func([]directory.User, error) bool) {
+	return watch(ctx, s.users(teamID), s.maxWatched, userOf)
+}
+
+func watch[T any](ctx context.Context, c *firestore.CollectionRef, maxWatched int, read func(*firestore.DocumentSnapshot) (T, error)) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
 		since := time.Now().Add(-watchMargin)
 		for {
 			var more bool
-			if since, more = s.listen(ctx, teamID, since, yield); !more {
+			if since, more = listen(ctx, c, since, maxWatched, read, yield); !more {
 				return
 			}
 		}
@@ -38,12 +42,14 @@ func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.
 
 // listen yields the writes that one listener sees. It returns where the next one
 // begins, and whether to go on.
-func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yield func([]directory.User, error) bool) (next time.Time, more bool) {
+func listen[T any](ctx context.Context, c *firestore.CollectionRef, since time.Time, maxWatched int,
+	read func(*firestore.DocumentSnapshot) (T, error), yield func([]T, error) bool,
+) (next time.Time, more bool) {
 	// Inclusive, because another write with the same time may follow.
-	snapshots := s.users(teamID).Where("written_at", ">=", since).OrderBy("written_at", firestore.Asc).Snapshots(ctx)
+	snapshots := c.Where("written_at", ">=", since).OrderBy("written_at", firestore.Asc).Snapshots(ctx)
 	defer snapshots.Stop()
 	next = since
-	for seen := 0; seen < s.maxWatched; {
+	for seen := 0; seen < maxWatched; {
 		snapshot, err := snapshots.Next()
 		if ctx.Err() != nil {
 			return next, false
@@ -52,24 +58,24 @@ func (s *Store) listen(ctx context.Context, teamID string, since time.Time, yiel
 			yield(nil, fmt.Errorf("firestore: %w", err))
 			return next, false
 		}
-		users := []directory.User{}
+		all := []T{}
 		for _, change := range snapshot.Changes {
-			if change.Kind == firestore.DocumentRemoved { // it expired
+			if change.Kind == firestore.DocumentRemoved { // it expired or was erased
 				continue
 			}
-			u, err := userOf(change.Doc)
+			one, err := read(change.Doc)
 			if err != nil {
 				yield(nil, err)
 				return next, false
 			}
-			users = append(users, u)
+			all = append(all, one)
 			// The field that the query uses. A document's update time is later.
 			if at, ok := change.Doc.Data()["written_at"].(time.Time); ok && at.Add(-watchMargin).After(next) {
 				next = at.Add(-watchMargin)
 			}
 		}
-		seen += len(users)
-		if !yield(users, nil) {
+		seen += len(all)
+		if !yield(all, nil) {
 			return next, false
 		}
 	}

@@ -25,7 +25,7 @@ func BenchmarkPut(b *testing.B) {
 				b.Fatal(err)
 			}
 			wg.Go(func() {
-				if err := s.PutUser(b.Context(), u, 0); err != nil {
+				if err := s.PutUser(b.Context(), u, 0, nil); err != nil {
 					b.Error(err)
 				}
 			})

@@ -22,7 +22,7 @@ const everybody = ""
 // maxRarity is how far lists are counted to find the shortest. It bounds what that costs a page.
 const maxRarity = 500
 
-func lists(status directory.Status, group directory.Group, tz string, source directory.Source, words []string) (all []string) {
+func lists(status directory.AccountStatus, group directory.Group, tz string, source directory.Source, words []string) (all []string) {
 	add := func(letter, value string) {
 		if value != "" {
 			all = append(all, letter+strings.ReplaceAll(value, "\x00", "")) // JSON in SQLite has no NUL
@@ -51,7 +51,7 @@ func listsOf(u directory.User) []string {
 
 // meeting is where the lists of a filter meet: FROM and WHERE of a query in one of the orders' tables.
 func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
-	all := lists(f.Status, f.Group, f.TZ, f.Source, f.Words)
+	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Words)
 	if len(all) == 0 {
 		all = []string{everybody}
 	}

@@ -34,6 +34,22 @@ CREATE TABLE by_change (
   PRIMARY KEY (team_id, list, version, id)
 ) STRICT, WITHOUT ROWID;
 
+-- The history.
+CREATE TABLE changes (
+  team_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  type TEXT NOT NULL,
+  written_at INTEGER NOT NULL, -- no two of a workspace are the same
+  expire_at INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (team_id, id)
+) STRICT;
+CREATE INDEX changes_by_time ON changes (team_id, written_at, id);
+CREATE INDEX changes_by_user ON changes (team_id, user_id, written_at, id);
+CREATE INDEX changes_by_type ON changes (team_id, type, written_at, id);
+CREATE INDEX changes_by_expiry ON changes (expire_at);
+
 CREATE TABLE emoji (
   team_id TEXT PRIMARY KEY,
   document TEXT NOT NULL

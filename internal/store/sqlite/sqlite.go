@@ -19,10 +19,12 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
+
+	"rollcall/internal/directory"
 )
 
 // schemaVersion changes with schema.sql and with what the columns hold.
-const schemaVersion = 1
+const schemaVersion = 2
 
 //go:embed schema.sql
 var schema string
@@ -47,11 +49,13 @@ type Store struct {
 	put       statements
 	queue     queue
 	selects   sync.Map // prepared on read, by their text
-	watchers  watchers
+
+	userWatchers   watchers[directory.User]
+	recordWatchers watchers[directory.Record]
 }
 
 // Open opens the file at path and creates it if there is none. Only one process
-// can have a file open. Removed users whose time has come are deleted.
+// can have a file open. Removed users and records whose time has come are deleted.
 func Open(path string) (*Store, error) { return open(path, false) }
 
 // OpenTemporary opens a store that leaves nothing behind.
@@ -148,8 +152,10 @@ func (s *Store) prepare(ctx context.Context, now time.Time) error {
 		return err
 	}
 	// As Firestore's TTL does. Removed users are in no list.
-	if _, err := c.ExecContext(ctx, "DELETE FROM users WHERE expire_at < ?", now.UnixMicro()); err != nil {
-		return err
+	for _, table := range []string{"users", "changes"} {
+		if _, err := c.ExecContext(ctx, "DELETE FROM "+table+" WHERE expire_at < ?", now.UnixMicro()); err != nil {
+			return err
+		}
 	}
 	return execAll(ctx, c, "COMMIT", "PRAGMA locking_mode = normal", anyRead)
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func TestOneProcessAtATime(t *testing.T) {
 func TestOnlyTheOwnerCanRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	s := openFile(t, filepath.Join(dir, "x.db"))
-	if err := s.PutUser(t.Context(), directory.User{ID: "U1", TeamID: "T1", SortName: "ada"}, 0); err != nil {
+	if err := s.PutUser(t.Context(), directory.User{ID: "U1", TeamID: "T1", SortName: "ada"}, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	files, err := os.ReadDir(dir)
@@ -114,7 +115,8 @@ func TestReopen(t *testing.T) {
 		{ID: "U2", TeamID: "T1", Removed: true, ExpireAt: now.Add(time.Hour)},
 		{ID: "U3", TeamID: "T1", Removed: true, ExpireAt: now.Add(-time.Hour)},
 	} {
-		if err := s.PutUser(t.Context(), u, 0); err != nil {
+		r := directory.Record{ID: "of-" + u.ID, Type: directory.UserCreated, TeamID: "T1", UserID: u.ID, ExpireAt: cmp.Or(u.ExpireAt, now.Add(time.Hour))}
+		if err := s.PutUser(t.Context(), u, 0, &r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,6 +128,21 @@ func TestReopen(t *testing.T) {
 		if _, _, err := s.User(t.Context(), "T1", id); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", id, err, want)
 		}
+		if _, err := s.Record(t.Context(), "T1", "of-"+id); !errors.Is(err, want) {
+			t.Errorf("history of %s: %v, want %v", id, err, want)
+		}
+	}
+	// While the file is open, too: the next record takes the expired ones away.
+	for _, r := range []directory.Record{
+		{ID: "expired", Type: directory.UserCreated, TeamID: "T1", UserID: "U4", ExpireAt: now.Add(-time.Hour)},
+		{ID: "next", Type: directory.UserCreated, TeamID: "T1", UserID: "U5", ExpireAt: now.Add(time.Hour)},
+	} {
+		if err := s.PutUser(t.Context(), directory.User{ID: r.UserID, TeamID: "T1"}, 0, &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Record(t.Context(), "T1", "expired"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("an expired record: %v", err)
 	}
 }
 
@@ -137,7 +154,7 @@ func put(t *testing.T, s *Store, n int) error {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutUser(t.Context(), u, 0); err != nil {
+		if err := s.PutUser(t.Context(), u, 0, nil); err != nil {
 			return err
 		}
 	}
@@ -161,7 +178,7 @@ func useAll(t *testing.T, s *Store) error {
 		var u directory.User
 		if u, revision, err = s.User(ctx, "T1", "U000050"); err == nil {
 			u.Version++
-			err = s.PutUser(ctx, u, revision)
+			err = s.PutUser(ctx, u, revision, nil)
 		}
 	}
 	return err
@@ -264,7 +281,7 @@ func TestDamagedLater(t *testing.T) {
 	wantSentence(t, err, s.path, sayDamaged)
 	_, err = s.Users(t.Context(), "T1", directory.PageRequest{Limit: 1})
 	wantSentence(t, err, s.path, sayDamaged)
-	wantSentence(t, s.PutUser(t.Context(), directory.User{ID: "U000000", TeamID: "T1"}, 1), s.path, sayDamaged)
+	wantSentence(t, s.PutUser(t.Context(), directory.User{ID: "U000000", TeamID: "T1"}, 1, nil), s.path, sayDamaged)
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
@@ -299,7 +316,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	limit(10_000)
 	u := directory.User{ID: "UX", TeamID: "T1", SortName: "grace"}
-	if err := s.PutUser(t.Context(), u, 0); err != nil {
+	if err := s.PutUser(t.Context(), u, 0, nil); err != nil {
 		t.Error(err)
 	}
 	if after, _, err := s.Count(t.Context(), "T1", directory.Filter{}); after != n+1 || err != nil {

@@ -81,6 +81,7 @@ func (s *Store) User(ctx context.Context, teamID, userID string) (u directory.Us
 // write is one call of [Store.PutUser].
 type write struct {
 	user     directory.User
+	record   *directory.Record // of history; nil for none
 	next     row
 	expected directory.Revision
 	done     chan struct{}
@@ -96,8 +97,9 @@ type queue struct {
 }
 
 // PutUser writes u if the stored revision is still the expected one (zero: none
-// stored), and fails with [directory.ErrConflict] otherwise.
-func (s *Store) PutUser(ctx context.Context, u directory.User, expected directory.Revision) error {
+// stored), and fails with [directory.ErrConflict] otherwise. A record (nil for none)
+// is written with it, both or neither.
+func (s *Store) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	if err != nil {
 		return err
 	}
-	w := &write{user: u, next: next, expected: expected, done: make(chan struct{})}
+	w := &write{user: u, record: record, next: next, expected: expected, done: make(chan struct{})}
 	s.queue.mu.Lock()
 	s.queue.waiting = append(s.queue.waiting, w)
 	s.queue.mu.Unlock()
@@ -120,10 +122,14 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 		<-s.queue.turn
 		<-w.done // by now, or before it was our turn
 	}
-	if w.err == nil {
-		s.watchers.tell(u)
+	if w.err != nil {
+		return w.err
 	}
-	return w.err
+	s.userWatchers.tell(u.TeamID, u.ID, u, func(newest directory.User) bool { return newest.Version <= u.Version })
+	if r := w.record; r != nil {
+		s.recordWatchers.tell(r.TeamID, r.ID, *r, func(directory.Record) bool { return true })
+	}
+	return nil
 }
 
 // writeAll makes one transaction of them. A conflict concerns one, any other failure all.
@@ -139,6 +145,11 @@ func (s *Store) writeAll(ctx context.Context, all []*write) {
 			}
 			if err == nil {
 				err = s.replace(ctx, tx, w, before)
+			}
+			if err == nil && w.record != nil {
+				var written directory.Record
+				written, err = s.putRecord(ctx, tx, *w.record)
+				w.record = &written
 			}
 			if err != nil {
 				return err

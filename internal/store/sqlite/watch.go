@@ -11,44 +11,48 @@ import (
 )
 
 // watchers are told of writes.
-type watchers struct {
+type watchers[T any] struct {
 	mu  sync.Mutex
-	all map[*watcher]bool
+	all map[*watcher[T]]bool
 }
 
-// watcher gathers what was written since it was last asked, the newest of each user.
-type watcher struct {
+// watcher gathers what was written since it was last asked, the newest of each id.
+type watcher[T any] struct {
 	teamID  string
-	written map[string]directory.User
+	written map[string]T
 	wake    chan struct{} // holds one
 }
 
-func (w *watchers) add(teamID string) *watcher {
+func (w *watchers[T]) add(teamID string) *watcher[T] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := &watcher{teamID: teamID, written: map[string]directory.User{}, wake: make(chan struct{}, 1)}
+	n := &watcher[T]{teamID: teamID, written: map[string]T{}, wake: make(chan struct{}, 1)}
 	if w.all == nil {
-		w.all = map[*watcher]bool{}
+		w.all = map[*watcher[T]]bool{}
 	}
 	w.all[n] = true
 	return n
 }
 
-func (w *watchers) remove(n *watcher) {
+func (w *watchers[T]) remove(n *watcher[T]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.all, n)
 }
 
-// tell is called after each write. Writers that come together may tell in another order than they wrote.
-func (w *watchers) tell(u directory.User) {
+// tell is called after each write. Writers that come together may tell in another
+// order than they wrote: replaces says whether v is newer than what was told before.
+func (w *watchers[T]) tell(teamID, id string, v T, replaces func(before T) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n := range w.all {
-		if n.teamID != u.TeamID || n.written[u.ID].Version > u.Version {
+		if n.teamID != teamID {
 			continue
 		}
-		n.written[u.ID] = u
+		if before, ok := n.written[id]; ok && !replaces(before) {
+			continue
+		}
+		n.written[id] = v
 		select {
 		case n.wake <- struct{}{}:
 		default:
@@ -56,22 +60,26 @@ func (w *watchers) tell(u directory.User) {
 	}
 }
 
-func (w *watchers) take(n *watcher) []directory.User {
+func (w *watchers[T]) take(n *watcher[T], order func(a, b T) int) []T {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	users := slices.SortedFunc(maps.Values(n.written), func(a, b directory.User) int {
-		return directory.ByChange.Compare(directory.CursorOf(b), directory.CursorOf(a))
-	})
+	all := slices.SortedFunc(maps.Values(n.written), order)
 	clear(n.written)
-	return users
+	return all
 }
 
 // Watch yields the users that are written, removed ones too, from its first use
 // until ctx is done. Some who were written shortly before may come as well.
 func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error] {
-	return func(yield func([]directory.User, error) bool) {
-		n := s.watchers.add(teamID)
-		defer s.watchers.remove(n)
+	return watch(ctx, &s.userWatchers, teamID, func(a, b directory.User) int {
+		return directory.ByChange.Compare(directory.CursorOf(b), directory.CursorOf(a))
+	})
+}
+
+func watch[T any](ctx context.Context, w *watchers[T], teamID string, order func(a, b T) int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		n := w.add(teamID)
+		defer w.remove(n)
 		if !yield(nil, nil) { // from here on nothing is missed
 			return
 		}
@@ -81,7 +89,7 @@ func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.
 				return
 			case <-n.wake:
 			}
-			if !yield(s.watchers.take(n), nil) {
+			if !yield(w.take(n, order), nil) {
 				return
 			}
 		}

@@ -22,9 +22,9 @@ import (
 type ListStore interface {
 	// Users returns a page of the users that are not removed.
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
-	// Count returns how many users the filter lets through, or, if exact is false, a number that is not less.
+	// Count returns how many users match the filter, or an upper bound if exact is false.
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
-	// CountChanged returns how many users' newest message has a version from from to to, to not included.
+	// CountChanged returns how many users' newest message has a version in [from, to).
 	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
 	// Watch yields the users that are written, removed ones too, from its first
 	// use until ctx is done. Some who were written shortly before may come as well.
@@ -76,10 +76,10 @@ func testFilters(t *testing.T, s Store) {
 	queries := []string{"", "", "a", "ada", "ada lov", "lovel ada", "ad an", "小", "smith baker ad", "angstrom", "nobody", "adam lovelace"}
 	for range 60 {
 		f := directory.Filter{
-			Words:  directory.ParseQuery(queries[rng.IntN(len(queries))]),
-			Status: []directory.Status{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
-			Group:  append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
-			TZ:     []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
+			Words:         directory.ParseQuery(queries[rng.IntN(len(queries))]),
+			AccountStatus: []directory.AccountStatus{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
+			Group:         append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
+			TZ:            []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
 		}
 		checkFilter(t, s, all, f, directory.ByName)
 		checkFilter(t, s, all, f, directory.ByChange)

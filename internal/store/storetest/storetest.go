@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"rollcall/internal/directory"
 )
@@ -13,8 +14,9 @@ type Store interface {
 	// User returns a user, who may be removed, and the stored revision, or [directory.ErrNotFound].
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
 	// PutUser writes u if the stored revision is still the expected one (zero: none
-	// stored), and fails with [directory.ErrConflict] otherwise.
-	PutUser(ctx context.Context, u directory.User, expected directory.Revision) error
+	// stored), and fails with [directory.ErrConflict] otherwise. A record (nil for none) is
+	// written with it, both or neither, at a time that the store sets.
+	PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error
 	// PutWorkspace merges w into what is stored: what w leaves empty stays, and times only
 	// grow. A w with a name is a whole description, and may take the icon away.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
@@ -23,6 +25,7 @@ type Store interface {
 	// Workspaces returns all workspaces that were put, by id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 	ListStore
+	HistoryStore
 	SyncStore
 }
 
@@ -44,6 +47,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"filters", testFilters},
 		{"count changed", testCountChanged},
 		{"watch", testWatch},
+		{"history", testHistory},
+		{"history pages", testHistoryPages},
+		{"history is written with the user", testHistoryIsAtomic},
+		{"history of concurrent writers", testHistoryOfConcurrentWriters},
+		{"history of the forgotten", testHistoryOfTheForgotten},
+		{"feed", testFeed},
+		{"watch history", testWatchHistory},
 		{"emoji", testEmoji},
 		{"workspaces", testWorkspaces},
 		{"fingerprints", testFingerprints},
@@ -84,11 +94,17 @@ func must(c directory.Change) directory.Change {
 // apply reads, decides and writes until nothing changed in between.
 func apply(t *testing.T, s Store, c directory.Change) directory.Outcome {
 	t.Helper()
-	outcome, err := directory.ApplyTo(t.Context(), s, c)
+	return applyKept(t, s, c, 0).Outcome
+}
+
+// applyKept keeps history for that time.
+func applyKept(t *testing.T, s Store, c directory.Change, history time.Duration) directory.Applied {
+	t.Helper()
+	applied, err := directory.ApplyTo(t.Context(), s, c, history)
 	if err != nil {
 		t.Error(err)
 	}
-	return outcome
+	return applied
 }
 
 func get(t *testing.T, s Store, id string) directory.User {

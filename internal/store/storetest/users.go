@@ -29,7 +29,7 @@ func testPut(t *testing.T, s Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.PutUser(ctx, ada, 0); err != nil {
+	if err := s.PutUser(ctx, ada, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, first, err := s.User(ctx, team, "U1")
@@ -39,7 +39,7 @@ func testPut(t *testing.T, s Store) {
 	if diff := cmp.Diff(ada, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := s.PutUser(ctx, ada, 0); !errors.Is(err, directory.ErrConflict) {
+	if err := s.PutUser(ctx, ada, 0, nil); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("create what is there: %v", err)
 	}
 
@@ -48,19 +48,19 @@ func testPut(t *testing.T, s Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.PutUser(ctx, bare, first); err != nil {
+	if err := s.PutUser(ctx, bare, first, nil); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(bare, get(t, s, "U1")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := s.PutUser(ctx, ada, first); !errors.Is(err, directory.ErrConflict) {
+	if err := s.PutUser(ctx, ada, first, nil); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("write over a newer revision: %v", err)
 	}
 	if _, second, err := s.User(ctx, team, "U1"); err != nil || second == first {
 		t.Errorf("revision stays %d, error %v", second, err)
 	}
-	if err := s.PutUser(ctx, directory.User{ID: "U2", TeamID: team}, first); !errors.Is(err, directory.ErrConflict) {
+	if err := s.PutUser(ctx, directory.User{ID: "U2", TeamID: team}, first, nil); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("update what is not there: %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func testLargeObject(t *testing.T, s Store) {
 	for _, size := range []int{100 << 10, 3 << 20} {
 		id := fmt.Sprintf("U%d", size)
 		u := directory.User{ID: id, TeamID: team, Version: 1, Slack: []byte(`{"pad":"` + strings.Repeat("x", size) + `"}`)}
-		if err := s.PutUser(t.Context(), u, 0); err != nil {
+		if err := s.PutUser(t.Context(), u, 0, nil); err != nil {
 			if _, _, err := s.User(t.Context(), team, id); !errors.Is(err, directory.ErrNotFound) {
 				t.Errorf("%d bytes: refused, but reading gives %v", size, err)
 			}
@@ -295,7 +295,7 @@ func testCancelled(t *testing.T, s Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err1 := s.User(ctx, team, "U1")
-	err2 := s.PutUser(ctx, directory.User{ID: "U1", TeamID: team}, 0)
+	err2 := s.PutUser(ctx, directory.User{ID: "U1", TeamID: team}, 0, nil)
 	_, err3 := s.Users(ctx, team, directory.PageRequest{Limit: 1})
 	err4 := s.PutWorkspace(ctx, directory.Workspace{ID: team})
 	_, err5 := s.Workspaces(ctx)

@@ -1,0 +1,214 @@
+package directory
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rollcall/internal/ijson"
+)
+
+// RecordType says what a [Record] tells. The values are stored and published.
+type RecordType string
+
+// The types of records.
+const (
+	UserCreated     RecordType = "user.created"     // was not in the directory, or had been removed
+	UserUpdated     RecordType = "user.updated"     // fields changed, and none of the others applies
+	UserDeactivated RecordType = "user.deactivated" // the account can no longer be used
+	UserReactivated RecordType = "user.reactivated" // it can again
+	UserRemoved     RecordType = "user.removed"     // is no longer in Slack at all
+	UserForgotten   RecordType = "user.forgotten"   // Slack has erased the person, and so has Rollcall
+)
+
+// RecordTypes are all types of records.
+var RecordTypes = []RecordType{UserCreated, UserUpdated, UserDeactivated, UserReactivated, UserRemoved, UserForgotten}
+
+// Record is an entry of the history: what a change altered for readers, who said
+// so and when. Its JSON names are the field names of its document.
+type Record struct {
+	// ID is made from the message, so that a message that comes again finds its record.
+	ID     string     `json:"id"`
+	Type   RecordType `json:"type"`
+	TeamID string     `json:"team_id"`
+	UserID string     `json:"user_id"`
+	// At is the version of the change: a time on Slack's clock.
+	At time.Time `json:"at"`
+	// WrittenAt is the store's time of the write. The feed goes by it.
+	WrittenAt time.Time `json:"written_at,omitzero"`
+	Source    Source    `json:"source"`
+	// Changed are the paths of the fields that changed, sorted: "deleted", "profile.title",
+	// "profile.fields.Xf…", and "image" for all pictures.
+	Changed []string `json:"changed,omitempty"`
+	// Before and After are JSON objects of path and value, of the fields in Changed. A field
+	// that was or is empty is left out.
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+	// ExpireAt is when the store deletes the record.
+	ExpireAt time.Time `json:"expire_at"`
+}
+
+// Version returns the version of the change that the record tells.
+func (r Record) Version() Version { return VersionOf(r.At) }
+
+// recordID is the same for a message that comes again, and differs for any other.
+func recordID(c Change) string {
+	h := sha256.New()
+	for _, part := range []string{c.TeamID, c.UserID, string(c.Operation), string(c.Source), strconv.FormatInt(int64(c.Version), 10)} {
+		h.Write([]byte(part + "\n")) // no part has a line break
+	}
+	h.Write(c.User)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// RecordOf returns what history says of a change that made after of before (nil:
+// nothing was stored), or nil if the change concerns nothing that history covers.
+//
+// The first load of an empty directory creates everybody at once. That is where
+// history begins, and not a part of it.
+func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
+	r := Record{ID: recordID(c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
+	if after.Kind == Forgotten && (before == nil || before.Kind != Forgotten) {
+		r.Type = UserForgotten
+		return &r, nil
+	}
+	was, is := before != nil && !before.Removed, !after.Removed
+	if !was && !is {
+		return nil, nil
+	}
+	all, err := differences(before, after)
+	if err != nil {
+		return nil, err
+	}
+	var old, now ijson.Object
+	for _, d := range all {
+		if d.path == statusPath {
+			continue
+		}
+		r.Changed = append(r.Changed, d.path)
+		if d.before != "" {
+			old = append(old, ijson.Member{Name: d.path, Value: d.before})
+		}
+		if d.after != "" {
+			now = append(now, ijson.Member{Name: d.path, Value: d.after})
+		}
+	}
+	r.Before, r.After = json.RawMessage(old.Text()), json.RawMessage(now.Text())
+	switch {
+	case !was && c.FirstLoad:
+		return nil, nil
+	case !was:
+		r.Type = UserCreated
+	case !is:
+		r.Type = UserRemoved
+	case after.Deleted && !before.Deleted:
+		r.Type = UserDeactivated
+	case before.Deleted && !after.Deleted:
+		r.Type = UserReactivated
+	case len(r.Changed) > 0:
+		r.Type = UserUpdated
+	default:
+		return nil, nil
+	}
+	return &r, nil
+}
+
+// ChangedFields returns the paths of the fields that readers see differently in
+// after than in before (nil: nobody), as [Record.Changed] has them, and "status" for
+// Slack's status, which history leaves out.
+func ChangedFields(before *User, after User) ([]string, error) {
+	all, err := differences(before, after)
+	paths := make([]string, 0, len(all))
+	for _, d := range all {
+		paths = append(paths, d.path)
+	}
+	return slices.Compact(paths), err
+}
+
+// Paths that stand for several of Slack's fields.
+const (
+	statusPath = "status" // status_text, status_emoji, status_expiration
+	imagePath  = "image"  // avatar_hash, which changes with the pictures
+	fieldsPath = "profile.fields."
+)
+
+// difference is a field that differs. What is empty in any of Slack's ways is "".
+type difference struct {
+	path          string
+	before, after ijson.Value
+}
+
+// differences returns how the core and the custom fields differ between what
+// readers saw and see, sorted by path. Somebody removed or forgotten shows nothing.
+func differences(before *User, after User) ([]difference, error) {
+	old, err := shown(before)
+	if err != nil {
+		return nil, err
+	}
+	now, err := shown(&after)
+	if err != nil {
+		return nil, err
+	}
+	var all []difference
+	add := func(path string, b, a ijson.Value) {
+		if b != a {
+			all = append(all, difference{path, b, a})
+		}
+	}
+	compare := func(prefix string, core map[string]coreField, old, now ijson.Object) {
+		ijson.Merge(old, now, func(name string, b, a ijson.Value) ijson.Value {
+			if field, ok := core[name]; ok && !field.shownOnly && b != a {
+				add(field.path(prefix+name), filled(b), filled(a))
+			}
+			return ""
+		})
+	}
+	compare("", coreTop, old.top, now.top)
+	compare("enterprise_user.", coreEnterpriseUser, old.enterpriseUser, now.enterpriseUser)
+	compare("profile.", coreProfile, old.profile, now.profile)
+	ijson.Merge(old.profile.Get("fields").Object(), now.profile.Get("fields").Object(), func(id string, b, a ijson.Value) ijson.Value {
+		add(fieldsPath+id, filledField(b), filledField(a))
+		return ""
+	})
+	slices.SortStableFunc(all, func(a, b difference) int { return cmp.Compare(a.path, b.path) })
+	return all, nil
+}
+
+// shown returns the object that readers see of u.
+func shown(u *User) (*object, error) {
+	if u == nil || u.Removed || u.Kind == Forgotten || len(u.Slack) == 0 {
+		return &object{}, nil
+	}
+	return parseStored(u.Slack)
+}
+
+func filled(v ijson.Value) ijson.Value {
+	if v.Empty() {
+		return ""
+	}
+	return v
+}
+
+// filledField returns a custom field, or nothing if nobody has filled it in.
+func filledField(v ijson.Value) ijson.Value {
+	if v.Object().Get("value").Empty() {
+		return ""
+	}
+	return v
+}
+
+// path is where history and other readers find a core field.
+func (f coreField) path(path string) string {
+	switch {
+	case f.isStatus:
+		return statusPath
+	case strings.HasSuffix(path, ".avatar_hash"):
+		return imagePath
+	}
+	return path
+}
