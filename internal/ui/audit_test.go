@@ -111,7 +111,7 @@ func TestAudit(t *testing.T) {
 func TestAuditOfAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		w := &watched{users: make(chan []directory.User)}
 		o := Options{Store: w, Log: slog.New(slog.DiscardHandler), Audit: audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil),
 			Authenticate: signedIn(viewer{Email: "grace@example.com", Until: time.Now().Add(time.Minute)})}
 		ended := make(chan struct{})

@@ -106,7 +106,7 @@ func TestJSON(t *testing.T) {
 // TestExportAll: all pages, each person once, compressed on request.
 func TestExportAll(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range 2*exportAtOnce + 7 {
+	for i := range 2*exportPageSize + 7 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	server := httptest.NewServer(serving(t, f))
@@ -154,7 +154,7 @@ func (b breaking) Users(ctx context.Context, teamID string, req directory.PageRe
 // TestExportCut: nobody takes a part for the whole.
 func TestExportCut(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range exportAtOnce + 1 {
+	for i := range exportPageSize + 1 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	o := testOptions(t, f)

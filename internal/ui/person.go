@@ -28,12 +28,12 @@ type personView struct {
 	Source      string
 	Removed     bool
 	Forgotten   bool
-	OpenInSlack string // the workspace's address of the profile, empty if unknown
-	OpenInApp   string // the same in Slack's own programs
+	OpenInSlack string // the profile's address in the browser, "" if unknown
+	OpenInApp   string // the same for Slack's own programs
 	Fields      []field
 }
 
-// field is one of Slack's, by its path: "profile.title".
+// field is a value in Slack's object and its path, such as "profile.title".
 type field struct{ Path, Value string }
 
 func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
@@ -87,7 +87,7 @@ func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, 
 	return v
 }
 
-// fields flattens Slack's object, unknown fields included, in the order of their names.
+// fields flattens Slack's object, unknown fields included, sorted by name.
 func fields(slack json.RawMessage) (all []field) {
 	d := json.NewDecoder(bytes.NewReader(slack))
 	d.UseNumber()

@@ -195,7 +195,7 @@ func TestCount(t *testing.T) {
 
 func TestBadParameters(t *testing.T) {
 	h := serving(t, people(t))
-	for _, query := range []string{"show=x", "kind=x", "sort=x", "q=" + strings.Repeat("a", longestQuery+1), "tz=" + strings.Repeat("a", longestZone+1), "q=%zz", "tz=%ff"} {
+	for _, query := range []string{"show=x", "kind=x", "sort=x", "q=" + strings.Repeat("a", maxQueryBytes+1), "tz=" + strings.Repeat("a", maxZoneBytes+1), "q=%zz", "tz=%ff"} {
 		for _, path := range []string{"/", "/users/count", "/users.csv", "/users.json", "/events"} {
 			if w := get(t, h, path+"?"+query); w.Code != http.StatusBadRequest {
 				t.Errorf("%s?%.20s: %d", path, query, w.Code)

@@ -99,7 +99,7 @@ func TestViewersOfWorkspaces(t *testing.T) {
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		w := &watched{users: make(chan []directory.User)}
 		o := Options{Store: w, Log: slog.New(slog.DiscardHandler), Audit: audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil)}
 		o.Authenticate = func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,7 +115,7 @@ func TestTurns(t *testing.T) {
 			return w
 		}
 		viewing, leave := context.WithCancel(t.Context())
-		for i := range maxStreams {
+		for i := range maxConcurrentStreams {
 			if w := listen(viewing, "grace@example.com"); w.Code != http.StatusOK {
 				t.Errorf("stream %d: %d", i, w.Code)
 			}
@@ -153,7 +153,7 @@ func (s halting) Users(ctx context.Context, teamID string, req directory.PageReq
 
 func TestExportTurns(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range exportAtOnce + 1 {
+	for i := range exportPageSize + 1 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	o := testOptions(t, f)
@@ -161,7 +161,7 @@ func TestExportTurns(t *testing.T) {
 	o.Store, o.Authenticate = store, signedIn(viewer{Email: "grace@example.com"})
 	h := New(t.Context(), o)
 	done := make(chan int)
-	for range maxExports {
+	for range maxConcurrentExports {
 		go func() { done <- get(t, h, "/users.csv").Code }()
 		<-store.reached
 	}
@@ -169,7 +169,7 @@ func TestExportTurns(t *testing.T) {
 		t.Errorf("one more: %d", w.Code)
 	}
 	close(store.goOn)
-	for range maxExports {
+	for range maxConcurrentExports {
 		if status := <-done; status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
