@@ -109,9 +109,9 @@ func TestEvents(t *testing.T) {
 	page := get(t, server.Config.Handler, "/").Body.String()
 	since := sincePattern.FindString(page)
 	if since == "" {
-		t.Fatal("the page does not say where its events begin")
+		t.Fatal("the page has no feed position")
 	}
-	// What happens between the page and its listening is not lost.
+	// A change between reading the page and connecting is not lost.
 	put(1648596712000100, `{"id":"U1","name":"ada","profile":{"real_name":"Ada <b>King</b>"}}`)
 	all := listenTo(t, server.URL+"/events?"+since, "")
 	first, c := next(t, all)
@@ -122,15 +122,15 @@ func TestEvents(t *testing.T) {
 	if _, c := next(t, kings); c.Gone {
 		t.Errorf("gone: %+v", c)
 	}
-	time.Sleep(2 * server.Config.ReadTimeout) // a stream outlasts them
+	time.Sleep(2 * server.Config.ReadTimeout) // a stream outlives them
 	put(1648596712000200, `{"id":"U1","name":"ada","profile":{"real_name":"Ada Byron"}}`)
 	if _, c := next(t, all); c.Gone || !strings.Contains(c.HTML, "Byron") {
 		t.Errorf("%+v", c)
 	}
 	if e, c := next(t, kings); !c.Gone || c.HTML != "" || strings.Contains(e.data, "Byron") {
-		t.Errorf("of somebody outside the filter the stream says %s", e.data)
+		t.Errorf("about somebody outside the filter the stream sends %s", e.data)
 	}
-	// A browser that comes back is told what it missed; one that was away too long to begin anew.
+	// A browser that reconnects receives what it missed. If it was away too long it is told to reload.
 	if _, c := next(t, listenTo(t, server.URL+"/events?"+since, first.id)); !strings.Contains(c.HTML, "Byron") {
 		t.Errorf("after the cut: %+v", c)
 	}
@@ -174,7 +174,7 @@ func (w *watched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.Use
 	}
 }
 
-// TestEventsEndWithTheToken: a stream goes on no longer than the viewer is signed in.
+// TestEventsEndWithTheToken: a stream ends when the viewer's token expires.
 func TestEventsEndWithTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{users: make(chan []directory.User)}
@@ -193,7 +193,7 @@ func TestEventsEndWithTheToken(t *testing.T) {
 	})
 }
 
-// TestEventsEndWithTheServer: streams do not hold up the end.
+// TestEventsEndWithTheServer: streams do not delay a shutdown.
 func TestEventsEndWithTheServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	server := httptest.NewServer(New(ctx, testOptions(t, people(t))))
@@ -204,7 +204,7 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	select {
 	case _, open := <-events:
 		if open {
-			t.Error("an event at the end")
+			t.Error("an event at the shutdown")
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("the stream goes on")

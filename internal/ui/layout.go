@@ -107,19 +107,19 @@ var problems = []struct {
 	status  int
 	problem problem
 }{
-	{directory.ErrInvalid, http.StatusBadRequest, problem{"This address is not complete", "Part of it was lost or changed. Start again from the list."}},
-	{directory.ErrNotFound, http.StatusNotFound, problem{"Nothing here", "There is no such page, workspace or person. Start again from the list."}},
+	{directory.ErrInvalid, http.StatusBadRequest, problem{"This link does not work", "Part of the address is missing or wrong. Start again from the list."}},
+	{directory.ErrNotFound, http.StatusNotFound, problem{"Not found", "There is no such page, workspace or person. Start again from the list."}},
 	{service.ErrTooLarge, http.StatusRequestEntityTooLarge, unreadable},
 	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
 	{service.ErrBody, http.StatusBadRequest, unreadable},
-	{errNoViewer, http.StatusForbidden, problem{"No workspace is open to you", "You are signed in, but not among the viewers. Ask whoever runs Rollcall."}},
-	{errTooMany, http.StatusTooManyRequests, problem{"Too much at once", "Close other windows of this page, or wait until your other exports have ended."}},
-	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "Its progress is on the status page."}},
+	{errNoViewer, http.StatusForbidden, problem{"You have no access to a workspace", "You are signed in, but you are not a viewer of any workspace. Ask whoever runs Rollcall for access."}},
+	{errTooMany, http.StatusTooManyRequests, problem{"Too many requests at once", "Close other windows of this page, or wait for your other exports to finish."}},
+	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "See its progress on the status page."}},
 }
 
 var (
 	unreadable  = problem{"This form could not be read", "Go back and try again."}
-	unavailable = problem{"The directory does not answer", "This should pass. Reload the page in a moment."}
+	unavailable = problem{"The directory is not available", "This is usually temporary. Reload the page in a moment."}
 )
 
 // fail answers with the error page.

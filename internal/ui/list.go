@@ -126,7 +126,7 @@ func (h *handler) countText(r *http.Request, l listing) (string, error) {
 		text = "%d person"
 	}
 	if !c.exact && c.n > 0 {
-		text = "at most " + text
+		text = "up to " + text
 	}
 	return printer(r).Sprintf(text, c.n), nil
 }
@@ -171,7 +171,7 @@ func (l listing) find(zones map[string]int) findView {
 		names = append(names, zone, strings.ReplaceAll(zone, "_", " "))
 	}
 	v.Zones = options(f.TZ, names...)
-	v.Sort = options(string(l.req.Order), string(directory.ByName), "By name", string(directory.ByChange), "By last change")
+	v.Sort = options(string(l.req.Order), string(directory.ByName), "Name", string(directory.ByChange), "Last change")
 	return v
 }
 

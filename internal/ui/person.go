@@ -36,6 +36,10 @@ type personView struct {
 // field is a value in Slack's object and its path, such as "profile.title".
 type field struct{ Path, Value string }
 
+var sourceNames = map[directory.Source]string{
+	directory.FromEvent: "an event", directory.FromSync: "a full sync", directory.FromProfile: "a profile read by a full sync", directory.FromOperator: "an operator",
+}
+
 func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
 	ctx := r.Context()
 	teamID, id := r.PathValue("team"), r.PathValue("id")
@@ -63,7 +67,7 @@ func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, 
 		chrome: h.chrome(r, workspaces, current), row: h.row(r.Context(), u),
 		Heading:     firstNonEmpty(u.RealName, u.DisplayName, u.Name, u.ID),
 		DisplayName: u.DisplayName, Email: u.Email,
-		Version: u.Version.Time(), Source: string(u.Source), Removed: u.Removed,
+		Version: u.Version.Time(), Source: sourceNames[u.Source], Removed: u.Removed,
 		Forgotten: u.Kind == directory.Forgotten,
 	}
 	if v.Forgotten {

@@ -60,15 +60,38 @@ type syncView struct {
 	Total int // how many people the sync is expected to list, 0 if that is unknown
 }
 
+// took is how long the sync took: "200 ms", "12 s", "1 min 30 s", "2 h 5 min". It is "" before the end.
 func (v syncView) took() string {
-	if v.Ended.IsZero() {
+	d := v.Ended.Sub(v.Started)
+	switch s := int(d.Round(time.Second) / time.Second); {
+	case v.Ended.IsZero():
 		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	default:
+		return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
 	}
-	return v.Ended.Sub(v.Started).Round(100 * time.Millisecond).String()
+}
+
+// sentence says how the sync ended: "finished [time], took 12 s". Of a sync that was killed
+// only the start is known: "interrupted, started [time]".
+func (v syncView) sentence() (state string, at time.Time, took string) {
+	switch {
+	case v.Ended.IsZero():
+		return string(v.State) + ", started", v.Started, ""
+	case v.State == syncs.Done:
+		return "finished", v.Ended, ", took " + v.took()
+	default:
+		return string(v.State), v.Ended, ", took " + v.took()
+	}
 }
 
 // syncHeadings are those of the table of syncs.
-var syncHeadings = []string{"Started", "State", "Took", "Listed", "Inserted", "Updated", "Removed", "Unchanged", "Drift", "Slack calls", "Waits", "Reads", "Writes"}
+var syncHeadings = []string{"Started", "State", "Duration", "Listed", "Inserted", "Updated", "Removed", "Unchanged", "Drift", "Slack calls", "Waits", "Reads", "Writes"}
 
 // counts are in the order of the headings.
 func (v syncView) counts() []int {
@@ -106,7 +129,7 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 		}
 	}
 	if h.DeadLetters != nil {
-		v.DeadLetters = "unknown: they could not be counted"
+		v.DeadLetters = "unknown (they could not be counted)"
 		if n, err := h.countDeadLetters(ctx); err == nil {
 			v.DeadLetters = v.number(n)
 		} else {
@@ -264,8 +287,8 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 		return nil, fmt.Errorf("count: %w", err)
 	}
 	return []chart{
-		newChart("People by kind", "Active accounts, and all that are deactivated.", false, kinds),
-		newChart("People by time zone", "Active people, as the last full sync listed them.", false, zoneBars(h.timeZones(ctx, teamID))),
+		newChart("People by kind", "Active accounts by kind, and all deactivated accounts.", false, kinds),
+		newChart("People by time zone", "Active people, as of the last full sync.", false, zoneBars(h.timeZones(ctx, teamID))),
 		newChart("Changes per day", "People by the day (UTC) of their last change.", true, days),
 	}, nil
 }

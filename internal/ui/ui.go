@@ -1,4 +1,4 @@
-// Package ui serves the directory's pages, rendered on the server with templ.
+// Package ui serves the directory as web pages, rendered on the server with templ.
 package ui
 
 import (
