@@ -105,7 +105,7 @@ func (w *Workspace) misbehave(limit int, cursor string) error {
 	f := w.faults
 	turn := func(every int) bool { return every > 0 && w.listCalls%every == 0 }
 	switch {
-	case turn(f.ErrorEvery), f.MostAPage > 0 && limit > f.MostAPage:
+	case turn(f.ErrorEvery), f.MaxLimit > 0 && limit > f.MaxLimit:
 		return httpError{status: http.StatusInternalServerError}
 	case turn(f.RateLimitEvery):
 		return httpError{http.StatusTooManyRequests, f.RetryAfter}

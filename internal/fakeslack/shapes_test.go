@@ -196,7 +196,7 @@ func TestOrganisation(t *testing.T) {
 	}
 }
 
-// TestDaylightSaving: a change of the clock shows in listings, and sends no event.
+// TestDaylightSaving: a change of the clock changes only tz_label and tz_offset.
 func TestDaylightSaving(t *testing.T) {
 	now := noon
 	w := New(Options{Clock: func() time.Time { return now }})

@@ -116,7 +116,7 @@ func (w *Workspace) hello() map[string]any {
 
 // ping pings at once and then at each interval. Clients close a silent connection.
 func (w *Workspace) ping(c *socket, done <-chan struct{}) {
-	ticker := time.NewTicker(w.options.SocketPing)
+	ticker := time.NewTicker(w.options.SocketPingInterval)
 	defer ticker.Stop()
 	for {
 		if err := c.conn.WriteControl(websocket.PingMessage, []byte("Ping from invented Slack"), time.Now().Add(socketWriteTimeout)); err != nil {

@@ -67,7 +67,7 @@ func joined(w *Workspace) Event {
 
 func TestSocketMode(t *testing.T) {
 	got := make(chan socketmode.Request, 10)
-	w := connect(t, Options{SocketPing: 100 * time.Millisecond, AckTimeout: 2 * time.Second}, func(c *socketmode.Client, e socketmode.Event) {
+	w := connect(t, Options{SocketPingInterval: 100 * time.Millisecond, AckTimeout: 2 * time.Second}, func(c *socketmode.Client, e socketmode.Event) {
 		got <- *e.Request
 		if err := c.Ack(*e.Request); err != nil {
 			t.Error(err)

@@ -269,7 +269,7 @@ func TestFaultsOfAListing(t *testing.T) {
 		}
 		return response.StatusCode, refused, metadata.NextCursor
 	}
-	w.SetFaults(Faults{MostAPage: 100})
+	w.SetFaults(Faults{MaxLimit: 100})
 	if status, _, _ := list("101", ""); status != http.StatusInternalServerError {
 		t.Errorf("101 a page: status %d", status)
 	}

@@ -39,8 +39,8 @@ type Options struct {
 	OnEvent func(Event)      // receives the events of Faults.Churn; may be nil
 	Log     *slog.Logger     // slog.Default()
 
-	SocketPing time.Duration // between pings on a Socket Mode connection; 5 s
-	AckTimeout time.Duration // until an unacknowledged envelope is sent again; 3 s
+	SocketPingInterval time.Duration // between pings on a Socket Mode connection; 5 s
+	AckTimeout         time.Duration // until an unacknowledged envelope is sent again; 3 s
 }
 
 // Faults make the Web API misbehave. An "Every" of n affects each nth call of users.list, or of the
@@ -51,7 +51,7 @@ type Faults struct {
 	RatelimitedIn200Every int  // HTTP 200 with the error "ratelimited"
 	ErrorEvery            int  // HTTP 500
 	ShortPages            bool // pages of random length, some of them empty before the end
-	MostAPage             int  // HTTP 500 for a limit above it
+	MaxLimit              int  // HTTP 500 for a limit above it
 	ExpireCursorEvery     int  // invalid_cursor, if the call has a cursor
 	StuckCursor           bool // next_cursor is the cursor of the same page
 	NoDate                bool // answers have no Date header
@@ -115,7 +115,7 @@ func New(o Options) *Workspace {
 	o.AppToken = cmp.Or(o.AppToken, "xapp-invented")
 	o.Scopes = cmp.Or(o.Scopes, "users:read,users:read.email,users.profile:read,team:read,emoji:read")
 	o.Log = cmp.Or(o.Log, slog.Default())
-	o.SocketPing = cmp.Or(o.SocketPing, 5*time.Second)
+	o.SocketPingInterval = cmp.Or(o.SocketPingInterval, 5*time.Second)
 	o.AckTimeout = cmp.Or(o.AckTimeout, 3*time.Second)
 	if o.Clock == nil {
 		o.Clock = time.Now
