@@ -12,11 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// imageSizes are those of Slack's image_… fields, in pixels. Only pictures that
-// somebody uploaded come larger than largestImage.
+// imageSizes are the sizes of Slack's image_… fields, in pixels. Only uploaded pictures have
+// sizes above maxGeneratedImage.
 var imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
 
-const largestImage = 512
+const maxGeneratedImage = 512
 
 // avatar serves <id>-<size>.svg: a coloured disc with initials.
 func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 		`<circle cx="36" cy="36" r="36" fill="#%s"/>`+
 		`<text x="36" y="36" dy=".35em" text-anchor="middle" font-family="sans-serif" font-size="28" fill="#fff">%s</text></svg>`,
 		size, size, color, escaped.Bytes()); err != nil {
-		w.options.Log.DebugContext(r.Context(), "an avatar's reader has gone", "error", err)
+		w.options.Log.DebugContext(r.Context(), "avatar not sent", "error", err)
 	}
 }
 
@@ -53,7 +53,7 @@ func (w *Workspace) avatarOf(id string) (color, initials string, ok bool) {
 		return "", "", false
 	}
 	if p.forgotten {
-		return "616061", "–", true // nothing of the name stays
+		return "616061", "–", true // shows nothing of the name
 	}
 	return p.color, initialsOf(p.realName), true
 }
@@ -71,7 +71,7 @@ func initialsOf(realName string) string {
 	return first + firstLetter(words[len(words)-1])
 }
 
-// firstLetter keeps the marks that follow the letter in some scripts.
+// firstLetter includes the marks that follow the letter in some scripts.
 func firstLetter(word string) string {
 	_, n := utf8.DecodeRuneInString(word)
 	for n < len(word) {

@@ -8,32 +8,31 @@ import (
 	"time"
 )
 
-// Errors of the operations that change somebody.
+// Errors of the operations on people.
 var (
 	ErrUserNotFound = errors.New("no such user")
-	ErrWrongState   = errors.New("not possible for this user now")
+	ErrWrongState   = errors.New("not possible in this user's state")
 )
 
-// Join adds the next person. Who joins depends on the seed and on how many
-// joined before.
+// Join adds the next person. Who that is depends on the seed and on how many people joined before.
 func (w *Workspace) Join() []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.join()
 }
 
-// SetStatus gives an active user another status.
+// SetStatus changes the status of an active user.
 func (w *Workspace) SetStatus(id string) ([]Event, error) { return w.change(id, w.setStatus) }
 
-// ClearStatus takes an active user's status away.
+// ClearStatus clears the status of an active user.
 func (w *Workspace) ClearStatus(id string) ([]Event, error) {
 	return w.change(id, func(p *person, _ *rand.Rand) ([]Event, error) { return w.putStatus(p, status{}) })
 }
 
-// Rename gives an active person another family name.
+// Rename changes the family name of an active person.
 func (w *Workspace) Rename(id string) ([]Event, error) { return w.change(id, w.rename) }
 
-// Retitle gives an active person another job title.
+// Retitle changes the job title of an active person.
 func (w *Workspace) Retitle(id string) ([]Event, error) { return w.change(id, w.retitle) }
 
 // Leave deactivates an account.
@@ -45,8 +44,8 @@ func (w *Workspace) Return(id string) ([]Event, error) { return w.change(id, w.r
 // Forget erases the profile of a deactivated account, for good.
 func (w *Workspace) Forget(id string) ([]Event, error) { return w.change(id, w.forget) }
 
-// Remove takes somebody out of the workspace's list without any event, as
-// happens when an account is deleted for good. Cursors that name them expire.
+// Remove removes somebody from the workspace's list without an event, as when an account is
+// deleted for good. Cursors that name them expire.
 func (w *Workspace) Remove(id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,9 +78,8 @@ func (w *Workspace) change(id string, op operation) ([]Event, error) {
 	return events, nil
 }
 
-// Step does what happens next: mostly somebody sets or clears a status, now and
-// then somebody joins, is renamed, leaves, or somebody external changes. Who and
-// what is drawn from rng. It returns at least one event.
+// Step makes one random change. Mostly somebody sets or clears a status; sometimes somebody joins,
+// leaves or is renamed, or somebody external changes. It returns at least one event.
 func (w *Workspace) Step(rng *rand.Rand) []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,12 +118,12 @@ func (w *Workspace) Step(rng *rand.Rand) []Event {
 	return w.join()
 }
 
-// tryOn returns the events of op on somebody who can do it, or nil after a few tries.
+// tryOn applies op to a random person for whom it is possible. It gives up after a few tries.
 func (w *Workspace) tryOn(among []*person, op operation, rng *rand.Rand) []Event {
 	for range 50 {
 		p := pick(rng, among)
 		if p.culture == nil || p.primaryOwner {
-			continue // bots have no private life, and the primary owner is there to be found
+			continue // only people change, and tests rely on the primary owner
 		}
 		if events, err := op(p, rng); err == nil {
 			return events
@@ -134,7 +132,7 @@ func (w *Workspace) tryOn(among []*person, op operation, rng *rand.Rand) []Event
 	return nil
 }
 
-// expireStatus clears one status whose time is up; nil if there is none.
+// expireStatus clears one expired status. It returns nil if there is none.
 func (w *Workspace) expireStatus() []Event {
 	now := w.options.Clock().Unix()
 	for _, p := range w.listed {

@@ -28,7 +28,7 @@ type envelope struct {
 	} `json:"event"`
 }
 
-// activeMember is one whom every operation is open to, without a status.
+// activeMember returns a member who allows every operation, without a status.
 func activeMember(w *Workspace) string {
 	p := w.listed[12]
 	p.status = status{}
@@ -46,7 +46,7 @@ func TestOperations(t *testing.T) {
 		name    string
 		do      func(*Workspace, string) ([]Event, error)
 		event   string // "" for user_change
-		as      string // the event that comes with it if the app asks for that
+		as      string // the granular event that may come with it
 		changed []string
 	}{
 		{name: "join", do: func(w *Workspace, _ string) ([]Event, error) { return w.Join(), nil }, event: "team_join"},
@@ -85,7 +85,7 @@ func TestOperations(t *testing.T) {
 					}
 					after, _ := w.Person(e.UserID)
 					if diff := gocmp.Diff(decode[map[string]any](t, after.EventObject()), got.Event.User); diff != "" {
-						t.Errorf("the event's user is not the workspace's:\n%s", diff)
+						t.Errorf("the event has another user than the workspace:\n%s", diff)
 					}
 				}
 				if diff := gocmp.Diff(want, types); diff != "" {
@@ -103,7 +103,7 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// differences are the keys, at the top and in the profile, that differ.
+// differences returns the keys that differ, at the top and in the profile.
 func differences(a, b map[string]any) []string {
 	var differ []string
 	all := maps.Clone(a)
@@ -120,8 +120,7 @@ func differences(a, b map[string]any) []string {
 	return differ
 }
 
-// slack-go reads every event but those whose custom fields are [], as it did
-// before this package sent any.
+// TestSlackGoReadsEvents: slack-go reads every event, except those whose custom fields are [].
 func TestSlackGoReadsEvents(t *testing.T) {
 	w := New(Options{GranularEvents: true, HuddlesEvery: 3, People: 60})
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -189,8 +188,7 @@ func TestExternalPeopleKeepTheirWorkspace(t *testing.T) {
 	}
 }
 
-// Every event of a long life is newer than the one before, also with a clock that
-// stands still, and tells of what changed.
+// TestStep: every event is newer than the one before, even if the clock stands still.
 func TestStep(t *testing.T) {
 	w := New(Options{Clock: atNoon, GranularEvents: true, HuddlesEvery: 10})
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -198,7 +196,7 @@ func TestStep(t *testing.T) {
 	for range 2000 {
 		events := w.Step(rng)
 		if len(events) == 0 {
-			t.Fatal("nothing happened")
+			t.Fatal("no event")
 		}
 		for _, e := range events {
 			seen[e.Type]++
@@ -215,7 +213,7 @@ func TestStep(t *testing.T) {
 		}
 	}
 	if 2*seen["user_status_changed"] < seen["user_change"] {
-		t.Errorf("status changes are not the most: %v", seen)
+		t.Errorf("less than half of the changes are of a status: %v", seen)
 	}
 }
 

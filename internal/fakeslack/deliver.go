@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Sign returns the headers of a request with that body as Slack sends it at that
-// time. See Slack's page "Verifying requests from Slack".
+// Sign returns the headers with which Slack sends a body at a time. See Slack's page "Verifying
+// requests from Slack".
 func Sign(secret string, at time.Time, body []byte) http.Header {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -32,7 +32,7 @@ func Sign(secret string, at time.Time, body []byte) http.Header {
 // deliveryTimeout is how long Slack waits for an answer.
 const deliveryTimeout = 3 * time.Second
 
-// retryWaits are Slack's: nearly at once, after a minute, after five.
+// retryWaits are Slack's: almost at once, after one minute, after five.
 var retryWaits = []time.Duration{0, time.Minute, 5 * time.Minute}
 
 // Deliverer posts events to an app. See Slack's page "The Events API".
@@ -41,14 +41,13 @@ type Deliverer struct {
 	Secret string       // the app's signing secret
 	Client *http.Client // nil for http.DefaultClient
 
-	// RetryWaits are the waits before each repeat; nil for Slack's own 0 s, 1 min
-	// and 5 min, empty for no repeats.
+	// RetryWaits are the waits before each retry. Nil means Slack's own 0 s, 1 min and 5 min;
+	// empty means no retries.
 	RetryWaits []time.Duration
 }
 
-// Deliver posts an envelope until it is answered with a 2xx within three seconds,
-// or until the repeats are used up; then it returns the last failure. The error
-// holds nothing of the envelope.
+// Deliver posts an envelope until the app answers 2xx within three seconds. If all retries fail it
+// returns the last error, which contains nothing of the envelope.
 func (d Deliverer) Deliver(ctx context.Context, envelope []byte) error {
 	waits := d.RetryWaits
 	if waits == nil {
@@ -74,7 +73,7 @@ func (d Deliverer) Deliver(ctx context.Context, envelope []byte) error {
 	return nil
 }
 
-// deliveryFailure is why an attempt failed, with Slack's word for it.
+// deliveryFailure is why an attempt failed. reason is Slack's word for it.
 type deliveryFailure struct {
 	reason string
 	err    error
@@ -98,7 +97,7 @@ func (d Deliverer) post(ctx context.Context, envelope []byte, retry int, reason 
 		return &deliveryFailure{reasonOf(err), err}
 	}
 	defer response.Body.Close()
-	// Read to the end, within reason, so that the connection can be used again.
+	// Read up to a limit, so that the connection can be reused.
 	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)); err != nil {
 		return &deliveryFailure{reasonOf(err), err}
 	}

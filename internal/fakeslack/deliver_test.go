@@ -49,7 +49,7 @@ func answered(status int) *http.Response {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(""))}
 }
 
-func TestDeliverRepeatsAsSlackDoes(t *testing.T) {
+func TestDeliverRetriesLikeSlack(t *testing.T) {
 	type attempt struct {
 		After       time.Duration
 		Num, Reason string
@@ -72,9 +72,9 @@ func TestDeliverRepeatsAsSlackDoes(t *testing.T) {
 		{name: "accepted", answers: []roundTripper{status(204)}, want: []attempt{{}}},
 		{name: "every fault", answers: []roundTripper{status(503), hang, refuse, status(200)},
 			want: []attempt{{}, {0, "1", "http_error"}, {63 * time.Second, "2", "http_timeout"}, {363 * time.Second, "3", "connection_failed"}}},
-		{name: "given up", answers: []roundTripper{status(500), status(500), status(302), status(404)}, fails: true,
+		{name: "all retries fail", answers: []roundTripper{status(500), status(500), status(302), status(404)}, fails: true,
 			want: []attempt{{}, {0, "1", "http_error"}, {60 * time.Second, "2", "http_error"}, {360 * time.Second, "3", "http_error"}}},
-		{name: "no repeats", answers: []roundTripper{status(500)}, waits: []time.Duration{}, fails: true, want: []attempt{{}}},
+		{name: "no retries", answers: []roundTripper{status(500)}, waits: []time.Duration{}, fails: true, want: []attempt{{}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestDeliverSigns(t *testing.T) {
 	}
 }
 
-// A delivery that hangs holds up neither later changes nor the end.
+// TestLive: a delivery that hangs delays neither later changes nor the end.
 func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(Options{})
@@ -135,7 +135,7 @@ func TestLive(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute+time.Second/2 {
 			t.Errorf("ended with %v after %v", err, time.Since(start))
 		}
-		// One of each change is on its way; the end lets its second go out too, to fail at once.
+		// One event of each change is under way. At the end the second one goes out too, and fails at once.
 		if len(began) < 60 || len(began) != len(finished) {
 			t.Errorf("%d deliveries began and %d finished", len(began), len(finished))
 		}

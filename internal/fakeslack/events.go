@@ -12,26 +12,25 @@ const appID = "A0ROLLCALL"
 // Event is one event as the Events API delivers it.
 type Event struct {
 	Type     string          // team_join, user_change, app_uninstalled, …
-	UserID   string          // whom it is about; "" for nobody
+	UserID   string          // whom it is about, or ""
 	Envelope json.RawMessage // the whole request body, of type event_callback
-	Summary  string          // for a person who watches; holds nothing of the profile
+	Summary  string          // for a log; contains nothing of the profile
 }
 
-// Envelopes are the ways in which envelopes name the workspace. The zero value
-// is Slack's usual one.
+// Envelopes select how envelopes name the workspace. The zero value is Slack's usual form.
 type Envelopes struct {
 	TeamID           EnvelopeTeam
-	Context          bool // context_team_id is there, and right
+	Context          bool // with the right context_team_id
 	NoAuthorizations bool
 }
 
-// EnvelopeTeam is what an envelope has for team_id.
+// EnvelopeTeam selects the team_id of an envelope.
 type EnvelopeTeam int
 
 // The zero value is OwnTeam.
 const (
 	OwnTeam     EnvelopeTeam = iota
-	ForeignTeam              // that of the person's own workspace, or of a partner
+	ForeignTeam              // the person's own workspace, or a partner's
 	EmptyTeam                // ""
 	MissingTeam
 )
@@ -45,13 +44,13 @@ func (w *Workspace) SetEnvelopes(e Envelopes) {
 
 // The following need mu.
 
-// changed tells of p, who has changed now. Slack sends granular as well, "" for none.
+// changed returns the events of a change of p now. granular is the specific event, or "".
 func (w *Workspace) changed(p *person, granular, what string) []Event {
 	p.updated = w.options.Clock().Unix()
-	return w.tell(p, granular, what)
+	return w.eventsOf(p, granular, what)
 }
 
-func (w *Workspace) tell(p *person, granular, what string) []Event {
+func (w *Workspace) eventsOf(p *person, granular, what string) []Event {
 	events := []Event{w.userEvent("user_change", p, what)}
 	if granular != "" && w.options.GranularEvents {
 		events = append(events, w.userEvent(granular, p, what))
@@ -72,7 +71,7 @@ func (w *Workspace) userEvent(eventType string, p *person, what string) Event {
 	return Event{Type: eventType, UserID: p.id, Summary: p.id + " " + what, Envelope: w.envelope(ts, inner, teamID)}
 }
 
-// nextTS is in microseconds. No two events share one, not even when the clock stands still.
+// nextTS returns a time in microseconds that no other event has, even if the clock stands still.
 func (w *Workspace) nextTS() int64 {
 	w.lastTS = max(w.options.Clock().UnixMicro(), w.lastTS+1)
 	return w.lastTS
@@ -80,7 +79,7 @@ func (w *Workspace) nextTS() int64 {
 
 func eventTS(ts int64) string { return fmt.Sprintf("%d.%06d", ts/1e6, ts%1e6) }
 
-// envelope is that of our installation; foreign is for ForeignTeam.
+// envelope wraps an event for our installation. foreign is the team_id for ForeignTeam.
 func (w *Workspace) envelope(ts int64, inner map[string]any, foreign string) json.RawMessage {
 	o, e := w.options, w.envelopes
 	body := map[string]any{
@@ -93,7 +92,7 @@ func (w *Workspace) envelope(ts int64, inner map[string]any, foreign string) jso
 		enterprise, body["enterprise_id"] = o.Enterprise, o.Enterprise
 	}
 	if o.OrgWide {
-		authorized = nil // the installation is of no workspace
+		authorized = nil // the installation belongs to no workspace
 	}
 	switch e.TeamID {
 	case OwnTeam:

@@ -17,12 +17,12 @@ type profileField struct {
 	hidden                bool
 }
 
-// profileFields are in the order that the workspace's owners gave them.
+// profileFields are in the order that the workspace's owners chose.
 var profileFields = []profileField{
 	{id: fieldDepartment, label: "Department", kind: "options_list", values: departments},
 	{id: fieldManager, label: "Manager", hint: "Whom you report to", kind: "user"},
 	{id: fieldStart, label: "Start date", kind: "date"},
-	{id: fieldWebsite, label: "Website", hint: "Where to read more of you", kind: "link"},
+	{id: fieldWebsite, label: "Website", hint: "Where to read more about you", kind: "link"},
 	{id: fieldBadge, label: "Badge number", kind: "text", hidden: true},
 }
 
@@ -52,7 +52,7 @@ func (w *Workspace) teamProfile(r *http.Request) (map[string]any, error) {
 	}}, nil
 }
 
-// usersProfile answers users.profile.get; without a user, of the token's own.
+// usersProfile answers users.profile.get. Without a user it answers for the token's own.
 func (w *Workspace) usersProfile(r *http.Request) (map[string]any, error) {
 	id := r.FormValue("user")
 	if id == "" {

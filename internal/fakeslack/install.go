@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Uninstall removes the app: from now on the bot token is refused, by default with account_inactive.
+// Uninstall removes the app. Slack then refuses the bot token, by default with account_inactive.
 func (w *Workspace) Uninstall(refusal string) []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -18,8 +18,8 @@ func (w *Workspace) Uninstall(refusal string) []Event {
 	return []Event{uninstalled, w.tokensRevoked([]string{w.app.id}, []string{})}
 }
 
-// RevokeBotToken ends the bot token while the app stays installed; it is refused
-// with token_revoked from now on.
+// RevokeBotToken revokes the bot token while the app stays installed. Slack then refuses it with
+// token_revoked.
 func (w *Workspace) RevokeBotToken() Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -27,15 +27,15 @@ func (w *Workspace) RevokeBotToken() Event {
 	return w.tokensRevoked([]string{w.app.id}, []string{})
 }
 
-// RevokeUserTokens sends the event of user tokens that end. It does not concern the bot.
+// RevokeUserTokens returns the event for revoked user tokens. It does not affect the bot.
 func (w *Workspace) RevokeUserTokens(userIDs ...string) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.tokensRevoked([]string{}, userIDs)
 }
 
-// Reinstall installs the app again, with that bot token; "" keeps the one before.
-// One that was replaced is refused with invalid_auth.
+// Reinstall installs the app again with a bot token; "" keeps the previous one. Slack refuses a
+// replaced token with invalid_auth.
 func (w *Workspace) Reinstall(botToken string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

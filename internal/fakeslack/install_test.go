@@ -86,14 +86,14 @@ func TestUninstall(t *testing.T) {
 		}
 		w.Reinstall("xoxb-another")
 		if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "" {
-			t.Errorf("after a new installation: %s", answer["error"])
+			t.Errorf("after a reinstall: %s", answer["error"])
 		}
 		r := httptest.NewRequest(http.MethodPost, "/api/auth.test", nil)
 		r.Header.Set("Authorization", "Bearer "+old)
 		answered := httptest.NewRecorder()
 		server.Config.Handler.ServeHTTP(answered, r)
 		if got := refusalOf(t, decode[map[string]json.RawMessage](t, answered.Body.Bytes())); got != "invalid_auth" {
-			t.Errorf("the token of before answers %q", got)
+			t.Errorf("the old token answers %q", got)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestRevocations(t *testing.T) {
 		t.Error(diff)
 	}
 	if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "" {
-		t.Errorf("users' tokens ended, and the bot's answers %s", answer["error"])
+		t.Errorf("after user tokens were revoked the bot's answers %s", answer["error"])
 	}
 	w.RevokeBotToken()
 	if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "token_revoked" {
@@ -113,7 +113,7 @@ func TestRevocations(t *testing.T) {
 	}
 	w.Reinstall("")
 	if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "" {
-		t.Errorf("after a new installation: %s", answer["error"])
+		t.Errorf("after a reinstall: %s", answer["error"])
 	}
 }
 
@@ -149,7 +149,7 @@ func TestScopes(t *testing.T) {
 		}
 	}
 	if strings.Contains(string(encode(w.Users())), "@") {
-		t.Error("an e-mail address without the scope for it")
+		t.Error("there is an e-mail address without the scope")
 	}
 }
 
@@ -180,10 +180,10 @@ func TestProfiles(t *testing.T) {
 		t.Error("a listing shows that custom fields changed")
 	}
 	if string(before.EventObject()) == string(after.EventObject()) {
-		t.Error("the next event does not")
+		t.Error("the next event does not show that custom fields changed")
 	}
 	if _, answer := call(t, w, server, "users.profile.get", url.Values{"user": {"U404"}}); refusalOf(t, answer) != "user_not_found" {
-		t.Errorf("nobody's: %q", refusalOf(t, answer))
+		t.Errorf("an unknown user: %q", refusalOf(t, answer))
 	}
 	w.SetFaults(Faults{ProfileRateLimitEvery: 1, RetryAfter: 7})
 	if response, _ := call(t, w, server, "users.profile.get", nil); response.StatusCode != 429 || response.Header.Get("Retry-After") != "7" {
@@ -219,7 +219,7 @@ func TestStaleListings(t *testing.T) {
 	w.Join()
 	stale, date := list()
 	if string(stale["members"]) != string(fresh["members"]) || decode[int64](t, stale["cache_ts"]) != noon.Unix() {
-		t.Errorf("the listing moved on; cache_ts %s", stale["cache_ts"])
+		t.Errorf("the listing is not frozen; cache_ts %s", stale["cache_ts"])
 	}
 	if date != "Tue, 01 Jul 2025 12:39:00 GMT" {
 		t.Errorf("Date %q", date)
@@ -234,7 +234,7 @@ func TestStaleListings(t *testing.T) {
 	}
 }
 
-func TestListingsThatGoWrong(t *testing.T) {
+func TestListingFaults(t *testing.T) {
 	w, server := serve(t, Options{})
 	a, b := w.ExternalIDs()[0], w.ExternalIDs()[1]
 	w.SetFaults(Faults{NoDate: true, StuckCursor: true, InfoError: map[string]string{a: "fatal_error"}, InfoOther: map[string]string{b: "U404"}})

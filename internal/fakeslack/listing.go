@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// listing is what users.list answers from.
+// listing is the data of users.list.
 type listing struct {
 	people   []*person
 	position map[string]int // in people, by ID
 	at       time.Time
 }
 
-// FreezeListings makes users.list answer with the people and the cache_ts of this moment, like
-// a cache that Slack does not renew. users.info, events and Date are not affected.
+// FreezeListings makes users.list answer with the people and the cache_ts of this moment, like a
+// stale cache at Slack. It does not affect users.info, events and the Date header.
 func (w *Workspace) FreezeListings() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,14 +65,14 @@ func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
 		return nil, err
 	}
 	if limit == 0 {
-		if len(all.people) > limitRequired {
+		if len(all.people) > maxUnlimited {
 			return nil, slackError("limit_required")
 		}
 		limit = len(all.people)
 	}
 	rest, empty := all.people[start:], false
 	if w.faults.ShortPages {
-		// Never two empty pages in a row: their cursors would be the same, as if stuck.
+		// Never two empty pages in a row: both would have the same cursor, as if it were stuck.
 		empty = !wasEmpty && w.rng.IntN(4) == 0
 		limit = 1 + w.rng.IntN(limit)
 	}
@@ -99,13 +99,13 @@ func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
 	return answer, nil
 }
 
-// misbehave counts a call of users.list and spoils it if it is its turn. It needs mu.
+// misbehave counts a call of users.list and fails if it is the turn of a fault. It needs mu.
 func (w *Workspace) misbehave(limit int, cursor string) error {
 	w.listCalls++
 	f := w.faults
 	turn := func(every int) bool { return every > 0 && w.listCalls%every == 0 }
 	switch {
-	case turn(f.ErrorEvery), f.MostAPage > 0 && limit > f.MostAPage:
+	case turn(f.ErrorEvery), f.MaxLimit > 0 && limit > f.MaxLimit:
 		return httpError{status: http.StatusInternalServerError}
 	case turn(f.RateLimitEvery):
 		return httpError{http.StatusTooManyRequests, f.RetryAfter}
@@ -117,7 +117,7 @@ func (w *Workspace) misbehave(limit int, cursor string) error {
 	return nil
 }
 
-// parseLimit returns 0 where there is none, or one of 0, which Slack takes for none.
+// parseLimit returns 0 if there is no limit. Slack treats a limit of 0 as none.
 func parseLimit(form url.Values) (int, error) {
 	s := form.Get("limit")
 	if s == "" {
@@ -130,11 +130,11 @@ func parseLimit(form url.Values) (int, error) {
 	return limit, nil
 }
 
-// A cursor names the first user of its page, as Slack's do, so that joiners do
-// not shift it: "user:U…" in base64.
+// A cursor names the first user of its page, like Slack's, so that joiners do not shift it:
+// "user:U…" in base64.
 const (
 	cursorPrefix = "user:"
-	cursorEmpty  = "-" // after the id: the page before was an empty one
+	cursorEmpty  = "-" // after the id: the previous page was empty
 )
 
 func cursorAt(id string, empty bool) string {

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// maxUndelivered bounds the changes whose events are still on their way. A
-// receiver that is down makes the workspace pause there.
+// maxUndelivered bounds the changes whose events are not delivered yet. If the receiver is down,
+// the workspace pauses there.
 const maxUndelivered = 256
 
-// Live does a [Workspace.Step] every so often and delivers its events, until ctx is
-// done; then it waits for the deliveries, which ctx ends too, and returns ctx's error. The
-// events of one change are delivered in order; a slow one does not hold up later
-// changes. A failed delivery is logged, and the event is lost, as with Slack.
-func (w *Workspace) Live(ctx context.Context, every time.Duration, deliver func(context.Context, Event) error) error {
-	if every <= 0 {
-		return fmt.Errorf("a change every %v: must be positive", every)
+// Live does a [Workspace.Step] at each interval and delivers its events until ctx is done. It then
+// waits for the deliveries, which ctx ends too, and returns ctx's error. The events of
+// one change are delivered in order; a slow delivery does not delay later changes. A failed
+// delivery is logged and its event is lost, as with Slack.
+func (w *Workspace) Live(ctx context.Context, interval time.Duration, deliver func(context.Context, Event) error) error {
+	if interval <= 0 {
+		return fmt.Errorf("interval %v: must be positive", interval)
 	}
 	rng := rand.New(rand.NewPCG(w.options.Seed, streamLive))
 	slots := make(chan struct{}, maxUndelivered)
 	var deliveries sync.WaitGroup
 	defer deliveries.Wait()
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -42,16 +42,16 @@ func (w *Workspace) Live(ctx context.Context, every time.Duration, deliver func(
 		deliveries.Go(func() {
 			defer func() { <-slots }()
 			for _, e := range w.undropped(events) {
-				// What the end interrupts is not a fault.
+				// A delivery that the end of ctx interrupts is not an error.
 				if err := deliver(ctx, e); err != nil && !(ctx.Err() != nil && errors.Is(err, ctx.Err())) {
-					w.options.Log.ErrorContext(ctx, "an event could not be delivered", "event_type", e.Type, "user_id", e.UserID, "error", err)
+					w.options.Log.ErrorContext(ctx, "event not delivered", "event_type", e.Type, "user_id", e.UserID, "error", err)
 				}
 			}
 		})
 	}
 }
 
-// undropped returns the events less those that get lost.
+// undropped returns the events without those that DropEvery loses.
 func (w *Workspace) undropped(events []Event) []Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,7 +65,7 @@ func (w *Workspace) undropped(events []Event) []Event {
 	return kept
 }
 
-// churn makes the changes that happen while somebody lists.
+// churn makes the changes that happen during a call of users.list.
 func (w *Workspace) churn() {
 	w.mu.Lock()
 	n, rng := w.faults.Churn, w.rng

@@ -4,27 +4,26 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the zones below must load on any machine
+	_ "time/tzdata" // so that the zones below load on any machine
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// name is a name as its bearer writes it, and in ASCII letters for usernames.
+// name is a name in its own script, and in ASCII letters for usernames.
 type name struct{ native, latin string }
 
-// culture is where people come from: their names and their time zones.
+// culture has the names and time zones of people from one place.
 type culture struct {
-	locale        string // what its people read Slack in
+	locale        string // the language of their Slack
 	zones         []string
 	given, family []name
-	titles        []string // in the culture's own language, if any
+	titles        []string // in their own language, if any
 	familyFirst   bool
-	unspaced      bool // family and given name are written as one word
+	unspaced      bool // family and given name are written without a space
 }
 
-// Family names are of the kinds that do not change with the bearer's gender, so
-// that any two names go together.
+// Only family names that do not depend on gender, so that any two names go together.
 var cultures = []culture{
 	{locale: "en-GB", zones: []string{"Europe/London", "Europe/London", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/St_Johns", "Australia/Sydney"},
 		given:  names("Olivia Amelia Jack Harriet George Isla Theo Beatrix Callum Imogen Ravi Maeve Siân Zoë Renée Mary-Jane"),
@@ -102,8 +101,8 @@ var cultures = []culture{
 		family: names("ბერიძე:Beridze კაპანაძე:Kapanadze გელაშვილი:Gelashvili მაისურაძე:Maisuradze ლომიძე:Lomidze")},
 }
 
-// names reads names between spaces: "native" or "native:latin", with _ for a
-// space within. Names in Latin letters give their own ASCII form.
+// names parses names separated by spaces: "native" or "native:latin", with _ for a space inside a
+// name. Without ":latin" the ASCII form is derived from the name.
 func names(list string) []name {
 	var all []name
 	for entry := range strings.FieldsSeq(strings.ReplaceAll(list, ":", "\x00")) {
@@ -116,14 +115,14 @@ func names(list string) []name {
 	return all
 }
 
-// lettersApart have no decomposition into a base letter and marks.
+// lettersApart are the letters that Unicode does not decompose into a base letter and marks.
 var lettersApart = map[rune]string{
 	'ł': "l", 'Ł': "L", 'đ': "d", 'Đ': "D", 'ð': "d", 'Ð': "D", 'þ': "th", 'Þ': "Th",
 	'ß': "ss", 'æ': "ae", 'Æ': "Ae", 'ø': "o", 'Ø': "O", 'ı': "i",
 }
 
-// unaccented is what Slack's "_normalized" fields hold: accents go from Latin
-// letters, and every other script stays as it is.
+// unaccented is the content of Slack's "_normalized" fields: Latin letters without accents, other
+// scripts unchanged.
 func unaccented(s string) string {
 	var b strings.Builder
 	afterLatin := false
@@ -149,7 +148,7 @@ func unaccented(s string) string {
 	return b.String()
 }
 
-// ascii keeps of a romanised name what a username may hold, in lower case.
+// ascii returns the characters of a romanised name that a username may have, in lower case.
 func ascii(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
@@ -159,13 +158,13 @@ func ascii(s string) string {
 	}, strings.ToLower(unaccented(s)))
 }
 
-// zone is a time zone with the labels that Slack shows for it.
+// zone is a time zone with the labels that Slack shows.
 type zone struct {
 	location           *time.Location
 	standard, daylight string
 }
 
-// label and offset (in seconds) change with daylight saving time, of which Slack sends no event.
+// at returns label and offset (in seconds). They follow daylight saving time, without an event.
 func (z zone) at(t time.Time) (label string, offset int) {
 	local := t.In(z.location)
 	_, offset = local.Zone()

@@ -52,7 +52,7 @@ func TestSameSeedGivesSamePeople(t *testing.T) {
 	}
 }
 
-// Whatever else happens, the joiners are the same.
+// TestJoinersDependOnSeedOnly: other changes do not change who joins next.
 func TestJoinersDependOnSeedOnly(t *testing.T) {
 	a, b := New(Options{}), New(Options{})
 	if _, err := b.Leave(b.listed[12].id); err != nil {
@@ -146,7 +146,7 @@ func TestNames(t *testing.T) {
 	for _, c := range cultures {
 		for _, n := range append(c.given, c.family...) {
 			if n.latin == "" {
-				t.Errorf("%s has no romanisation", n.native)
+				t.Errorf("%s has no Latin form", n.native)
 			}
 		}
 		for _, z := range c.zones {

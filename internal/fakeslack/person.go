@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// kind is what somebody is to the workspace.
+// kind is the kind of an account.
 type kind string
 
 const (
 	member        kind = "member"
-	guest         kind = "guest"                // a multi-channel guest
-	singleChannel kind = "single-channel guest" // a guest of one channel
+	guest         kind = "guest" // of several channels
+	singleChannel kind = "single-channel guest"
 	bot           kind = "bot"
 	slackbot      kind = "slackbot"
-	external      kind = "external" // of another workspace, through Slack Connect
+	external      kind = "external" // in another workspace, through Slack Connect
 )
 
-// person is the state behind one users object.
+// person is the state of one user.
 type person struct {
 	kind                  kind
 	index                 uint64
@@ -34,25 +34,25 @@ type person struct {
 	title, phone          string
 	status                status
 	statusExpiration      int64             // Unix seconds; 0 for never
-	fields                map[string]string // custom ones: values by ID
+	fields                map[string]string // custom fields: values by ID
 	appID, botID          string
 	owner, primaryOwner   bool
 	admin                 bool
 	deleted, forgotten    bool
 	updated               int64 // Unix seconds
-	confirmed             bool  // the e-mail address
+	confirmed             bool  // the e-mail address is
 	pronouns, startDate   string
-	ownPicture            bool   // in place of a generated one
+	ownPicture            bool   // instead of a generated one
 	ofOrganisation        bool   // listed under the organisation's ID
-	invitedBy             string // guests: the member who did
+	invitedBy             string // guests: the member who invited them
 	guestUntil            int64  // guests: Unix seconds
-	huddle                string // the call; empty for none
-	huddleUntil           int64  // Unix seconds; Slack prolongs it while the huddle goes on
+	huddle                string // the call, or ""
+	huddleUntil           int64  // Unix seconds; Slack extends it during the huddle
 }
 
 type status struct {
 	emoji, text string
-	lasts       time.Duration // 0: until it is cleared
+	lasts       time.Duration // 0: until cleared
 }
 
 var statuses = []status{
@@ -93,18 +93,18 @@ var botNames = []string{
 	"PagerDuty", "Birthday Bot", "Expense Reports", "Coffee Chats",
 }
 
-// colors are those of Slack's on which white initials can be read.
+// colors are those of Slack's colors on which white initials are readable.
 var colors = []string{
 	"674b1b", "684b6c", "2b6836", "9b3b45", "5a4592", "235e5b", "9e3997", "385a86", "a63024", "43761b",
 	"8f4a2b", "902d59", "8d4b84", "a72f79", "7d414c", "965d1b", "4d5e26", "bc3663",
 }
 
-// beginning is when the people of a new workspace last changed, at the latest. It
-// is fixed so that the same seed gives the same people on any day.
+// beginning is the latest time at which people of a new workspace changed. It is fixed, so that a
+// seed gives the same people on any day.
 var beginning = time.Date(2025, time.October, 1, 9, 0, 0, 0, time.UTC)
 
-// newPerson invents the person of that index. What it draws depends on seed and
-// index only, so that nobody changes when the kinds of others do.
+// newPerson invents the person with an index. Its random choices depend only on seed and index, so
+// that a change to other people's kinds changes nobody.
 func newPerson(seed, index uint64, k kind) *person {
 	rng := rand.New(rand.NewPCG(seed, index))
 	c := &cultures[rng.IntN(len(cultures))]
@@ -129,10 +129,10 @@ func newPerson(seed, index uint64, k kind) *person {
 	}
 	phone, naming, hasStatus, untitled := rng.IntN(1000), rng.IntN(5), rng.IntN(100) < 35, rng.IntN(100) < 10
 	if phone < 300 {
-		p.phone = fmt.Sprintf("+44 20 7946 0%03d", phone) // a range kept free for fiction
+		p.phone = fmt.Sprintf("+44 20 7946 0%03d", phone) // a range reserved for fiction
 	}
 	switch naming {
-	case 0: // none: Slack then shows the real name
+	case 0: // none: Slack shows the real name instead
 	case 1:
 		p.displayName = p.username
 	default:
@@ -151,7 +151,7 @@ func newPerson(seed, index uint64, k kind) *person {
 	return p
 }
 
-// addDetails draws from a stream of its own, so that it changes nothing else of the person.
+// addDetails has its own random stream, so that it changes nothing else about the person.
 func (p *person) addDetails(seed uint64) {
 	draw := func(what string) uint64 { return hash(seed^p.index, what) }
 	if p.culture == nil {
@@ -174,7 +174,7 @@ func (p *person) addDetails(seed uint64) {
 
 var pronouns = []string{"she/her", "he/him", "they/them", "any"}
 
-// beBot takes away what only people have.
+// beBot clears what only people have.
 func (p *person) beBot(name string) {
 	p.culture, p.given, p.family = nil, named(name), named("")
 	p.realName, p.displayName = name, ""
@@ -195,7 +195,7 @@ func (c *culture) fullName(given, family name) string {
 	return given.native + separator + family.native
 }
 
-// customFields are nil for half of the people.
+// customFields returns nil for half of the people.
 func customFields(rng *rand.Rand) map[string]string {
 	department, year := pick(rng, departments), 2012+rng.IntN(13)
 	if rng.IntN(6) < 3 {
@@ -211,7 +211,7 @@ func (p *person) locale() string {
 	return p.culture.locale
 }
 
-// email is empty for bots and for people of other workspaces.
+// email is "" for bots and people of other workspaces.
 func (p *person) email() string {
 	if p.culture == nil || p.kind == external {
 		return ""
@@ -226,8 +226,8 @@ func (p *person) shownUsername() string {
 	return p.username
 }
 
-// nameFields are those parts of the profile that a new name changes. Slack
-// takes the last word of the real name for the last name, whatever the script.
+// nameFields are the profile fields that depend on the name. Slack treats the last word of the real
+// name as the last name, in any script.
 func (p *person) nameFields() map[string]string {
 	first, last := p.realName, ""
 	if i := strings.LastIndexByte(p.realName, ' '); i >= 0 {

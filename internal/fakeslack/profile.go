@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// profile is that of an object, or what users.profile.get answers.
+// profile returns the profile in an object, or the answer of users.profile.get.
 func (p Person) profile(s shape, labels bool) map[string]any {
 	w, who := p.writer(s+".profile"), &p.person
 	if who.forgotten {
@@ -45,7 +45,7 @@ func (p Person) profile(s shape, labels bool) map[string]any {
 	return w.o
 }
 
-// emojiInfo has an entry for the workspace's own emoji only, as examples have it.
+// emojiInfo has an entry only for the workspace's own emoji, as in Slack's examples.
 func (p Person) emojiInfo() []any {
 	name := strings.Trim(p.person.status.emoji, ":")
 	if name != customEmoji {
@@ -56,7 +56,7 @@ func (p Person) emojiInfo() []any {
 
 func (p Person) putImages(w writer) {
 	for _, size := range imageSizes {
-		if size > largestImage && !p.person.ownPicture {
+		if size > maxGeneratedImage && !p.person.ownPicture {
 			continue
 		}
 		w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.svg", p.baseURL, p.person.id, size)
@@ -83,7 +83,7 @@ func (p Person) putHuddle(w writer, s shape) {
 	}
 }
 
-// putGuest: listings have been seen with guest_invited_by only.
+// putGuest: of these keys, recorded listings have only guest_invited_by.
 func (p Person) putGuest(w writer, s shape) {
 	who := &p.person
 	if who.kind != guest && who.kind != singleChannel {
@@ -100,7 +100,7 @@ func (p Person) putGuest(w writer, s shape) {
 	}
 }
 
-// putFields writes the custom fields in shapes that have them.
+// putFields writes the custom fields in the shapes that have them.
 func (p Person) putFields(w writer, s shape, labels bool) {
 	if s == inList || s == inInfo {
 		if w.one(2, "fields") == 0 {
@@ -130,12 +130,12 @@ func (p Person) putFields(w writer, s shape, labels bool) {
 	w.o["fields"] = fields
 }
 
-// putPlaceholders writes what is left once Slack has erased somebody.
+// putPlaceholders writes what remains after Slack has erased somebody.
 func (p Person) putPlaceholders(w writer) {
 	who := &p.person
 	maps.Copy(w.o, map[string]any{"real_name": "Deactivated User", "real_name_normalized": "Deactivated User", "team": who.teamID})
 	for _, size := range imageSizes {
-		if size <= largestImage {
+		if size <= maxGeneratedImage {
 			w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.svg", p.baseURL, who.id, size)
 		}
 	}

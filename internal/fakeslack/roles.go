@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// huddleLasts is how long after its beginning a huddle ends if Slack hears no
-// more of it, as recorded.
-const huddleLasts = 22 * time.Minute
+// huddleTimeout is when Slack ends a huddle that it hears no more about, as in a recorded event.
+const huddleTimeout = 22 * time.Minute
 
-// JoinHuddle takes an active person into a huddle.
+// JoinHuddle starts a huddle for an active person.
 func (w *Workspace) JoinHuddle(id string) ([]Event, error) { return w.change(id, w.joinHuddle) }
 
-// LeaveHuddle ends what JoinHuddle began.
+// LeaveHuddle ends the huddle.
 func (w *Workspace) LeaveHuddle(id string) ([]Event, error) { return w.change(id, w.leaveHuddle) }
 
 // MakeAdmin makes an active member or guest an admin.
@@ -22,7 +21,7 @@ func (w *Workspace) MakeAdmin(id string) ([]Event, error) {
 	return w.change(id, w.become(member, true))
 }
 
-// MakeMember makes an active guest or admin an ordinary member.
+// MakeMember makes an active guest or admin a regular member.
 func (w *Workspace) MakeMember(id string) ([]Event, error) {
 	return w.change(id, w.become(member, false))
 }
@@ -32,11 +31,11 @@ func (w *Workspace) MakeGuest(id string) ([]Event, error) {
 	return w.change(id, w.become(guest, false))
 }
 
-// Move gives an active person another time zone.
+// Move changes the time zone of an active person.
 func (w *Workspace) Move(id string) ([]Event, error) { return w.change(id, w.move) }
 
-// EditFields changes somebody's custom fields. Slack sends no event for that, and
-// only users.profile.get and later events of other changes show it.
+// EditFields changes somebody's custom fields. Slack sends no event; only users.profile.get
+// and events about later changes show it.
 func (w *Workspace) EditFields(id string) error {
 	_, err := w.change(id, func(p *person, rng *rand.Rand) ([]Event, error) {
 		if !p.active() || p.culture == nil {
@@ -51,7 +50,7 @@ func (w *Workspace) EditFields(id string) error {
 	return err
 }
 
-// ClearFields takes all custom fields away, as silently as EditFields.
+// ClearFields removes all custom fields, also without an event.
 func (w *Workspace) ClearFields(id string) error {
 	_, err := w.change(id, func(p *person, _ *rand.Rand) ([]Event, error) {
 		p.fields = nil
@@ -71,7 +70,7 @@ func (w *Workspace) joinHuddle(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil || p.huddle != "" {
 		return nil, ErrWrongState
 	}
-	p.huddle, p.huddleUntil = "R0"+base36(rng, 9), w.options.Clock().Add(huddleLasts).Unix()
+	p.huddle, p.huddleUntil = "R0"+base36(rng, 9), w.options.Clock().Add(huddleTimeout).Unix()
 	return w.huddled(p, "joined a huddle"), nil
 }
 
@@ -85,7 +84,7 @@ func (w *Workspace) leaveHuddle(p *person, _ *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) huddled(p *person, what string) []Event {
 	if w.options.Shapes.HuddlesKeepUpdated {
-		return w.tell(p, "user_huddle_changed", what)
+		return w.eventsOf(p, "user_huddle_changed", what)
 	}
 	return w.changed(p, "user_huddle_changed", what)
 }

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Shapes select between ways in which Slack has been seen to describe people.
+// Shapes select among the ways in which Slack is known to describe people.
 type Shapes struct {
 	Strangers Strangers
 
-	// Keys that deactivated people lose otherwise: time zone, color, roles.
+	// Deactivated people keep their time zone, color and roles.
 	EventsKeepDeactivated, ListingsKeepDeactivated bool
 
-	HuddlesKeepUpdated bool // a huddle leaves updated as it was
+	HuddlesKeepUpdated bool // a huddle does not change updated
 }
 
-// Strangers are the shapes that say is_stranger of people of other workspaces.
+// Strangers select the shapes in which people of other workspaces have is_stranger.
 type Strangers int
 
 // The zero value is StrangersInEvents.
@@ -29,20 +29,20 @@ const (
 	StrangersNowhere
 )
 
-// Person is somebody at one moment.
+// Person is a user at one moment.
 type Person struct {
 	person  person
 	options *Options
-	at      time.Time // decides about daylight saving time and huddles
-	baseURL string    // of avatars
+	at      time.Time // for daylight saving time and huddles
+	baseURL string    // for avatars
 	variant uint64
 }
 
 // ID is the user ID.
 func (p Person) ID() string { return p.person.id }
 
-// Variant is the same person with other choices among Slack's ways to say nothing
-// and among keys that only some objects have. The workspace itself answers Variant(0).
+// Variant returns the same person with other choices of how to write an empty value, and of keys
+// that only some objects have. The workspace itself answers with Variant(0).
 func (p Person) Variant(n uint64) Person {
 	p.variant = n
 	return p
@@ -81,11 +81,11 @@ func (p Person) writer(s shape) writer {
 	return writer{map[string]any{}, hash(p.variant, p.person.id+string(s))}
 }
 
-// one of n choices: always the same for a person, shape, variant and key.
+// one returns one of n choices, always the same for a person, shape, variant and key.
 func (w writer) one(n uint64, key string) uint64 { return hash(w.seed, key) % n }
 
-// put writes a key that every object of the shape has. Without a value it is
-// mostly zero, at times missing or null.
+// put writes a key that every object of the shape has. An empty value is mostly zero, sometimes
+// missing or null.
 func (w writer) put(key string, value any) {
 	if nothing(value) {
 		switch w.one(8, key) {
@@ -128,7 +128,7 @@ func nothing(value any) bool {
 	return value == nil
 }
 
-// hash is FNV-1a with a final mix, as neighbouring keys would get neighbouring values.
+// hash is FNV-1a with a final mix, without which similar keys would have similar values.
 func hash(seed uint64, s string) uint64 {
 	h := seed ^ 14695981039346656037
 	for i := range len(s) {
@@ -161,7 +161,7 @@ func (p Person) object(s shape, locale bool) map[string]any {
 	return w.o
 }
 
-// putActive writes what deactivated people lose.
+// putActive writes the keys that deactivated people lose.
 func (p Person) putActive(w writer, s shape, locale bool) {
 	who := &p.person
 	label, offset := zones[who.tz].at(p.at)
@@ -211,7 +211,7 @@ func (p Person) putStranger(w writer, s shape) {
 	}
 }
 
-// enterpriseUser is what somebody is to the organisation.
+// enterpriseUser is the user object of the organisation.
 func (p Person) enterpriseUser(s shape) map[string]any {
 	w, who := p.writer(s+".enterprise_user"), &p.person
 	teams := []any{p.options.TeamID, sisterTeam}
@@ -227,7 +227,7 @@ func (p Person) enterpriseUser(s shape) map[string]any {
 	return w.o
 }
 
-// encode panics on what JSON cannot hold, which the maps built here never contain.
+// encode panics if v is not valid JSON, which the maps built here always are.
 func encode(v any) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {

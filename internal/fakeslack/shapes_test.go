@@ -11,7 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// everyShape is a person in each shape with people in it, by some of their variants.
+// everyShape returns objects of a person in each shape, in several variants.
 func everyShape(p Person) map[string]json.RawMessage {
 	all := map[string]json.RawMessage{}
 	for variant := range uint64(4) {
@@ -23,7 +23,7 @@ func everyShape(p Person) map[string]json.RawMessage {
 	return all
 }
 
-// lived has gone through a lot: it has people in every state.
+// lived returns a workspace after many changes, with people in every state.
 func lived(t *testing.T, o Options) *Workspace {
 	t.Helper()
 	o.Clock, o.HuddlesEvery = atNoon, 3
@@ -44,8 +44,8 @@ func everybody(w *Workspace) []Person {
 	return all
 }
 
-// core is what Slack documents of both shapes and what says something about the
-// person, with nothing in it that says nothing.
+// core returns what Slack documents for both shapes and what describes the person, without
+// empty values.
 func core(object map[string]any) map[string]any {
 	kept := map[string]any{}
 	for _, key := range []string{"id", "team_id", "name", "deleted", "is_forgotten", "color", "real_name", "tz",
@@ -74,7 +74,7 @@ func core(object map[string]any) map[string]any {
 	return kept
 }
 
-// Where two shapes both say something of the person, they say the same.
+// TestShapesAgreeOnTheCore: what two shapes both have of a person is the same.
 func TestShapesAgreeOnTheCore(t *testing.T) {
 	for name, o := range map[string]Options{"workspace": {}, "organisation": {Enterprise: "E0MARLOW"}, "without addresses": {Scopes: "users:read"}} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestShapesAgreeOnTheCore(t *testing.T) {
 	}
 }
 
-// What the shapes must not agree on.
+// TestShapesDiffer: the shapes differ where Slack's do.
 func TestShapesDiffer(t *testing.T) {
 	w := lived(t, Options{})
 	equal, filled, huddles, null, missing := 0, 0, 0, 0, 0
@@ -196,7 +196,7 @@ func TestOrganisation(t *testing.T) {
 	}
 }
 
-// A clock change shows in listings, and only there.
+// TestDaylightSaving: a change of the clock changes only tz_label and tz_offset.
 func TestDaylightSaving(t *testing.T) {
 	now := noon
 	w := New(Options{Clock: func() time.Time { return now }})

@@ -15,27 +15,26 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// ErrNotAcknowledged says that no Socket Mode client acknowledged an event,
-// however often it was sent.
+// ErrNotAcknowledged means that no Socket Mode client acknowledged an event after all retries.
 var ErrNotAcknowledged = errors.New("no Socket Mode client acknowledged the event")
 
 const (
-	socketSends        = 4 // the first and three repeats
+	maxSocketSends     = 4 // the first and three retries
 	socketWriteTimeout = 5 * time.Second
 )
 
 // sockets are the open Socket Mode connections.
 type sockets struct {
 	mu      sync.Mutex
-	tickets map[string]bool // of connections that may be opened
+	tickets map[string]bool // each allows one connection
 	open    []*socket
-	next    int                      // whose turn the next event is
-	waiting map[string]chan struct{} // for an acknowledgement, by envelope_id
+	next    int                      // the connection for the next event
+	waiting map[string]chan struct{} // closed on acknowledgement, by envelope_id
 }
 
 type socket struct {
 	conn *websocket.Conn
-	mu   sync.Mutex // a connection takes one writer at a time
+	mu   sync.Mutex // a connection allows one writer at a time
 }
 
 func (s *socket) write(v any) error {
@@ -47,7 +46,7 @@ func (s *socket) write(v any) error {
 	return s.conn.WriteJSON(v)
 }
 
-// connectionsOpen gives out an address that can be connected to once.
+// connectionsOpen returns an address for one connection.
 func (w *Workspace) connectionsOpen(r *http.Request) (map[string]any, error) {
 	ticket := rand.Text()
 	w.sockets.mu.Lock()
@@ -74,7 +73,7 @@ func (w *Workspace) serveSocket(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "invalid ticket", http.StatusForbidden)
 		return
 	}
-	// The ticket is the guard: clients send Slack's own origin.
+	// The ticket authenticates the client, whose Origin is Slack's own.
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	conn, err := upgrader.Upgrade(rw, r, nil)
 	if err != nil {
@@ -82,8 +81,8 @@ func (w *Workspace) serveSocket(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &socket{conn: conn}
-	defer conn.Close() //nolint:errcheck // its other side has gone, or has been told
-	s.mu.Lock()        // who has got the hello can be sent to, and nobody before
+	defer conn.Close() //nolint:errcheck // the client has left or knows
+	s.mu.Lock()        // no event goes to a client before its hello
 	err = c.write(w.hello())
 	if err == nil {
 		s.open = append(s.open, c)
@@ -115,13 +114,13 @@ func (w *Workspace) hello() map[string]any {
 	}
 }
 
-// ping at once and then every so often: clients take a silent connection for a dead one.
+// ping pings at once and then at each interval. Clients close a silent connection.
 func (w *Workspace) ping(c *socket, done <-chan struct{}) {
-	ticker := time.NewTicker(w.options.SocketPing)
+	ticker := time.NewTicker(w.options.SocketPingInterval)
 	defer ticker.Stop()
 	for {
 		if err := c.conn.WriteControl(websocket.PingMessage, []byte("Ping from invented Slack"), time.Now().Add(socketWriteTimeout)); err != nil {
-			return // readAcks will notice as well
+			return // readAcks notices too
 		}
 		select {
 		case <-done:
@@ -131,7 +130,7 @@ func (w *Workspace) ping(c *socket, done <-chan struct{}) {
 	}
 }
 
-// readAcks returns when the connection is gone.
+// readAcks returns when the connection is closed.
 func (w *Workspace) readAcks(c *socket) {
 	for {
 		_, message, err := c.conn.ReadMessage()
@@ -155,9 +154,9 @@ func (w *Workspace) readAcks(c *socket) {
 	}
 }
 
-// SendSocket sends e on one of the open connections and returns once it is
-// acknowledged. Unacknowledged, or while nobody is connected, it sends e again each
-// AckTimeout, four times in all, and then fails with [ErrNotAcknowledged].
+// SendSocket sends e on one of the open connections and returns once a client acknowledges it. If
+// none does, or none is connected, it retries after AckTimeout. After four attempts it
+// fails with [ErrNotAcknowledged].
 func (w *Workspace) SendSocket(ctx context.Context, e Event) error {
 	id := uuid.NewString()
 	acked := make(chan struct{})
@@ -175,7 +174,7 @@ func (w *Workspace) SendSocket(ctx context.Context, e Event) error {
 	}()
 
 	var lastErr error
-	for attempt := range socketSends {
+	for attempt := range maxSocketSends {
 		reason := ""
 		if attempt > 0 {
 			reason = "timeout"
@@ -193,7 +192,7 @@ func (w *Workspace) SendSocket(ctx context.Context, e Event) error {
 			return nil
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("send by Socket Mode: %w", ctx.Err())
+			return fmt.Errorf("send over Socket Mode: %w", ctx.Err())
 		case <-timer.C:
 		}
 	}
@@ -203,14 +202,14 @@ func (w *Workspace) SendSocket(ctx context.Context, e Event) error {
 	return ErrNotAcknowledged
 }
 
-var errNobodyConnected = errors.New("nobody is connected")
+var errNotConnected = errors.New("no client is connected")
 
-// send takes the connections in turn, as Slack spreads events over an app's connections.
+// send uses the connections in turn, as Slack spreads events over an app's connections.
 func (s *sockets) send(envelope any) error {
 	s.mu.Lock()
 	if len(s.open) == 0 {
 		s.mu.Unlock()
-		return errNobodyConnected
+		return errNotConnected
 	}
 	c := s.open[s.next%len(s.open)]
 	s.next++
@@ -218,8 +217,8 @@ func (s *sockets) send(envelope any) error {
 	return c.write(envelope)
 }
 
-// Disconnect tells every Socket Mode client to connect anew, as Slack does now
-// and then, and closes the connections. A server that shuts down leaves them open.
+// Disconnect tells every Socket Mode client to reconnect, as Slack does from time to time, and
+// closes the connections. Shutting down an http.Server does not close them.
 func (w *Workspace) Disconnect() {
 	w.sockets.mu.Lock()
 	open := slices.Clone(w.sockets.open)

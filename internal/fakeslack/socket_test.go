@@ -13,7 +13,7 @@ import (
 	"github.com/slack-go/slack/socketmode"
 )
 
-// connect runs slack-go's client until the test ends, and returns once it has its hello.
+// connect runs slack-go's client until the test ends. It returns after the hello.
 func connect(t *testing.T, o Options, onEvent func(*socketmode.Client, socketmode.Event)) *Workspace {
 	t.Helper()
 	w, server := serve(t, o)
@@ -55,7 +55,7 @@ func connect(t *testing.T, o Options, onEvent func(*socketmode.Client, socketmod
 	return w
 }
 
-// joined is the event of a joiner whom slack-go can read: it loses those whose custom fields are [].
+// joined returns the event of a joiner that slack-go can read, so without custom fields that are [].
 func joined(w *Workspace) Event {
 	for {
 		e := w.Join()[0]
@@ -67,7 +67,7 @@ func joined(w *Workspace) Event {
 
 func TestSocketMode(t *testing.T) {
 	got := make(chan socketmode.Request, 10)
-	w := connect(t, Options{SocketPing: 100 * time.Millisecond, AckTimeout: 2 * time.Second}, func(c *socketmode.Client, e socketmode.Event) {
+	w := connect(t, Options{SocketPingInterval: 100 * time.Millisecond, AckTimeout: 2 * time.Second}, func(c *socketmode.Client, e socketmode.Event) {
 		got <- *e.Request
 		if err := c.Ack(*e.Request); err != nil {
 			t.Error(err)

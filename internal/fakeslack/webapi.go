@@ -10,32 +10,31 @@ import (
 )
 
 const (
-	maxLimit       = 1000 // users a page
-	limitRequired  = 500  // people up to whom users.list answers without a limit
+	maxLimit       = 1000 // users per page
+	maxUnlimited   = 500  // people in a workspace whose users.list needs no limit
 	maxRequestBody = 64 << 10
 )
 
-// slackError is an error as Slack's methods name them.
+// slackError is an error code of Slack's Web API.
 type slackError string
 
 func (e slackError) Error() string { return string(e) }
 
-// missingScope is the scope that a method needs and the token lacks.
+// missingScope is a scope that the token lacks.
 type missingScope string
 
 func (s missingScope) Error() string { return "missing_scope" }
 
-// httpError is a refusal by HTTP status.
+// httpError is an error with an HTTP status.
 type httpError struct{ status, retryAfter int }
 
 func (e httpError) Error() string { return http.StatusText(e.status) }
 
-// Handler serves the Web API below /api/, avatars below /avatars/ and Socket
-// Mode at /socket.
+// Handler serves the Web API under /api/, avatars under /avatars/ and Socket Mode at /socket.
 func (w *Workspace) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for name, m := range map[string]struct {
-		scope  string // of the bot token; "app" for methods of the app's token
+		scope  string // of the bot token, or appToken
 		answer func(*http.Request) (map[string]any, error)
 	}{
 		"auth.test":             {"", w.authTest},
@@ -57,7 +56,7 @@ func (w *Workspace) Handler() http.Handler {
 			result, err := m.answer(r)
 			w.answer(rw, result, err)
 		}
-		// Slack reads arguments from the query or a form. A JSON body is not read.
+		// These methods read arguments from the query or a form, not from a JSON body.
 		mux.HandleFunc("GET /api/"+name, h)
 		mux.HandleFunc("POST /api/"+name, h)
 	}
@@ -70,7 +69,7 @@ func (w *Workspace) Handler() http.Handler {
 	return mux
 }
 
-// appToken stands for a scope where a method takes the app's token.
+// appToken is the scope of methods that need the app's token.
 const appToken = "connections:write"
 
 func (w *Workspace) authorize(r *http.Request, scope string) error {
@@ -98,12 +97,12 @@ func (w *Workspace) authorize(r *http.Request, scope string) error {
 	return nil
 }
 
-// answer writes what Slack does: its own errors come with status 200.
+// answer writes an answer in Slack's form. Slack's own errors have status 200.
 func (w *Workspace) answer(rw http.ResponseWriter, result map[string]any, err error) {
 	status := http.StatusOK
 	if refusal, ok := errors.AsType[httpError](err); ok {
 		status = refusal.status
-		if status < http.StatusInternalServerError { // limited, be it in a 200
+		if status < http.StatusInternalServerError { // rate limited, possibly with status 200
 			rw.Header().Set("Retry-After", strconv.Itoa(refusal.retryAfter))
 			err = slackError("ratelimited")
 		}
@@ -117,16 +116,16 @@ func (w *Workspace) answer(rw http.ResponseWriter, result map[string]any, err er
 	result["ok"] = err == nil
 	h := rw.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Date", w.options.Clock().UTC().Format(http.TimeFormat)) // the time that readers take a page's version from
+	h.Set("Date", w.options.Clock().UTC().Format(http.TimeFormat)) // clients take a page's version from it
 	w.mu.Lock()
 	if w.faults.NoDate {
-		h["Date"] = nil // not even net/http's own
+		h["Date"] = nil // stops net/http from adding its own
 	}
 	w.mu.Unlock()
 	h.Set("X-OAuth-Scopes", w.options.Scopes)
 	rw.WriteHeader(status)
 	if _, err := rw.Write(encode(result)); err != nil {
-		w.options.Log.Debug("the Web API's client has gone", "error", err)
+		w.options.Log.Debug("answer not sent", "error", err)
 	}
 }
 

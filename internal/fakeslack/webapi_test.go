@@ -31,7 +31,7 @@ func client(w *Workspace, server *httptest.Server) *slack.Client {
 	return slack.New(o.BotToken, slack.OptionAppLevelToken(o.AppToken), slack.OptionAPIURL(server.URL+"/api/"))
 }
 
-// call is a GET with the bot's token.
+// call sends a GET with the bot's token.
 func call(t *testing.T, w *Workspace, server *httptest.Server, method string, args url.Values) (*http.Response, map[string]json.RawMessage) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/"+method+"?"+args.Encode(), nil)
@@ -151,7 +151,7 @@ func TestRefusals(t *testing.T) {
 		{name: "limit too high", method: "users.list", authorization: "Bearer " + o.BotToken, body: "limit=1001", want: "invalid_limit"},
 		{name: "limit in a JSON body", method: "users.list", authorization: "Bearer " + o.BotToken, contentType: "application/json", body: `{"limit":10}`, want: "limit_required"},
 		{name: "cursor not base64", method: "users.list", authorization: "Bearer " + o.BotToken, body: "limit=1&cursor=%25", want: "invalid_cursor"},
-		{name: "cursor of nobody", method: "users.list", authorization: "Bearer " + o.BotToken, body: "limit=1&cursor=dXNlcjpVNDA0", want: "invalid_cursor"},
+		{name: "cursor of an unknown user", method: "users.list", authorization: "Bearer " + o.BotToken, body: "limit=1&cursor=dXNlcjpVNDA0", want: "invalid_cursor"},
 		{name: "unknown method", method: "users.teleport", authorization: "Bearer " + o.BotToken, want: "unknown_method"},
 		{name: "another workspace", method: "team.info", authorization: "Bearer " + o.BotToken, body: "team=T404", want: "team_not_found"},
 	}
@@ -250,7 +250,7 @@ func TestAvatars(t *testing.T) {
 	}
 }
 
-// TestFaultsOfAListing: too large a page, a cursor that expires, people who move meanwhile, and events lost.
+// TestFaultsOfAListing: a page that is too large, a cursor that expires, changes during the listing, lost events.
 func TestFaultsOfAListing(t *testing.T) {
 	var events []Event
 	w, server := serve(t, Options{People: 300, OnEvent: func(e Event) { events = append(events, e) }})
@@ -269,7 +269,7 @@ func TestFaultsOfAListing(t *testing.T) {
 		}
 		return response.StatusCode, refused, metadata.NextCursor
 	}
-	w.SetFaults(Faults{MostAPage: 100})
+	w.SetFaults(Faults{MaxLimit: 100})
 	if status, _, _ := list("101", ""); status != http.StatusInternalServerError {
 		t.Errorf("101 a page: status %d", status)
 	}
@@ -294,11 +294,11 @@ func TestFaultsOfAListing(t *testing.T) {
 		t.Errorf("%d events of 20 changes", n)
 	}
 	if n := count(Faults{Churn: 20, DropEvery: 1}); n != 0 {
-		t.Errorf("%d events, though all get lost", n)
+		t.Errorf("%d events, although all are lost", n)
 	}
 }
 
-// TestRemove: who is removed is in no list, and nobody else moves.
+// TestRemove: a removed person is in no list, and nobody else moves.
 func TestRemove(t *testing.T) {
 	w := New(Options{})
 	before := w.Users()

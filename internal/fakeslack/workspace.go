@@ -12,86 +12,86 @@ import (
 	"time"
 )
 
-// Options say what workspace to invent. The zero value of each field means its default.
+// Options describe the workspace to invent. A zero field means its default.
 type Options struct {
 	TeamID string // "T0ROLLCALL"
 	Name   string // "Marlow & Finch"
-	Domain string // "marlow-finch": before .slack.com, and before .example in e-mail addresses
-	People int    // how many users.list lists, Slackbot and bots included; 250
-	Seed   uint64 // the same seed gives the same people, and the same joiners after them
+	Domain string // "marlow-finch": the part before .slack.com, and before .example in e-mail addresses
+	People int    // in users.list, including Slackbot and bots; 250
+	Seed   uint64 // the same seed gives the same people and the same joiners
 
-	SigningSecret string // what its events are signed with
-	BotToken      string // opens the Web API
-	AppToken      string // opens Socket Mode
+	SigningSecret string // signs events
+	BotToken      string // for the Web API
+	AppToken      string // for Socket Mode
 
-	Scopes     string // of the bot token, separated by commas; those that Rollcall asks for
-	Enterprise string // ID of the organisation that the workspace is of; "" for none
-	OrgWide    bool   // the app is installed in the organisation as a whole; needs Enterprise
+	Scopes     string // of the bot token, separated by commas; those that Rollcall needs
+	Enterprise string // ID of the organisation that has the workspace; "" for none
+	OrgWide    bool   // the app is installed for the whole organisation; needs Enterprise
 
 	Shapes         Shapes
 	Envelopes      Envelopes // see also [Workspace.SetEnvelopes]
-	GranularEvents bool      // user_profile_changed, user_status_changed and user_huddle_changed are sent, too
-	HuddlesEvery   int       // each nth Step is somebody who joins or leaves a huddle; 0 for none
+	GranularEvents bool      // also send user_profile_changed, user_status_changed and user_huddle_changed
+	HuddlesEvery   int       // in each nth Step somebody joins or leaves a huddle; 0 for never
 
-	BaseURL string // where Handler is served, without a final slash; see also [Workspace.SetBaseURL]
+	BaseURL string // of Handler; see also [Workspace.SetBaseURL]
 	Faults  Faults
 	Clock   func() time.Time // time.Now
-	OnEvent func(Event)      // is told of the events of Faults.Churn; nil for nobody
+	OnEvent func(Event)      // receives the events of Faults.Churn; may be nil
 	Log     *slog.Logger     // slog.Default()
 
-	SocketPing time.Duration // between pings on a Socket Mode connection; 5 s
-	AckTimeout time.Duration // until an unacknowledged envelope is sent again; 3 s
+	SocketPingInterval time.Duration // between pings on a Socket Mode connection; 5 s
+	AckTimeout         time.Duration // until an unacknowledged envelope is sent again; 3 s
 }
 
-// Faults are the ways in which the Web API misbehaves. An "every" of n spoils
-// each nth call of users.list, or of the method named; 0 spoils none.
+// Faults make the Web API misbehave. An "Every" of n affects each nth call of users.list, or of the
+// method in its name; 0 affects none.
 type Faults struct {
 	RateLimitEvery        int  // HTTP 429
-	RetryAfter            int  // seconds, in the Retry-After of both
+	RetryAfter            int  // seconds, for both kinds of rate limit
 	RatelimitedIn200Every int  // HTTP 200 with the error "ratelimited"
 	ErrorEvery            int  // HTTP 500
 	ShortPages            bool // pages of random length, some of them empty before the end
-	MostAPage             int  // HTTP 500 for a limit above it
-	ExpireCursorEvery     int  // invalid_cursor, if there is one
-	StuckCursor           bool // next_cursor leads to the same page again
+	MaxLimit              int  // HTTP 500 for a limit above it
+	ExpireCursorEvery     int  // invalid_cursor, if the call has a cursor
+	StuckCursor           bool // next_cursor is the cursor of the same page
 	NoDate                bool // answers have no Date header
 	NoCacheTS             bool // users.list has no cache_ts
 	ProfileRateLimitEvery int  // HTTP 429 of users.profile.get
 
 	InfoError map[string]string // by user ID: the error of users.info and users.profile.get
-	InfoOther map[string]string // by user ID: whom users.info answers instead
+	InfoOther map[string]string // by user ID: the user whom users.info answers instead
 
-	Churn     int // changes during each call; Options.OnEvent is told
+	Churn     int // changes during each call; Options.OnEvent receives their events
 	DropEvery int // each nth event of Churn and of Live is lost
 }
 
-// Workspace is safe for use by many goroutines.
+// Workspace is an invented workspace. It is safe for concurrent use.
 type Workspace struct {
-	options Options // fixed; BaseURL and Faults live on in the fields below
-	app     *person // the bot user that the tokens belong to
+	options Options // fixed, except for those that are fields below
+	app     *person // the bot user of the tokens
 	sockets sockets
 
 	mu           sync.Mutex
 	baseURL      string
 	botToken     string
-	refusal      slackError // why the bot token is refused; "" if it is not
+	refusal      slackError // the error for the bot token; "" while it is valid
 	envelopes    Envelopes
 	faults       Faults
 	rng          *rand.Rand
-	listed       []*person      // in the order of users.list; joiners are appended
+	listed       []*person      // in the order of users.list; joiners come last
 	position     map[string]int // in listed, by id
 	externals    []*person
-	usernames    map[string]int // how many bear it
+	usernames    map[string]int // how many people have it
 	drawn        uint64         // index of the next person
-	frozen       *listing       // what users.list answers; nil for the present
+	frozen       *listing       // what users.list answers; nil for the current people
 	steps        int
 	listCalls    int
 	profileCalls int
-	events       int   // that Faults.DropEvery counts
+	events       int   // counted for Faults.DropEvery
 	lastTS       int64 // microseconds; of the newest event
 }
 
-// Some streams of random numbers besides the people's, whose are 0, 1, 2, …
+// Streams of random numbers besides those of people, which are 0, 1, 2, …
 const (
 	streamWorkspace = 1<<63 + iota
 	streamLive
@@ -115,7 +115,7 @@ func New(o Options) *Workspace {
 	o.AppToken = cmp.Or(o.AppToken, "xapp-invented")
 	o.Scopes = cmp.Or(o.Scopes, "users:read,users:read.email,users.profile:read,team:read,emoji:read")
 	o.Log = cmp.Or(o.Log, slog.Default())
-	o.SocketPing = cmp.Or(o.SocketPing, 5*time.Second)
+	o.SocketPingInterval = cmp.Or(o.SocketPingInterval, 5*time.Second)
 	o.AckTimeout = cmp.Or(o.AckTimeout, 3*time.Second)
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -143,7 +143,7 @@ func New(o Options) *Workspace {
 	return w
 }
 
-// Indexes of those who are always there, if there is room.
+// Indexes of accounts that every workspace has, if it is large enough.
 const (
 	primaryOwner = 0
 	theSlackbot  = 1
@@ -152,8 +152,8 @@ const (
 	lastAdmin    = 9
 )
 
-// founder is the next of the people whom the workspace begins with. Their kinds
-// depend on the index alone, so that each is found under any seed.
+// founder returns the next person of a new workspace. Kinds depend only on the index, so that
+// every kind exists with any seed.
 func (w *Workspace) founder() *person {
 	i := w.drawn
 	k := member
@@ -191,7 +191,7 @@ func (w *Workspace) founder() *person {
 	return p
 }
 
-// newApp is the bot user of the app that the tokens belong to.
+// newApp returns the bot user of the app.
 func newApp(seed uint64) *person {
 	p := newPerson(seed, rollcallBot, bot)
 	p.beBot("Rollcall")
@@ -199,7 +199,7 @@ func newApp(seed uint64) *person {
 	return p
 }
 
-// add appends p to the list.
+// add appends p to users.list.
 func (w *Workspace) add(p *person) {
 	p.teamID = w.options.TeamID
 	p.domain = w.options.Domain + ".example"
@@ -219,7 +219,7 @@ func (w *Workspace) add(p *person) {
 	w.drawn++
 }
 
-// nameUniquely numbers the second and later bearers of a username, as people do.
+// nameUniquely appends a number to a username that is taken.
 func (w *Workspace) nameUniquely(p *person) {
 	w.usernames[p.username]++
 	if n := w.usernames[p.username]; n > 1 {
@@ -236,26 +236,26 @@ func (w *Workspace) Options() Options {
 	return o
 }
 
-// has tells whether the bot token has the scope.
+// has reports whether the bot token has the scope.
 func (o *Options) has(scope string) bool {
 	return scope == "" || slices.Contains(strings.Split(o.Scopes, ","), scope)
 }
 
-// SetBaseURL says where Handler is served, for the links to avatars.
+// SetBaseURL sets the address of Handler, for links to avatars.
 func (w *Workspace) SetBaseURL(url string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.baseURL = strings.TrimSuffix(url, "/")
 }
 
-// SetFaults begins the count of calls anew.
+// SetFaults replaces Options.Faults and restarts the count of calls.
 func (w *Workspace) SetFaults(f Faults) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults, w.listCalls, w.events = f, 0, 0
 }
 
-// Users returns the members of users.list without locale, all of them and as of now.
+// Users returns all current members of users.list, without locale.
 func (w *Workspace) Users() []json.RawMessage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -266,7 +266,7 @@ func (w *Workspace) Users() []json.RawMessage {
 	return all
 }
 
-// User returns what users.info does, without locale: also somebody external; nil if there is no such user.
+// User returns the user of users.info, without locale, external people included. It returns nil if there is no such user.
 func (w *Workspace) User(id string) json.RawMessage {
 	p, ok := w.Person(id)
 	if !ok {
@@ -275,7 +275,7 @@ func (w *Workspace) User(id string) json.RawMessage {
 	return p.InfoObject(false)
 }
 
-// People returns everybody whom users.list lists, in its order.
+// People returns everybody in users.list, in its order.
 func (w *Workspace) People() []Person {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -286,7 +286,7 @@ func (w *Workspace) People() []Person {
 	return all
 }
 
-// Person returns somebody as of now, also somebody external; false if there is no such user.
+// Person returns a current user, external people included.
 func (w *Workspace) Person(id string) (Person, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -297,8 +297,7 @@ func (w *Workspace) Person(id string) (Person, bool) {
 	return w.person(p), true
 }
 
-// ExternalIDs are of the people of other workspaces (Slack Connect), whom
-// users.list does not list.
+// ExternalIDs are the IDs of people of other workspaces (Slack Connect), who are not in users.list.
 func (w *Workspace) ExternalIDs() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

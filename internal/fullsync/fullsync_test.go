@@ -150,9 +150,9 @@ func TestFaults(t *testing.T) {
 	for name, faults := range map[string]fakeslack.Faults{
 		"429":                    {RateLimitEvery: 3, RetryAfter: 1},
 		"500":                    {ErrorEvery: 3},
-		"500 above 200 a page":   {MostAPage: 200},
+		"500 above 200 a page":   {MaxLimit: 200},
 		"short and empty pages":  {ShortPages: true},
-		"a cursor that expires":  {ExpireCursorEvery: 9, MostAPage: 250}, // in the second sync
+		"a cursor that expires":  {ExpireCursorEvery: 9, MaxLimit: 250}, // in the second sync
 		"everybody keeps moving": {Churn: 20, ShortPages: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -137,8 +137,8 @@ func TestNewcomer(t *testing.T) {
 	line := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  (changed|joined|deactivated) +` + regexp.QuoteMeta(address) + `(/users/T0ROLLCALL/(U\w+))$`)
 	eventually(t, 10*time.Second, "a change is told", func() bool { return line.MatchString(r.out.String()) })
 	m := line.FindStringSubmatch(r.out.String())
-	if page := get(t, address+m[2]); !strings.Contains(page, m[3]) || !strings.Contains(page, "by event") {
-		t.Errorf("the person's page does not show a change by event:\n%s", page)
+	if page := get(t, address+m[2]); !strings.Contains(page, m[3]) || !strings.Contains(page, "from an event") {
+		t.Errorf("the person's page does not show a change from an event:\n%s", page)
 	}
 	if err := r.stop(); err != nil {
 		t.Errorf("ended by %v", err)

@@ -8,15 +8,14 @@ import (
 	"net/http"
 )
 
-// Pico CSS 2.1.1 is @picocss/pico of the npm registry, its classless build
-// unchanged: it styles plain HTML, light and dark, so that the markup needs
-// hardly any classes. htmx 2.0.11 is htmx.org of the same registry, its
-// htmx.min.js unchanged: it puts parts of the next page into this one.
+// Two files are unchanged from npm packages. Pico CSS, the classless build of @picocss/pico 2.1.1,
+// styles plain HTML, light and dark, so the markup needs hardly any classes. htmx, the htmx.min.js
+// of htmx.org 2.0.11, loads parts of a page into the current one.
 //
 //go:embed assets
 var embedded embed.FS
 
-// assetsPath changes with the assets' content, so that browsers may keep them for good.
+// assetsPath changes with the assets' content, so browsers may cache them forever.
 var assetsPath = "/assets/" + assetsHash() + "/"
 
 func assetsHash() string {
@@ -31,14 +30,13 @@ func assetsHash() string {
 		return err
 	})
 	if err != nil {
-		panic(err) // what is embedded can be read
+		panic(err) // embedded files can be read
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// htmxConfig keeps htmx within the Content-Security-Policy (nothing evaluated,
-// no style of its own), people's data out of the browser's storage, and shows
-// error pages.
+// htmxConfig keeps htmx within the Content-Security-Policy (no eval, no inline style), keeps
+// people's data out of the browser's storage, and shows error pages.
 const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"historyCacheSize":0,"refreshOnHistoryMiss":true,` +
 	`"responseHandling":[{"code":"204","swap":false},{"code":"[23]..","swap":true},` +
 	`{"code":"[45]..","swap":true,"error":true,"target":"#content","select":"#content","swapOverride":"outerHTML"}]}`

@@ -8,18 +8,18 @@ import (
 	"rollcall/internal/service/audit"
 )
 
-// shown begins the audit line of an answer that shows people of a workspace, or of one that says that there are none.
+// shown returns the audit entry of an answer that shows people of a workspace, or says that there are none.
 func shown(r *http.Request, view, teamID string) audit.Entry {
 	e := audit.Entry{Viewer: viewerOf(r.Context()).Email, View: view, Method: r.Method, Status: http.StatusOK}
-	if directory.ValidateID("team", teamID) == nil { // whatever else an address says is not for a log
+	if directory.ValidateID("team", teamID) == nil { // anything else in an address does not belong in a log
 		e.TeamID = teamID
 	}
 	return e
 }
 
-// shown is that of a list.
-func (l listing) shown(r *http.Request, view, teamID string) audit.Entry {
-	e := shown(r, view, teamID)
+// shown returns the audit entry of a list.
+func (l listing) shown(r *http.Request, view string) audit.Entry {
+	e := shown(r, view, l.teamID)
 	e.Filters = map[string]string{}
 	for name, values := range l.values() {
 		if name != "team" {
@@ -29,7 +29,7 @@ func (l listing) shown(r *http.Request, view, teamID string) audit.Entry {
 	return e
 }
 
-// missing writes down that somebody asked, and was told that there is no such workspace or person.
+// missing audits the answer that there is no such workspace or person.
 func (h *handler) missing(r *http.Request, view, teamID, userID string, err error) {
 	if !errors.Is(err, directory.ErrNotFound) {
 		return
@@ -42,7 +42,6 @@ func (h *handler) missing(r *http.Request, view, teamID, userID string, err erro
 	h.Audit.Shown(r.Context(), e)
 }
 
-// ids are those of users.
 func ids(users []directory.User) []string {
 	all := make([]string, len(users))
 	for i, u := range users {

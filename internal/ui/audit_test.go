@@ -18,7 +18,7 @@ import (
 	"rollcall/internal/service/audit"
 )
 
-// signedIn is a viewer whom Identity-Aware Proxy has signed in.
+// signedIn authenticates every request as v.
 func signedIn(v viewer) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,8 +27,8 @@ func signedIn(v viewer) func(http.Handler) http.Handler {
 	}
 }
 
-// TestAudit: each answer that shows people, or says whether somebody is there, leaves one line of who was shown whom, with
-// nothing of the profile and nothing that was searched for. The line that every request has says neither.
+// TestAudit: each answer that shows people, or reveals whether somebody exists, writes one audit line. It
+// contains nothing of a profile and no search term; the ordinary request line names nobody at all.
 func TestAudit(t *testing.T) {
 	type line = map[string]any
 	shown := func(view string, count float64, more line) line {
@@ -79,7 +79,7 @@ func TestAudit(t *testing.T) {
 				}
 			}
 			if strings.Contains(log.String(), "ovelace") || strings.Count(log.String(), "\n") > 1 {
-				t.Fatalf("it was audited as %s", &log)
+				t.Fatalf("the audit log is %s", &log)
 			}
 			var got line
 			if log.Len() > 0 {
@@ -107,11 +107,11 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestAuditOfAStream: once a live stream ends, its line says whom it has shown.
+// TestAuditOfAStream: the line of a live stream comes when it ends, and says whom it showed.
 func TestAuditOfAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		w := &watched{users: make(chan []directory.User)}
 		o := Options{Store: w, Log: slog.New(slog.DiscardHandler), Audit: audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil),
 			Authenticate: signedIn(viewer{Email: "grace@example.com", Until: time.Now().Add(time.Minute)})}
 		ended := make(chan struct{})

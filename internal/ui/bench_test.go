@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// fill invents a workspace of n people and stores them.
+// fill stores an invented workspace of n people.
 func fill(tb testing.TB, s interface {
 	directory.Store
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
@@ -83,7 +83,7 @@ func inSQLite(b *testing.B, n int) *sqlite.Store {
 	return filled[n]
 }
 
-// views are what people look at. With 1,000 people already each fills a page.
+// views are what people look at. With 1,000 people each of them fills a page.
 var views = []struct{ name, path string }{
 	{"page", "/"},
 	{"page by change", "/?sort=changed"},
@@ -93,8 +93,8 @@ var views = []struct{ name, path string }{
 	{"search and filter", "/?q=a&kind=members"},
 }
 
-// readViews are the same on Firestore. The emulator looks through everybody for
-// each account that a search lets through, so a search there is among all.
+// readViews are the same on Firestore. The emulator scans all people for each kind of account
+// in a query, so searches there do not filter by account.
 var readViews = []struct{ name, path string }{
 	{"page", "/"},
 	{"page by change", "/?sort=changed"},
@@ -114,11 +114,10 @@ func next50(tb testing.TB, h http.Handler, path string) string {
 	return w.Body.String()
 }
 
-// flat is how many times more than with 1,000 people a page may take with 100,000.
-const flat = 1.3
+// maxGrowth is how much more a page may cost with 100,000 people than with 1,000, as a factor.
+const maxGrowth = 1.3
 
-// BenchmarkFlat: what a page takes with 1,000 and with 100,000 people, in
-// microseconds of the server, and how many times more.
+// BenchmarkFlat measures the server time of a page with 1,000 and with 100,000 people, and the ratio.
 func BenchmarkFlat(b *testing.B) {
 	took := map[string]float64{}
 	for _, n := range []int{1_000, 100_000} {
@@ -135,8 +134,8 @@ func BenchmarkFlat(b *testing.B) {
 				perOp := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
 				if before, ok := took[v.name]; ok {
 					b.ReportMetric(perOp/before, "times-of-1000")
-					if perOp >= flat*before {
-						b.Errorf("%.2f times what it takes with 1,000 people", perOp/before)
+					if perOp >= maxGrowth*before {
+						b.Errorf("%.2f times the time with 1,000 people", perOp/before)
 					}
 				} else {
 					took[v.name] = perOp
@@ -146,7 +145,7 @@ func BenchmarkFlat(b *testing.B) {
 	}
 }
 
-// countingReads counts the documents that Firestore sends, which are what it bills.
+// countingReads counts the documents that Firestore sends, which it bills.
 func countingReads(reads *atomic.Int64) grpc.DialOption {
 	return grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, streamer grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
 		stream, err := streamer(ctx, d, c, method, o...)
@@ -177,7 +176,7 @@ func (s countedStream) RecvMsg(m any) error {
 	return nil
 }
 
-// owner is how Google's clients introduce themselves to the emulator.
+// owner is the credential that Google's clients send to the emulator.
 type owner struct{}
 
 func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -186,7 +185,7 @@ func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, 
 
 func (owner) RequireTransportSecurity() bool { return false }
 
-// onFirestore is a handler over n people in the emulator, and the count of documents it reads.
+// onFirestore returns a handler over n people in the emulator, and the number of documents it has read.
 func onFirestore(tb testing.TB, n int) (http.Handler, *atomic.Int64) {
 	tb.Helper()
 	var reads atomic.Int64
@@ -202,11 +201,11 @@ func onFirestore(tb testing.TB, n int) (http.Handler, *atomic.Int64) {
 	s := firestore.New(client)
 	tb.Cleanup(func() { s.Close() })
 	fill(tb, s, n)
-	// Without the live part, whose reads are those of the changes.
+	// Without live updates, which read once per change.
 	return New(tb.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)}), &reads
 }
 
-// unwatched is a store that nothing changes in.
+// unwatched is a store that reports no changes.
 type unwatched struct{ *firestore.Store }
 
 func (unwatched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.User, error] {
@@ -217,28 +216,27 @@ func (unwatched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.User
 	}
 }
 
-// TestReads: no view reads more than two documents a row, nor more of them in a larger workspace.
+// TestReads: no view reads more than two documents per row, or more of them in a larger workspace.
 func TestReads(t *testing.T) {
 	small, smallReads := onFirestore(t, 150)
 	large, largeReads := onFirestore(t, 600)
 	for _, v := range readViews {
 		count := func(h http.Handler, reads *atomic.Int64) (rows int, n int64) {
-			next50(t, h, v.path) // what is cached is read now
+			next50(t, h, v.path) // fills the caches
 			before := reads.Load()
 			rows = strings.Count(next50(t, h, v.path), "<tr id=")
 			return rows, reads.Load() - before
 		}
 		fewer, a := count(small, smallReads)
 		rows, b := count(large, largeReads)
-		if b > 2*pageSize || b == 0 || fewer == rows && float64(b) >= flat*float64(a) {
+		if b > 2*pageSize || b == 0 || fewer == rows && float64(b) >= maxGrowth*float64(a) {
 			t.Errorf("%s: %d rows by %d reads of 600 people, %d by %d of 150", v.name, rows, b, fewer, a)
 		}
 	}
 }
 
-// BenchmarkReads counts the documents of a view with 1,000 and with 100,000
-// people on the emulator, which looks through all of them for each: with
-// -benchtime 1x it takes half an hour.
+// BenchmarkReads counts the documents that a view reads with 1,000 and with 100,000 people. The
+// emulator scans all of them for each page: with -benchtime 1x it takes half an hour.
 func BenchmarkReads(b *testing.B) {
 	with1000 := map[string]float64{}
 	for _, n := range []int{1_000, 100_000} {
@@ -253,7 +251,7 @@ func BenchmarkReads(b *testing.B) {
 				b.ReportMetric(read, "reads/page")
 				if fewer, ok := with1000[v.name]; !ok {
 					with1000[v.name] = read
-				} else if read >= flat*fewer || read > 2*pageSize {
+				} else if read >= maxGrowth*fewer || read > 2*pageSize {
 					b.Errorf("%.0f reads, with 1,000 people %.0f", read, fewer)
 				}
 			})
@@ -261,7 +259,7 @@ func BenchmarkReads(b *testing.B) {
 	}
 }
 
-// BenchmarkExport streams 100,000 people and reports the most memory that came on top.
+// BenchmarkExport streams 100,000 people and reports the peak of additional memory.
 func BenchmarkExport(b *testing.B) {
 	server := httptest.NewServer(New(b.Context(), Options{Store: inSQLite(b, 100_000), Log: slog.New(slog.DiscardHandler)}))
 	defer server.Close()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,8 +19,12 @@ import (
 	"rollcall/internal/service/audit"
 )
 
-// exportAtOnce is how many people are read at a time.
-const exportAtOnce = 500
+const (
+	// exportPageSize is how many people one query reads.
+	exportPageSize = 500
+	// exportWriteTimeout bounds how long a viewer may take to accept a page of an export.
+	exportWriteTimeout = 10 * time.Second
+)
 
 // exporter writes people one by one.
 type exporter interface {
@@ -27,22 +32,12 @@ type exporter interface {
 	end() error
 }
 
-// export streams all pages of a list, from its beginning whatever place the
-// address names. What fails on the way cuts the connection, so that nobody takes
-// a part for the whole.
+// export streams all pages of a list, from its start even if the address names a place in it. An
+// error cuts the connection, so that nobody takes a part for the whole.
 func (h *handler) export(view, contentType string, open func(io.Writer) exporter) http.Handler {
 	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l, err := listingOf(r)
+		l, err := h.requested(r, view)
 		if err != nil {
-			h.fail(w, r, err)
-			return
-		}
-		_, current, err := h.current(r.Context(), l.teamID)
-		if err == nil && current.ID == "" {
-			err = directory.ErrNotFound
-		}
-		if err != nil {
-			h.missing(r, view, l.teamID, "", err)
 			h.fail(w, r, err)
 			return
 		}
@@ -54,46 +49,20 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 			}
 			defer leave()
 		}
-		req := l.req
-		req.Limit, req.After, req.Before = exportAtOnce, nil, nil
-		page, err := h.Store.Users(r.Context(), current.ID, req)
+		l.req.Limit, l.req.After, l.req.Before = exportPageSize, nil, nil
+		page, err := h.Store.Users(r.Context(), l.teamID, l.req)
 		if err != nil {
 			h.fail(w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
-		e := l.shown(r, view, current.ID)
-		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), e) }() // once it is known how many
-		if r.Method == http.MethodHead {                                        // nothing would be sent of what is read
+		e := l.shown(r, view)
+		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), e) }()
+		if r.Method == http.MethodHead {
 			return
 		}
-		out := bufio.NewWriterSize(w, 64<<10)
-		to := open(out)
-		deadline := http.NewResponseController(w)
-		for err == nil {
-			// A server's own deadline is for pages. Recorders of tests have none.
-			deadline.SetWriteDeadline(time.Now().Add(writeWithin)) //nolint:errcheck // see above
-			for _, u := range page.Users {
-				if err == nil {
-					err = to.user(u)
-					e.Count++
-					e.UserIDs = audit.Add(e.UserIDs, u.ID)
-				}
-			}
-			if err != nil || page.Next == nil {
-				break
-			}
-			req.After = page.Next
-			page, err = h.Store.Users(r.Context(), current.ID, req)
-		}
-		if err == nil {
-			err = to.end()
-		}
-		if err == nil {
-			err = out.Flush()
-		}
-		if err != nil {
+		if err := h.exportFrom(w, r, l, page, open, &e); err != nil {
 			if r.Context().Err() == nil {
 				h.Log.WarnContext(r.Context(), "export cut short", "error", err)
 			}
@@ -103,7 +72,33 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 	}))
 }
 
-// csvColumns are the fields of Slack's that a table shows, under their own names.
+// exportFrom writes a list's first page and all that follow, and notes in e who was written.
+func (h *handler) exportFrom(w http.ResponseWriter, r *http.Request, l listing, page directory.Page, open func(io.Writer) exporter, e *audit.Entry) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	to := open(out)
+	c := http.NewResponseController(w)
+	for {
+		// The server's own deadline is for pages. Recorders of tests have none.
+		c.SetWriteDeadline(time.Now().Add(exportWriteTimeout)) //nolint:errcheck // see above
+		for _, u := range page.Users {
+			if err := to.user(u); err != nil {
+				return err
+			}
+			e.Count++
+			e.UserIDs = audit.Add(e.UserIDs, u.ID)
+		}
+		if page.Next == nil {
+			return errors.Join(to.end(), out.Flush())
+		}
+		l.req.After = page.Next
+		var err error
+		if page, err = h.Store.Users(r.Context(), l.teamID, l.req); err != nil {
+			return fmt.Errorf("users: %w", err)
+		}
+	}
+}
+
+// csvColumns have Slack's own names where they are Slack's fields.
 var csvColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
 	"status_text", "status_emoji", "updated", "version", "source"}
 
@@ -112,7 +107,7 @@ type csvExporter struct{ w *csv.Writer }
 // writeCSV writes RFC 4180.
 func writeCSV(w io.Writer) exporter {
 	e := csvExporter{csv.NewWriter(w)}
-	e.w.Write(csvColumns) //nolint:errcheck // end returns it
+	e.w.Write(csvColumns) //nolint:errcheck // end returns the error
 	return e
 }
 
@@ -135,10 +130,10 @@ type jsonExporter struct {
 	begun bool
 }
 
-// writeJSON writes an array of objects, one a line, each with Slack's own under "slack".
+// writeJSON writes an array with one user per line; Slack's own object is under "slack".
 func writeJSON(w io.Writer) exporter { return &jsonExporter{w: w} }
 
-// exported is a user without what only the store needs.
+// exported hides the fields of a user that only the store needs.
 type exported struct {
 	directory.User
 	SortName     string    `json:"sort_name,omitempty"`

@@ -48,7 +48,7 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestHarmless: no cell begins with what a spreadsheet takes for a formula, wherever it thinks that cells begin.
+// TestHarmless: no cell starts with a formula, wherever a spreadsheet splits cells.
 func TestHarmless(t *testing.T) {
 	for cell, want := range map[string]string{
 		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+49": "'+49", "-Bob": "'-Bob", "@ada": "'@ada", "\tx": "'\tx", "\rx": "'\rx",
@@ -66,7 +66,7 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
-// FuzzHarmless: split at any of the separators, no part begins as a formula; and only apostrophes have been added.
+// FuzzHarmless: split at any separator, no part starts with a formula. Only apostrophes are added.
 func FuzzHarmless(f *testing.F) {
 	for _, cell := range []string{"=cmd|'/c calc'!A1", "x;=1", "x\n\u200b\"＝1", "\x00=1", "';'\t'"} {
 		f.Add(cell)
@@ -95,7 +95,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, internal := range []string{"sort_name", "fingerprint", "removed", "slack_version"} {
 		if _, there := got[0][internal]; there {
-			t.Errorf("%s is told", internal)
+			t.Errorf("%s is exported", internal)
 		}
 	}
 	if body := get(t, serving(t, people(t)), "/users.json?q=zzz").Body.String(); body != "[]\n" {
@@ -103,10 +103,10 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestExportAll: all pages, each person once, compressed on request.
+// TestExportAll: an export has everybody on all pages once, and is compressed on request.
 func TestExportAll(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range 2*exportAtOnce + 7 {
+	for i := range 2*exportPageSize + 7 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	server := httptest.NewServer(serving(t, f))
@@ -151,10 +151,10 @@ func (b breaking) Users(ctx context.Context, teamID string, req directory.PageRe
 	return b.Store.Users(ctx, teamID, req)
 }
 
-// TestExportCut: nobody takes a part for the whole.
+// TestExportCut: an export that fails half way does not look complete.
 func TestExportCut(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range exportAtOnce + 1 {
+	for i := range exportPageSize + 1 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	o := testOptions(t, f)
@@ -169,7 +169,7 @@ func TestExportCut(t *testing.T) {
 			resp.Body.Close()
 		}
 		if err == nil {
-			t.Errorf("%s: a part looks like the whole", path)
+			t.Errorf("%s: half an export looks complete", path)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"rollcall/internal/ui/iaptest"
 )
 
-// impatient is a viewer who hangs up once something has come of what has no end.
+// impatient is a viewer who hangs up on a stream after the first write.
 type impatient struct{ *httptest.ResponseRecorder }
 
 func (w impatient) Write(b []byte) (int, error) {
@@ -26,8 +26,8 @@ func (w impatient) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
-// FuzzPages: any address and form is answered, with no fault of the server's and
-// nothing of the address as markup.
+// FuzzPages: any address and form gets an answer, never a server error, and never markup from
+// the address.
 func FuzzPages(f *testing.F) {
 	store, err := sqlite.OpenTemporary()
 	if err != nil {
@@ -48,7 +48,7 @@ func FuzzPages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, form string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || method == "" || strings.ContainsAny(method, " /\x00\r\n") {
-			return // net/http refuses it before any handler
+			return // net/http refuses it before it calls a handler
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(form))
 		r.Method, r.URL, r.RequestURI = method, u, target
@@ -59,7 +59,7 @@ func FuzzPages(f *testing.F) {
 			t.Errorf("status %d", w.Code)
 		}
 		if strings.Contains(target+form, "<zq") && bytes.Contains(w.Body.Bytes(), []byte("<zq")) {
-			t.Errorf("markup of the address is in the page: %s", w.Body)
+			t.Errorf("the page contains markup from the address: %s", w.Body)
 		}
 		for _, values := range w.Header() {
 			if strings.ContainsAny(strings.Join(values, ""), "\r\n\x00") {
@@ -69,7 +69,7 @@ func FuzzPages(f *testing.F) {
 	})
 }
 
-// FuzzIAP: no header panics, and none passes that says what the proxy has not signed.
+// FuzzIAP: no header causes a panic, and no header passes that the proxy has not signed.
 func FuzzIAP(f *testing.F) {
 	proxy := iaptest.New(f)
 	good := proxy.Token(f, iaptest.Claims(audience, "grace@example.com"))
@@ -83,7 +83,7 @@ func FuzzIAP(f *testing.F) {
 	f.Add("=", true)
 	validator := proxy.Validator(f)
 	f.Fuzz(func(t *testing.T, token string, behind bool) {
-		if behind { // something else for the signature of a token that is good but for that
+		if behind { // a good token with another signature
 			token = strings.TrimSuffix(good, signature) + token
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

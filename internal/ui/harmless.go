@@ -7,18 +7,18 @@ import (
 )
 
 const (
-	// formulaSigns begin what some spreadsheet computes (OWASP's page "CSV Injection"): the ASCII signs,
-	// and the characters that Unicode calls their equals, which East Asian input methods type.
+	// formulaSigns start a formula in some spreadsheet (OWASP, "CSV Injection"): the ASCII signs and
+	// their Unicode equivalents, which East Asian input methods type.
 	formulaSigns = "=+-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
-	// cellEnds are what another program may end a cell at, though we wrote it as part of one. Excel takes
-	// a semicolon for the separator wherever the comma is the decimal point, and then no longer sees
-	// our quotes, because they do not begin a cell of its own: a line break within them begins a row.
+	// cellEnds end a cell in some program although we wrote them inside one. Where the comma is the
+	// decimal point, Excel splits at semicolons. It then ignores our quotes, because they no longer
+	// start a cell, and a line break inside them starts a new row.
 	cellEnds = ";\t\n\v\f\r\u0085\u2028\u2029"
 )
 
-// harmless puts an apostrophe wherever a spreadsheet might begin to read a formula:
-// before the cell, and after each character within it that may end a cell elsewhere. It does the same
-// before an apostrophe of the person's own, so that ours can be told from theirs.
+// harmless puts an apostrophe wherever a spreadsheet might start to read a formula: before the cell,
+// and after each character inside it that may end a cell elsewhere. It also doubles an apostrophe that
+// is there already, so that the original can be restored.
 func harmless(cell string) string {
 	cell = strings.ReplaceAll(cell, "\x00", "")
 	if !strings.ContainsAny(cell, formulaSigns+"'\t\r\n") {
@@ -46,8 +46,8 @@ func harmless(cell string) string {
 	}
 }
 
-// unseen says whether a program may pass over r on its way to a formula: spaces, controls and invisible
-// characters, bytes that are no UTF-8, and quotes, of which ours are doubled.
+// unseen reports whether a program may skip r before a formula: spaces, control and invisible
+// characters, invalid UTF-8, and quotes (CSV doubles those inside a cell).
 func unseen(r rune) bool {
 	return r == '"' || r == utf8.RuneError || r == '\u2800' || // the braille pattern without dots
 		!unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) ||

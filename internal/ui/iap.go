@@ -12,8 +12,8 @@ import (
 	"rollcall/internal/service/identity"
 )
 
-// TokenValidator checks an identity token's signature, audience and expiry, as [idtoken.Validator]
-// does. It fails with [identity.ErrKeys] where it cannot know.
+// TokenValidator checks an identity token's signature, audience and expiry, like [idtoken.Validator].
+// It fails with [identity.ErrKeys] if it cannot fetch the keys.
 type TokenValidator interface {
 	Validate(ctx context.Context, token, audience string) (*idtoken.Payload, error)
 }
@@ -21,18 +21,18 @@ type TokenValidator interface {
 const (
 	iapHeader = "X-Goog-IAP-JWT-Assertion"
 	iapIssuer = "https://cloud.google.com/iap"
-	// iapSkew is how far clocks may differ, by Google's page.
-	iapSkew = 30 * time.Second
+	// maxClockSkew is how far clocks may differ, by Google's documentation.
+	maxClockSkew = 30 * time.Second
 )
 
-// RequireIAP lets in only whom Identity-Aware Proxy has signed in (Google's page
-// "Secure your app with signed headers"). All others are told nothing but that.
+// RequireIAP lets in only people whom Identity-Aware Proxy has signed in (Google Cloud, "Secure
+// your app with signed headers"). Everybody else gets a bare 401.
 func RequireIAP(validator TokenValidator, audience string, log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			payload, err := validate(r, validator, audience)
 			if errors.Is(err, identity.ErrKeys) {
-				log.ErrorContext(r.Context(), "nobody can be signed in", "error", err)
+				log.ErrorContext(r.Context(), "cannot check who is signed in", "error", err)
 				http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 				return
 			}
@@ -49,16 +49,16 @@ func RequireIAP(validator TokenValidator, audience string, log *slog.Logger) fun
 	}
 }
 
-var errToken = errors.New("no token, or none of Identity-Aware Proxy's")
+var errToken = errors.New("no valid token of Identity-Aware Proxy")
 
-// validate returns what a request's one token says. Its error is [errToken] or [identity.ErrKeys].
+// validate returns the claims of a request's token. Its error is [errToken] or [identity.ErrKeys].
 func validate(r *http.Request, validator TokenValidator, audience string) (*idtoken.Payload, error) {
 	tokens := r.Header.Values(iapHeader)
 	if len(tokens) != 1 {
 		return nil, errToken
 	}
-	// Identity-Aware Proxy signs by ES256 alone. For another algorithm the validator would fetch other
-	// keys, and at a shorter signature it panics.
+	// Identity-Aware Proxy signs with ES256 only. For another algorithm the validator would fetch
+	// other keys, and a shorter signature makes it panic.
 	if name, size := identity.Algorithm(tokens[0]); name != "ES256" || size != 64 {
 		return nil, errToken
 	}
@@ -66,17 +66,17 @@ func validate(r *http.Request, validator TokenValidator, audience string) (*idto
 	if errors.Is(err, identity.ErrKeys) {
 		return nil, err
 	}
-	if err != nil || payload.Issuer != iapIssuer || time.Unix(payload.IssuedAt, 0).After(time.Now().Add(iapSkew)) {
+	if err != nil || payload.Issuer != iapIssuer || time.Unix(payload.IssuedAt, 0).After(time.Now().Add(maxClockSkew)) {
 		return nil, errToken // err may quote the token
 	}
 	return payload, nil
 }
 
-// viewer is who looks, empty without authentication.
+// viewer is who makes a request; zero without authentication.
 type viewer struct {
 	Email  string
-	Domain string    // that administers the address, which need not be the one behind its @
-	Until  time.Time // zero: without end
+	Domain string    // the Google Workspace that manages the account; not always the domain of Email
+	Until  time.Time // when the token expires; zero: never
 }
 
 type viewerKey struct{}

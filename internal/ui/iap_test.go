@@ -38,13 +38,13 @@ func TestIAP(t *testing.T) {
 		{"no signature", signed(iaptest.Header(), nil), 401},
 		{"short signature", signed(iaptest.Header(), make([]byte, 31)), 401},
 		{"empty signature", signed(iaptest.Header(), make([]byte, 64)), 401},
-		{"changed", strings.Replace(good, ".", ".e", 1), 401},
+		{"tampered with", strings.Replace(good, ".", ".e", 1), 401},
 		{"another key", iaptest.New(t).Token(t, claims(nil)), 401},
 		{"another audience", proxy.Token(t, claims(map[string]any{"aud": "/projects/2"})), 401},
 		{"another issuer", proxy.Token(t, claims(map[string]any{"iss": "https://accounts.google.com"})), 401},
 		{"expired", proxy.Token(t, claims(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})), 401},
-		{"of the future", proxy.Token(t, claims(map[string]any{"iat": time.Now().Add(time.Minute).Unix()})), 401},
-		{"by a clock that is a little ahead", proxy.Token(t, claims(map[string]any{"iat": time.Now().Add(20 * time.Second).Unix()})), 200},
+		{"issued in the future", proxy.Token(t, claims(map[string]any{"iat": time.Now().Add(time.Minute).Unix()})), 401},
+		{"issued by a clock slightly ahead", proxy.Token(t, claims(map[string]any{"iat": time.Now().Add(20 * time.Second).Unix()})), 200},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestIAP(t *testing.T) {
 	}
 }
 
-// TestIAPKeysAway: as long as the proxy's keys cannot be fetched nobody is told that they are not signed in,
-// and forged tokens have nothing fetched.
+// TestIAPKeysAway: while the proxy's keys cannot be fetched, nobody is told that they are not signed
+// in. Tokens that cannot be the proxy's do not cause a fetch.
 func TestIAPKeysAway(t *testing.T) {
 	proxy := iaptest.New(t)
 	claims := iaptest.Claims(audience, "grace@example.com")

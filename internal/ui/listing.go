@@ -1,40 +1,24 @@
 package ui
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"unicode/utf8"
 
-	"github.com/a-h/templ"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
-
 	"rollcall/internal/directory"
 )
 
 const (
-	// pageSize is how many people a page of the table has.
-	pageSize = 50
-	// longestQuery bounds what somebody may search for, in bytes.
-	longestQuery = 500
-	// longestZone is well above IANA's names.
-	longestZone = 100
-	// findForm is the id of the form that searches and filters.
-	findForm = "find"
-	// everybody is the value of "show" that leaves nobody out.
+	// pageSize is how many people a page of the list has.
+	pageSize      = 50
+	maxQueryBytes = 500
+	// maxZoneBytes is well above IANA's names.
+	maxZoneBytes = 100
+	// everybody is the value of "show" that includes deactivated people.
 	everybody = "all"
 )
-
-// Counter counts people without reading them.
-type Counter interface {
-	// Count returns how many users the filter lets through, or, if exact is false, a number that is not less.
-	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
-	// CountChanged returns how many users' newest message has a version from from to to, to not included.
-	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
-}
 
 // listing is what the address of a list asks for.
 type listing struct {
@@ -43,22 +27,40 @@ type listing struct {
 	req    directory.PageRequest
 }
 
-// query returns the parameters of an address. What is not encoded as it should be
-// is refused: [url.URL.Query] would leave it out, and the list would have more than was asked for.
+// query returns the parameters of an address. It refuses what is not encoded properly:
+// [url.URL.Query] would drop it, and the list would show more than was asked for.
 func query(r *http.Request) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("%w: parameters cannot be decoded", directory.ErrInvalid)
 	}
 	for _, all := range values {
-		if slices.ContainsFunc(all, func(v string) bool { return !utf8.ValidString(v) }) { // no store would take it
+		if slices.ContainsFunc(all, func(v string) bool { return !utf8.ValidString(v) }) { // no store accepts them
 			return nil, fmt.Errorf("%w: parameters are not UTF-8", directory.ErrInvalid)
 		}
 	}
 	return values, nil
 }
 
-// listingOf is the list that an address asks for.
+// requested returns the list that an address asks for, with its workspace filled in. It fails
+// with [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+func (h *handler) requested(r *http.Request, view string) (listing, error) {
+	l, err := listingOf(r)
+	if err != nil {
+		return l, err
+	}
+	_, current, err := h.current(r.Context(), l.teamID)
+	if err == nil && current.ID == "" {
+		err = directory.ErrNotFound
+	}
+	if err != nil {
+		h.missing(r, view, l.teamID, "", err)
+		return l, err
+	}
+	l.teamID = current.ID
+	return l, nil
+}
+
 func listingOf(r *http.Request) (listing, error) {
 	values, err := query(r)
 	if err != nil {
@@ -68,13 +70,13 @@ func listingOf(r *http.Request) (listing, error) {
 }
 
 // parseListing reads the parameters q, show, kind, tz, sort, after and before.
-// Without show those who are deactivated are left out.
+// Without show, deactivated people are left out.
 func parseListing(values url.Values) (listing, error) {
 	l := listing{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
-	if len(l.query) > longestQuery {
+	if len(l.query) > maxQueryBytes {
 		return l, fmt.Errorf("%w: query of %d bytes", directory.ErrInvalid, len(l.query))
 	}
-	if len(values.Get("tz")) > longestZone {
+	if len(values.Get("tz")) > maxZoneBytes {
 		return l, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(values.Get("tz")))
 	}
 	f := &l.req.Filter
@@ -110,7 +112,7 @@ func parseListing(values url.Values) (listing, error) {
 	return l, f.Validate()
 }
 
-// values are those of the list's address without a place in it; defaults are left out.
+// values are the parameters of the list's address, without defaults and without a place in the list.
 func (l listing) values() url.Values {
 	v := url.Values{}
 	set := func(key, value, byDefault string) {
@@ -147,99 +149,7 @@ func (l listing) pageAddress(direction string, c *directory.Cursor) string {
 	return l.address("/", direction, c.String())
 }
 
-func (h *handler) table(r *http.Request) (templ.Component, error) {
-	ctx := r.Context()
-	l, err := listingOf(r)
-	if err != nil {
-		return nil, err
-	}
-	workspaces, current, err := h.current(ctx, l.teamID)
-	if err != nil {
-		h.missing(r, "list", l.teamID, "", err)
-		return nil, err
-	}
-	view := tableView{chrome: h.chrome(r, workspaces, current), listing: l, Find: l.find(h.timeZones(ctx, current.ID))}
-	if current.ID == "" {
-		return layout(view.chrome, table(view)), nil // nobody has come yet
-	}
-	view.listing.teamID = current.ID
-	since := h.hub.position(current.ID) // before the page is read, so that nothing is missed
-	page, err := h.Store.Users(ctx, current.ID, l.req)
-	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
-	}
-	e := l.shown(r, "list", current.ID)
-	e.UserIDs, e.Count = ids(page.Users), len(page.Users)
-	h.Audit.Shown(ctx, e)
-	for _, u := range page.Users {
-		view.Rows = append(view.Rows, h.row(ctx, u))
-	}
-	l = view.listing
-	view.Prev, view.Next = l.pageAddress("before", page.Prev), l.pageAddress("after", page.Next)
-	view.Live = l.address("/events", "since", since)
-	view.CSV, view.JSON = l.address("/users.csv"), l.address("/users.json")
-	view.CountAddress, view.CountFragment = l.address("/", "count", "1"), l.address("/users/count")
-	if r.URL.Query().Has("count") { // asked for without JavaScript
-		if view.Count, err = h.countText(r, l); err != nil {
-			return nil, err
-		}
-	}
-	return layout(view.chrome, table(view)), nil
-}
-
-type counted struct {
-	n     int
-	exact bool
-}
-
-// count is the fragment that says how many there are, which the page asks for
-// once it is shown.
-func (h *handler) count(r *http.Request) (templ.Component, error) {
-	l, err := listingOf(r)
-	if err != nil {
-		return nil, err
-	}
-	_, current, err := h.current(r.Context(), l.teamID)
-	if err != nil {
-		h.missing(r, "count", l.teamID, "", err)
-		return nil, err
-	}
-	l.teamID = current.ID
-	text, err := h.countText(r, l)
-	return countLine(text), err
-}
-
-func (h *handler) countText(r *http.Request, l listing) (string, error) {
-	c, err := h.caches.counts.get(l.address("/"), func() (c counted, err error) {
-		c.n, c.exact, err = h.Store.Count(r.Context(), l.teamID, l.req.Filter)
-		return c, err
-	})
-	if err != nil {
-		return "", fmt.Errorf("count: %w", err)
-	}
-	e := l.shown(r, "count", l.teamID)
-	e.Count = c.n
-	h.Audit.Shown(r.Context(), e)
-	text := "%d people"
-	if c.n == 1 {
-		text = "%d person"
-	}
-	if !c.exact && c.n > 0 {
-		text = "at most " + text
-	}
-	return printer(r).Sprintf(text, c.n), nil
-}
-
-// printer formats numbers as the viewer's browser says.
-func printer(r *http.Request) *message.Printer {
-	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	if err != nil || len(tags) == 0 {
-		tags = []language.Tag{language.English}
-	}
-	return message.NewPrinter(tags[0])
-}
-
-// everybodyAddress is that of the same list with nothing left out but the words.
+// everybodyAddress leads to the same search without filters, deactivated people included.
 func (l listing) everybodyAddress() string {
 	return listing{teamID: l.teamID, query: l.query, req: directory.PageRequest{Order: l.req.Order}}.address("/")
 }

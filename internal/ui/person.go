@@ -28,13 +28,17 @@ type personView struct {
 	Source      string
 	Removed     bool
 	Forgotten   bool
-	OpenInSlack string // the workspace's address of the profile, empty if unknown
-	OpenInApp   string // the same in Slack's own programs
+	OpenInSlack string // the profile's address in the browser, "" if unknown
+	OpenInApp   string // the same for Slack's own programs
 	Fields      []field
 }
 
-// field is one of Slack's, by its path: "profile.title".
+// field is a value in Slack's object and its path, such as "profile.title".
 type field struct{ Path, Value string }
+
+var sourceNames = map[directory.Source]string{
+	directory.FromEvent: "an event", directory.FromSync: "a full sync", directory.FromProfile: "a profile read by a full sync", directory.FromOperator: "an operator",
+}
 
 func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
 	ctx := r.Context()
@@ -63,7 +67,7 @@ func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, 
 		chrome: h.chrome(r, workspaces, current), row: h.row(r.Context(), u),
 		Heading:     firstNonEmpty(u.RealName, u.DisplayName, u.Name, u.ID),
 		DisplayName: u.DisplayName, Email: u.Email,
-		Version: u.Version.Time(), Source: string(u.Source), Removed: u.Removed,
+		Version: u.Version.Time(), Source: sourceNames[u.Source], Removed: u.Removed,
 		Forgotten: u.Kind == directory.Forgotten,
 	}
 	if v.Forgotten {
@@ -87,7 +91,7 @@ func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, 
 	return v
 }
 
-// fields flattens Slack's object, unknown fields included, in the order of their names.
+// fields flattens Slack's object, unknown fields included, sorted by name.
 func fields(slack json.RawMessage) (all []field) {
 	d := json.NewDecoder(bytes.NewReader(slack))
 	d.UseNumber()

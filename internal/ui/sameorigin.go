@@ -2,14 +2,14 @@ package ui
 
 import "net/http"
 
-// sameOrigin keeps other sites from acting for a viewer. [http.CrossOriginProtection] refuses what
-// changes something if the browser says that another site sends it; two rules complete it:
+// sameOrigin keeps other sites from acting as a viewer. [http.CrossOriginProtection] refuses unsafe
+// methods if the browser says that another site sends the request. Two rules are added:
 //
-//   - What changes something must say where it comes from. All browsers do; CrossOriginProtection lets
-//     through who says nothing.
-//   - Another site may lead here, which is a link, but may load nothing from here: not as a script,
-//     an image or a frame, whose size or time would tell whether somebody is in the directory
-//     (web.dev, "Protect your resources from web attacks with Fetch Metadata").
+//   - An unsafe method must say where it comes from. All browsers do, but CrossOriginProtection lets
+//     requests through that do not.
+//   - Other sites may link here but load nothing from here. The size or timing of a script, image
+//     or frame would reveal whether somebody is in the directory (web.dev, "Protect your
+//     resources from web attacks with Fetch Metadata").
 func sameOrigin(next http.Handler) http.Handler {
 	protected := http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,54 +22,89 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// Records are what full syncs leave, newest first, and the custom emoji they copy.
-type Records interface {
-	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
-	// LeasedUntil returns until when a full sync holds the workspace, unless it dies.
-	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
-	Emoji(ctx context.Context, teamID string) (map[string]string, error)
-}
-
 const (
-	syncsShown = 10
-	chartDays  = 14
-	zonesShown = 12
-	// startsWithin is how long a sync that was asked for may take to begin: a Cloud Run job starts a container.
-	startsWithin = 3 * time.Minute
-	// largestForm and formWithin bound what somebody may send with the button.
-	largestForm, formWithin = 4 << 10, 5 * time.Second
-	// pollRunning and pollIdle are how often the page looks again.
-	pollRunning, pollIdle = "every 2s", "every 30s"
+	maxSyncs  = 10
+	chartDays = 14
+	maxZones  = 12
+	// startTimeout is how long a requested sync may take to begin: a Cloud Run job starts a container.
+	startTimeout = 3 * time.Minute
+	// deadLettersTimeout bounds how long the page waits for their count.
+	deadLettersTimeout = 3 * time.Second
+	// maxFormBytes and formTimeout are for the form of the button.
+	maxFormBytes, formTimeout = 4 << 10, 5 * time.Second
+	// runningPollInterval and idlePollInterval are how often htmx reloads the page's content.
+	runningPollInterval, idlePollInterval = "2s", "30s"
 )
 
 type statusView struct {
 	chrome
-	Poll        string // htmx's trigger
-	Address     string
-	TeamID      string
-	CanSync     bool
-	Starting    bool // asked for, not begun yet
-	Running     *syncView
-	Last        *syncView
-	Syncs       []syncView
-	LastEvent   time.Time // zero: none yet
-	DeadLetters string    // empty: nobody counts them
-	Charts      []chart
-	printer     *message.Printer
+	PollInterval string
+	Address      string
+	TeamID       string
+	CanSync      bool
+	Starting     bool // requested, not begun yet
+	Running      *syncView
+	Last         *syncView
+	Syncs        []syncView
+	LastEvent    time.Time // zero: none yet
+	DeadLetters  string    // "": not counted here
+	Charts       []chart
+	printer      *message.Printer
 }
 
-// number writes n as the viewer does.
+// number formats n for the viewer's language.
 func (v statusView) number(n int) string { return v.printer.Sprintf("%d", n) }
 
-// syncView is one full sync, its numbers as the viewer writes them.
 type syncView struct {
-	State, Error                                                string
-	Started, Ended                                              time.Time
-	Took                                                        string
-	Pages, Listed, Inserted, Updated, Removed, Unchanged, Drift string
-	Calls, Waits, Reads, Writes                                 string
-	Differed                                                    string // "profile.title 3, tz 1"
-	Done, Total                                                 int    // Total is 0 as long as nobody knows
+	syncs.Sync
+	Total int // how many people the sync is expected to list, 0 if that is unknown
+}
+
+// took is how long the sync took: "200 ms", "12 s", "1 min 30 s", "2 h 5 min". It is "" before the end.
+func (v syncView) took() string {
+	d := v.Ended.Sub(v.Started)
+	switch s := int(d.Round(time.Second) / time.Second); {
+	case v.Ended.IsZero():
+		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	default:
+		return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
+	}
+}
+
+// sentence says how the sync ended: "finished [time], took 12 s". Of a sync that was killed
+// only the start is known: "interrupted, started [time]".
+func (v syncView) sentence() (state string, at time.Time, took string) {
+	switch {
+	case v.Ended.IsZero():
+		return string(v.State) + ", started", v.Started, ""
+	case v.State == syncs.Done:
+		return "finished", v.Ended, ", took " + v.took()
+	default:
+		return string(v.State), v.Ended, ", took " + v.took()
+	}
+}
+
+// syncHeadings are those of the table of syncs.
+var syncHeadings = []string{"Started", "State", "Duration", "Listed", "Inserted", "Updated", "Removed", "Unchanged", "Drift", "Slack calls", "Waits", "Reads", "Writes"}
+
+// counts are in the order of the headings.
+func (v syncView) counts() []int {
+	return []int{v.Listed, v.Inserted, v.Updated, v.Removed, v.Unchanged, v.Drift, v.Calls, v.Waits, v.Reads, v.Writes}
+}
+
+// differed lists the fields in which events and listings disagreed: "profile.title 3, tz 1".
+func (v statusView) differed(s syncs.Sync) string {
+	var all []string
+	for _, field := range slices.Sorted(maps.Keys(s.Differed)) {
+		all = append(all, field+" "+v.number(s.Differed[field]))
+	}
+	return strings.Join(all, ", ")
 }
 
 func (h *handler) status(r *http.Request) (templ.Component, error) {
@@ -82,7 +117,7 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := statusView{chrome: h.chrome(r, workspaces, current), TeamID: current.ID, CanSync: h.Syncer != nil, Poll: pollIdle}
+	v := statusView{chrome: h.chrome(r, workspaces, current), TeamID: current.ID, CanSync: h.Syncer != nil, PollInterval: idlePollInterval}
 	for i := range v.Workspaces {
 		v.Workspaces[i].URL = "/status?team=" + url.QueryEscape(workspaces[i].ID)
 	}
@@ -94,24 +129,33 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 		}
 	}
 	if h.DeadLetters != nil {
-		v.DeadLetters = "unknown: they could not be counted"
-		if n, err := h.waiting(ctx); err == nil {
+		v.DeadLetters = "unknown (they could not be counted)"
+		if n, err := h.countDeadLetters(ctx); err == nil {
 			v.DeadLetters = v.number(n)
 		} else {
 			h.Log.WarnContext(ctx, "dead letters not counted", "error", err)
 		}
 	}
 	started, _ := strconv.ParseInt(values.Get("started"), 10, 64)
-	asked := time.Unix(started, 0)
-	v.Starting = v.Running == nil && h.Now().Sub(asked).Abs() < startsWithin && (len(v.Syncs) == 0 || v.Syncs[0].Started.Before(asked))
+	requested := time.Unix(started, 0)
+	v.Starting = v.Running == nil && h.Now().Sub(requested).Abs() < startTimeout && (len(v.Syncs) == 0 || v.Syncs[0].Started.Before(requested))
 	if v.Running != nil || v.Starting {
-		v.Poll = pollRunning
+		v.PollInterval = runningPollInterval
 	}
 	v.Address = statusAddress(current.ID, "")
 	if v.Starting {
 		v.Address = statusAddress(current.ID, strconv.FormatInt(started, 10))
 	}
 	return layout(v.chrome, statusPage(v)), nil
+}
+
+// countDeadLetters asks once for all viewers, whose pages poll.
+func (h *handler) countDeadLetters(ctx context.Context) (int, error) {
+	return h.caches.deadLetters.get("", func() (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, deadLettersTimeout)
+		defer cancel()
+		return h.DeadLetters.Waiting(ctx)
+	})
 }
 
 func statusAddress(teamID, started string) string {
@@ -126,29 +170,30 @@ func statusAddress(teamID, started string) string {
 	return u.String()
 }
 
+// statusOf fills in what is known about a workspace.
 func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) error {
-	records, err := h.Store.Syncs(ctx, teamID, syncsShown)
+	records, err := h.Store.Syncs(ctx, teamID, maxSyncs)
 	if err != nil {
 		return fmt.Errorf("syncs: %w", err)
 	}
 	expected := 0
-	for _, s := range records {
-		if s.State == syncs.Done {
-			expected = s.Listed
-			break
-		}
+	if last := lastDone(records); last != nil {
+		expected = last.Listed
 	}
 	if len(records) > 0 && records[0].State == syncs.Running {
 		until, err := h.Store.LeasedUntil(ctx, teamID)
 		if err != nil {
 			return fmt.Errorf("lease: %w", err)
 		}
-		if until.Before(h.Now()) { // it was killed, and could not say so
+		if until.Before(h.Now()) { // it was killed before it could record its end
 			records[0].State = syncs.Interrupted
 		}
 	}
 	for i, s := range records {
-		view := syncViewOf(s, expected, v.number)
+		view := syncView{Sync: s}
+		if expected > 0 {
+			view.Total = max(expected, s.Listed)
+		}
 		v.Syncs = append(v.Syncs, view)
 		switch {
 		case i == 0 && s.State == syncs.Running:
@@ -157,7 +202,7 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) er
 			v.Last = &view
 		}
 	}
-	// What a broken clock has said is not the last event.
+	// An event that a broken clock dated into the future is not the last one.
 	ahead := directory.Cursor{Version: directory.VersionOf(h.Now().Add(directory.MaxAhead)), ID: "Z"}
 	newest, err := h.Store.Users(ctx, teamID, directory.PageRequest{Limit: 1, Order: directory.ByChange, After: &ahead,
 		Filter: directory.Filter{Source: directory.FromEvent}})
@@ -171,26 +216,47 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) er
 	return err
 }
 
-func syncViewOf(s syncs.Sync, expected int, n func(int) string) syncView {
-	v := syncView{
-		State: string(s.State), Error: s.Error, Started: s.Started, Ended: s.Ended,
-		Pages: n(s.Pages), Listed: n(s.Listed), Inserted: n(s.Inserted), Updated: n(s.Updated), Removed: n(s.Removed),
-		Unchanged: n(s.Unchanged), Drift: n(s.Drift), Calls: n(s.Calls), Waits: n(s.Waits), Reads: n(s.Reads), Writes: n(s.Writes),
-		Done: s.Listed,
+// lastDone returns the newest sync that finished, nil if there is none.
+func lastDone(records []syncs.Sync) *syncs.Sync {
+	for i := range records {
+		if records[i].State == syncs.Done {
+			return &records[i]
+		}
 	}
-	var differed []string
-	for _, field := range slices.Sorted(maps.Keys(s.Differed)) {
-		differed = append(differed, field+" "+n(s.Differed[field]))
-	}
-	v.Differed = strings.Join(differed, ", ")
-	if !s.Ended.IsZero() {
-		v.Took = s.Ended.Sub(s.Started).Round(100 * time.Millisecond).String()
-	}
-	if expected > 0 {
-		v.Total = max(expected, s.Listed)
-	}
-	return v
+	return nil
 }
+
+// chart is a bar chart.
+type chart struct {
+	Title, Note string
+	Upright     bool // the bars stand side by side, for days
+	Bars        []bar
+}
+
+type bar struct {
+	Label string
+	Day   string // as a date, if the bar is one: the browser then formats the label
+	Value int
+	Share float64 // of the largest, 0 to 1
+}
+
+func newChart(title, note string, upright bool, bars []bar) chart {
+	largest := 1
+	for _, b := range bars {
+		largest = max(largest, b.Value)
+	}
+	for i := range bars {
+		bars[i].Share = float64(bars[i].Value) / float64(largest)
+	}
+	return chart{title, note, upright, bars}
+}
+
+// px formats a length in an SVG.
+func px(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+// columnWide and columnAt spread n standing bars over a width of 400.
+func columnWide(n int) float64  { return 400 / float64(n) * 0.7 }
+func columnAt(i, n int) float64 { return 400/float64(n)*float64(i) + 400/float64(n)*0.15 }
 
 func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 	kinds := make([]bar, len(directory.Groups)+1)
@@ -221,23 +287,21 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 		return nil, fmt.Errorf("count: %w", err)
 	}
 	return []chart{
-		newChart("People by kind", "Active accounts, and all that are deactivated.", false, kinds),
-		newChart("People by time zone", "Active people, as the last full sync listed them.", false, zoneBars(h.timeZones(ctx, teamID))),
+		newChart("People by kind", "Active accounts by kind, and all deactivated accounts.", false, kinds),
+		newChart("People by time zone", "Active people, as of the last full sync.", false, zoneBars(h.timeZones(ctx, teamID))),
 		newChart("Changes per day", "People by the day (UTC) of their last change.", true, days),
 	}, nil
 }
 
-// timeZones are those that the last full sync met; none if there was none.
+// timeZones counts people by time zone, as the last finished full sync listed them.
 func (h *handler) timeZones(ctx context.Context, teamID string) map[string]int {
 	if teamID == "" {
 		return nil
 	}
 	zones, err := h.caches.zones.get(teamID, func() (map[string]int, error) {
-		records, err := h.Store.Syncs(ctx, teamID, syncsShown)
-		for _, s := range records {
-			if s.State == syncs.Done {
-				return s.TimeZones, nil
-			}
+		records, err := h.Store.Syncs(ctx, teamID, maxSyncs)
+		if last := lastDone(records); last != nil {
+			return last.TimeZones, nil
 		}
 		return nil, cmp.Or(err, errNoSync)
 	})
@@ -247,13 +311,13 @@ func (h *handler) timeZones(ctx context.Context, teamID string) map[string]int {
 	return zones
 }
 
-var errNoSync = errors.New("no full sync yet")
+var errNoSync = errors.New("no full sync has finished yet")
 
 func zoneBars(zones map[string]int) (bars []bar) {
 	names := slices.SortedFunc(maps.Keys(zones), func(a, b string) int { return cmp.Or(zones[b]-zones[a], cmp.Compare(a, b)) })
 	others := 0
 	for i, zone := range names {
-		if i < zonesShown {
+		if i < maxZones {
 			bars = append(bars, bar{Label: zone, Value: zones[zone]})
 		} else {
 			others += zones[zone]
@@ -265,7 +329,7 @@ func zoneBars(zones map[string]int) (bars []bar) {
 	return bars
 }
 
-// startSync starts a full sync and leads to the page that shows it.
+// startSync starts a full sync and redirects to the page that shows it.
 func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 	if h.Syncer == nil {
 		h.fail(w, r, directory.ErrNotFound)
@@ -288,9 +352,9 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, statusAddress(teamID, strconv.FormatInt(h.Now().Unix(), 10)), http.StatusSeeOther)
 }
 
-// formTeam returns the workspace that a form names, empty if it names none.
+// formTeam returns the workspace that a form names, or "".
 func formTeam(w http.ResponseWriter, r *http.Request) (string, error) {
-	body, err := service.ReadBody(w, r, largestForm, formWithin)
+	body, err := service.ReadBody(w, r, maxFormBytes, formTimeout)
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// syncer counts what it is asked for.
+// syncer counts requests.
 type syncer struct {
 	started int
 	err     error
@@ -81,15 +81,15 @@ func TestStatus(t *testing.T) {
 	serving(t, f).ServeHTTP(w, r)
 	for _, want := range []string{"<td>2.494</td>", "<td>2.000</td>", ">2.000</text>"} {
 		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("no %s for a German", want)
+			t.Errorf("a German browser does not get %s", want)
 		}
 	}
 	if w := get(t, serving(t, &fake{}), "/status"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "Sync now") {
-		t.Errorf("nobody yet, and no way to sync: %d\n%s", w.Code, w.Body)
+		t.Errorf("no people and no syncer: %d\n%s", w.Code, w.Body)
 	}
 }
 
-// asked notes how often, and whether with a deadline, dead letters are counted.
+// asked records how often dead letters are counted, and whether with a deadline.
 type asked struct {
 	times    int
 	deadline bool
@@ -101,7 +101,7 @@ func (a *asked) Waiting(ctx context.Context) (int, error) {
 	return 1234, nil
 }
 
-// TestDeadLettersAreCountedOnce: many who look do not use up Cloud Monitoring's quota, and a slow answer does not hold up the page.
+// TestDeadLettersAreCountedOnce: many viewers do not use up Cloud Monitoring's quota, and a slow answer does not block the page.
 func TestDeadLettersAreCountedOnce(t *testing.T) {
 	var a asked
 	o := testOptions(t, people(t))
@@ -128,7 +128,7 @@ func post(h http.Handler, path, body string, header ...string) *httptest.Respons
 	return w
 }
 
-// same is what a browser says of a form on the page itself.
+// same is the header that a browser sends with a form of the page itself.
 var same = []string{"Sec-Fetch-Site", "same-origin"}
 
 func TestStartSync(t *testing.T) {
@@ -144,11 +144,11 @@ func TestStartSync(t *testing.T) {
 		{"same origin", "team=" + team, same, nil, 303, 1, "/status?started=1648641600&team=" + team},
 		{"no workspace", "", same, nil, 303, 1, "/status?started=1648641600"},
 		{"an old browser", "", []string{"Origin", "http://example.com"}, nil, 303, 1, "/status?started=1648641600"},
-		{"nobody says from where", "", nil, nil, 403, 0, ""},
+		{"no origin", "", nil, nil, 403, 0, ""},
 		{"another site's page", "team=" + team, []string{"Sec-Fetch-Site", "cross-site"}, nil, 403, 0, ""},
-		{"another site's form, an old browser", "team=" + team, []string{"Origin", "https://evil.example"}, nil, 403, 0, ""},
-		{"not a team", "team=a/b", same, nil, 400, 0, ""},
-		{"running already", "", same, syncs.ErrLeased, 409, 1, ""},
+		{"another site's form in an old browser", "team=" + team, []string{"Origin", "https://evil.example"}, nil, 403, 0, ""},
+		{"invalid workspace", "team=a/b", same, nil, 400, 0, ""},
+		{"already running", "", same, syncs.ErrLeased, 409, 1, ""},
 		{"refused", "", same, errors.New("permission denied on secret-project"), 503, 1, ""},
 	}
 	for _, tt := range tests {
@@ -161,7 +161,7 @@ func TestStartSync(t *testing.T) {
 				t.Errorf("status %d, started %d times, to %q", w.Code, s.started, w.Header().Get("Location"))
 			}
 			if strings.Contains(w.Body.String(), "secret") {
-				t.Error("the error is told")
+				t.Error("the answer contains the error")
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func TestCount(t *testing.T) {
 		}
 	}
 	if w := get(t, h, "/?count=1"); !strings.Contains(w.Body.String(), "1,234 people") {
-		t.Error("the page does not count on request")
+		t.Error("?count=1 does not show the count")
 	}
 	if w := get(t, h, "/users/count?q=zzz"); !strings.Contains(w.Body.String(), ">0 people<") {
 		t.Errorf("nobody: %s", w.Body)
@@ -195,7 +195,7 @@ func TestCount(t *testing.T) {
 
 func TestBadParameters(t *testing.T) {
 	h := serving(t, people(t))
-	for _, query := range []string{"show=x", "kind=x", "sort=x", "q=" + strings.Repeat("a", longestQuery+1), "tz=" + strings.Repeat("a", longestZone+1), "q=%zz", "tz=%ff"} {
+	for _, query := range []string{"show=x", "kind=x", "sort=x", "q=" + strings.Repeat("a", maxQueryBytes+1), "tz=" + strings.Repeat("a", maxZoneBytes+1), "q=%zz", "tz=%ff"} {
 		for _, path := range []string{"/", "/users/count", "/users.csv", "/users.json", "/events"} {
 			if w := get(t, h, path+"?"+query); w.Code != http.StatusBadRequest {
 				t.Errorf("%s?%.20s: %d", path, query, w.Code)
@@ -207,7 +207,7 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// FuzzListing: any parameters give a list or a refusal, and a list's address gives the same list.
+// FuzzListing: any parameters are a list or an error, and a list's address gives the same list again.
 func FuzzListing(f *testing.F) {
 	f.Add("team=T1&q=Ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed")
 	f.Add("after=WyJhIiwxLCJVMSJd&before=")

@@ -1,4 +1,4 @@
-// Package ui serves the directory's pages, rendered on the server with templ.
+// Package ui serves the directory as web pages, rendered on the server with templ.
 package ui
 
 import (
@@ -15,17 +15,19 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service/audit"
+	"rollcall/internal/syncs"
+	"rollcall/internal/ui/live"
 )
 
-// Store is all that the pages show.
+// Store is what the pages read.
 type Store interface {
 	Directory
 	Counter
-	Watcher
 	Records
+	live.Watcher
 }
 
-// Directory is where the people are read.
+// Directory has the people.
 type Directory interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// User returns [directory.ErrNotFound] if there is no such user.
@@ -33,13 +35,29 @@ type Directory interface {
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 }
 
-// Syncer starts a full sync. It returns once that is under way, or with
-// syncs.ErrLeased if one already is.
+// Counter counts people without reading them.
+type Counter interface {
+	// Count returns how many users match the filter or, if exact is false, an upper bound.
+	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
+	// CountChanged returns how many users have a newest message whose version is in [from, to).
+	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
+}
+
+// Records are the full syncs' own records, newest first, and the custom emoji that they copy.
+type Records interface {
+	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
+	// LeasedUntil returns when the workspace's lease expires unless a running sync renews it.
+	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
+	Emoji(ctx context.Context, teamID string) (map[string]string, error)
+}
+
+// Syncer starts full syncs.
 type Syncer interface {
+	// StartSync returns once a sync has been started. If one is running it returns syncs.ErrLeased.
 	StartSync(ctx context.Context) error
 }
 
-// DeadLetters counts the messages that nobody could handle and nobody has looked at.
+// DeadLetters counts the messages that failed for good and that no operator has dealt with yet.
 type DeadLetters interface {
 	Waiting(ctx context.Context) (int, error)
 }
@@ -47,28 +65,28 @@ type DeadLetters interface {
 // Options say what to serve.
 type Options struct {
 	Store       Store
-	Syncer      Syncer      // nil: full syncs cannot be started from here
-	DeadLetters DeadLetters // nil: nobody counts them
+	Syncer      Syncer      // nil: no button that starts a sync
+	DeadLetters DeadLetters // nil: no count of dead letters
 	Log         *slog.Logger
-	Audit       *audit.Log // told who looked at whom; nil for one that writes to Log
-	// Authenticate stands before every page; nil lets everybody in.
+	Audit       *audit.Log // nil: audit lines go to Log
+	// Authenticate wraps every page; nil lets everybody in.
 	Authenticate func(http.Handler) http.Handler
-	// Viewers says who sees which workspace; nil: everybody who is let in sees all of them.
+	// Viewers restricts who sees which workspace; nil shows everybody all of them.
 	Viewers Viewers
-	// ImageSources are origins, besides Slack's own, that images may come from.
+	// ImageSources are origins that images may come from, besides Slack's own.
 	ImageSources []string
 	Now          func() time.Time // nil for time.Now
 }
 
 type handler struct {
 	Options
-	hub     *hub
+	hub     *live.Hub
 	caches  caches
-	streams *turns
-	exports *turns
+	streams *limiter
+	exports *limiter
 }
 
-// New returns the handler of all pages. Live pages end with ctx.
+// New returns the handler of all pages. Live streams end with ctx.
 func New(ctx context.Context, o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -76,10 +94,10 @@ func New(ctx context.Context, o Options) http.Handler {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Log, nil)
 	}
-	h := &handler{Options: o, caches: newCaches(), streams: newTurns(maxStreams), exports: newTurns(maxExports)}
-	h.hub = newHub(ctx, o.Store, h.renderChange, o.Log)
+	h := &handler{Options: o, caches: newCaches(), streams: newLimiter(maxConcurrentStreams), exports: newLimiter(maxConcurrentExports)}
+	h.hub = live.New(ctx, o.Store, h.renderRow, o.Log)
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", h.page(h.table))
+	mux.Handle("GET /{$}", h.page(h.list))
 	mux.Handle("GET /users/{team}/{id}", h.page(h.person))
 	mux.Handle("GET /users/count", h.page(h.count))
 	mux.Handle("GET /users.csv", h.export("csv", "text/csv; charset=utf-8", writeCSV))
@@ -97,7 +115,7 @@ func New(ctx context.Context, o Options) http.Handler {
 	return h.secure(guarded)
 }
 
-// observed writes the one line of a request, and names its span: by route, since paths and queries name people.
+// observed logs each request and names its span, by route because paths and queries name people.
 func (h *handler) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httpsnoop.CaptureMetrics(next, w, r)
@@ -107,10 +125,7 @@ func (h *handler) observed(next http.Handler) http.Handler {
 	})
 }
 
-// imageSources are where Slack keeps avatars, its own and Gravatar's with the default behind it, and custom emoji.
-var imageSources = []string{"https://*.slack-edge.com", "https://*.gravatar.com", "https://*.wp.com"}
-
-// secure sets the headers that every answer has. Pico's icons are data: images.
+// secure sets the headers of every answer. Pico's icons are data: images.
 func (h *handler) secure(next http.Handler) http.Handler {
 	images := append(imageSources[:len(imageSources):len(imageSources)], h.ImageSources...)
 	csp := "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: " + strings.Join(images, " ") +

@@ -24,9 +24,9 @@ import (
 	"rollcall/internal/syncs"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// fake is what a store is to hold.
+// fake is the content of a store.
 type fake struct {
 	workspaces []directory.Workspace
 	users      []directory.User
@@ -35,7 +35,7 @@ type fake struct {
 	err        error // of every read
 }
 
-// store opens a real one that holds it.
+// store opens a real store with that content.
 func (f *fake) store(t testing.TB) Store {
 	t.Helper()
 	s, err := sqlite.OpenTemporary()
@@ -136,7 +136,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it anew):\n%s", name, diff)
+		t.Errorf("%s (-want +got; -update rewrites it):\n%s", name, diff)
 	}
 }
 
@@ -198,7 +198,7 @@ func checkHeaders(t *testing.T, got http.Header) {
 	}
 }
 
-// checkMarkup: nothing inline that the policy would refuse, no address that runs code.
+// checkMarkup checks that nothing is inline that the policy refuses, and that no address runs code.
 func checkMarkup(t *testing.T, page string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -224,7 +224,7 @@ func checkMarkup(t *testing.T, page string) {
 	}
 }
 
-// TestHostilePeople: what people call themselves is text.
+// TestHostilePeople: names and other fields are shown as text, never as markup.
 func TestHostilePeople(t *testing.T) {
 	nasty := []string{
 		`<script>alert(1)</script>`, `\" onmouseover=\"alert(1)`, `' onload='x`, `\u202egnp.exe`, `</td></table><h1>`, `</pre></code></details>`,
@@ -248,7 +248,7 @@ func TestHostilePeople(t *testing.T) {
 	}
 }
 
-// TestExpiry: a status says when it ends, and once it has ended is none.
+// TestExpiry: a status shows its end, and disappears once it has ended.
 func TestExpiry(t *testing.T) {
 	for expires, shown := range map[int64]bool{0: true, noon.Unix() + 60: true, noon.Unix(): false, noon.Unix() - 60: false} {
 		f := people(t)
@@ -262,7 +262,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestImages: an address that the Content-Security-Policy refuses is no image, so that no browser complains.
+// TestImages: an image that the Content-Security-Policy refuses is left out, so browsers have nothing to block.
 func TestImages(t *testing.T) {
 	h := &handler{Options: Options{ImageSources: []string{"http://127.0.0.1:9"}}}
 	for address, want := range map[string]bool{
@@ -286,7 +286,7 @@ func count(root *html.Node, element string) (n int) {
 	return n
 }
 
-// TestPagesLinkUp: following Next and then Previous shows everybody once each way.
+// TestPagesLinkUp: following Next to the end, and Previous back, shows everybody once each way.
 func TestPagesLinkUp(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
 	for i := range 173 {
@@ -313,7 +313,7 @@ func TestPagesLinkUp(t *testing.T) {
 	}
 }
 
-// read returns the ids of the rows and the addresses by rel.
+// read returns the ids of the rows, and the page's links by rel.
 func read(t *testing.T, page string) (ids []string, links map[string]string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -365,10 +365,10 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// TestErrorsStayInside: neither the page nor the log of a failure tells of people, and the page nothing of the store.
+// TestErrorsStayInside: an error page does not show the store's error.
 func TestErrorsStayInside(t *testing.T) {
 	w := get(t, serving(t, &fake{err: errors.New("internal detail")}), "/")
 	if strings.Contains(w.Body.String(), "internal detail") {
-		t.Error("the store's error is on the page")
+		t.Error("the page shows the store's error")
 	}
 }

@@ -31,9 +31,9 @@ func TestFind(t *testing.T) {
 	tb.eventually("the query is in the address", fmt.Sprintf(`new URLSearchParams(location.search).get("q") === %q`, strings.ToUpper(first)+" "+string([]rune(last)[:1])))
 	tb.eventually("counted", fmt.Sprintf(`document.querySelector("#count").textContent.startsWith(String(%s.length)) || document.querySelector("#count").textContent.startsWith("at most")`, names))
 	tb.visit(eval[string](tb, "location.href"))
-	tb.eventually("the address leads there again", fmt.Sprintf(`%s.includes(%q) && document.querySelector("#q").value !== ""`, names, who.RealName))
+	tb.eventually("the address restores the search", fmt.Sprintf(`%s.includes(%q) && document.querySelector("#q").value !== ""`, names, who.RealName))
 	tb.run(chromedp.Evaluate[chromedp.Void](`document.querySelector("#q").value = ""`), chromedp.SendKeys(chromedp.CSS("#q"), "zzzz"))
-	tb.eventually("nobody", `document.querySelector("#list .nobody").checkVisibility() && document.querySelector("#list .nobody").textContent.includes("Nobody matches")`)
+	tb.eventually("no matches", `document.querySelector("#list .nobody").checkVisibility() && document.querySelector("#list .nobody").textContent.includes("Nobody matches")`)
 }
 
 func TestFilter(t *testing.T) {
@@ -45,7 +45,7 @@ func TestFilter(t *testing.T) {
 		return chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{const e = document.querySelector("select[name=%s]"); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true}))}`, name, value))
 	}
 	tb.run(choose("show", "deactivated"))
-	tb.eventually("only those who left", `location.search.includes("show=deactivated") && document.querySelectorAll("#list tbody tr").length > 0 && !document.querySelector("#list tbody tr:not(.deactivated)")`)
+	tb.eventually("only deactivated people", `location.search.includes("show=deactivated") && document.querySelectorAll("#list tbody tr").length > 0 && !document.querySelector("#list tbody tr:not(.deactivated)")`)
 	tb.run(choose("show", "active"), choose("kind", "bots"))
 	tb.eventually("only bots", `location.search.includes("kind=bots") && [...document.querySelectorAll("#list tbody tr")].every(r => r.querySelector(".kind")?.textContent === "bot")`)
 	tb.run(choose("kind", ""), choose("tz", "Europe/Berlin"))
@@ -54,7 +54,7 @@ func TestFilter(t *testing.T) {
 	events, err := s.slack.Retitle(newest.ID)
 	s.deliver(t, events, err)
 	tb.run(choose("tz", ""), choose("sort", "changed"))
-	tb.eventually("the newest change comes first", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, newest.ID))
+	tb.eventually("the newest change is first", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, newest.ID))
 }
 
 func TestPages(t *testing.T) {
@@ -82,7 +82,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("%d forward, %d backward", len(forward), len(backward))
 	}
 	tb.run(chromedp.NavigateBack())
-	tb.eventually("back in the history is a page", names+`.length > 0`)
+	tb.eventually("the browser's Back shows a page", names+`.length > 0`)
 }
 
 func TestLive(t *testing.T) {
@@ -106,43 +106,43 @@ func TestLive(t *testing.T) {
 	t.Logf("a row changed %v after Slack's event", time.Since(start))
 	tb.promptly(s, who)
 
-	// Everybody who joins is shown at once where they belong.
+	// Somebody who joins appears at once, in the right place.
 	tb.visit(s.URL + "/?sort=changed")
 	tb.ready()
 	joined := s.slack.Join()
 	s.deliver(t, joined, nil)
-	tb.eventually("who joined is on top", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, joined[0].UserID))
+	tb.eventually("the joiner is on top", fmt.Sprintf(`document.querySelector("#list tbody tr").id === %q`, joined[0].UserID))
 
-	// A connection that was cut misses nothing.
+	// A connection that breaks loses no change.
 	tb.expect("ERR_")
 	s.pages.CloseClientConnections()
 	events, err = s.slack.Rename(joined[0].UserID)
 	before = eval[string](tb, `document.querySelector("#list tbody tr").dataset.changed`)
 	s.deliver(t, events, err)
-	tb.eventually("the change arrives after the cut", fmt.Sprintf(`document.getElementById(%q).dataset.changed > %q`, joined[0].UserID, before))
-	tb.eventually("nothing is said of being offline", `document.getElementById("offline").hidden`)
+	tb.eventually("the change arrives after the reconnect", fmt.Sprintf(`document.getElementById(%q).dataset.changed > %q`, joined[0].UserID, before))
+	tb.eventually("there is no offline message", `document.getElementById("offline").hidden`)
 
-	// Who is deactivated leaves the list of active people.
+	// Somebody who is deactivated leaves the list of active people.
 	events, err = s.slack.Leave(joined[0].UserID)
 	s.deliver(t, events, err)
-	tb.eventually("who left is gone", fmt.Sprintf(`!document.getElementById(%q)`, joined[0].UserID))
+	tb.eventually("the deactivated person is gone", fmt.Sprintf(`!document.getElementById(%q)`, joined[0].UserID))
 }
 
 func TestSyncNow(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{People: 5000})
-	if err := s.sync(t.Context()); err != nil { // the first sync counts nobody beforehand
+	if err := s.sync(t.Context()); err != nil { // the first sync does not know how many people to expect
 		t.Fatal(err)
 	}
 	s.slack.SetFaults(fakeslack.Faults{RateLimitEvery: 2, RetryAfter: 1})
 	tb.visit(s.URL)
 	tb.run(chromedp.Click(chromedp.CSS("a[href^='/status']")))
-	tb.eventually("the last sync is done", `document.querySelector("#last")?.textContent === "done"`)
+	tb.eventually("the last sync has finished", `document.querySelector("#last")?.textContent === "finished"`)
 	began := eval[string](tb, `document.querySelector("#status table time").dateTime`)
 	tb.run(chromedp.Click(chromedp.CSS("form[action='/sync'] button")))
-	tb.eventually("it runs, with a bar", `document.querySelector("#running") && document.querySelector("progress").max === 5000`)
+	tb.eventually("a sync runs, with a progress bar", `document.querySelector("#running") && document.querySelector("progress").max === 5000`)
 	tb.eventually("the bar moves", `document.querySelector("progress")?.value >= 1000`)
-	tb.eventually("it is done", fmt.Sprintf(`!document.querySelector("progress") && document.querySelector("#last")?.textContent === "done" && document.querySelector("#status table time").dateTime > %q`, began))
+	tb.eventually("the sync has finished", fmt.Sprintf(`!document.querySelector("progress") && document.querySelector("#last")?.textContent === "finished" && document.querySelector("#status table time").dateTime > %q`, began))
 	if n := eval[string](tb, `document.querySelector("#dead").textContent`); n != "0" {
 		t.Errorf("dead letters: %s", n)
 	}
@@ -156,7 +156,7 @@ func TestPerson(t *testing.T) {
 	tb.run(chromedp.Click(`//a[.="Aaa Ada"]`))
 	tb.eventually("the person", `document.querySelector("h1")?.textContent === "Aaa Ada"`)
 	text := eval[string](tb, `document.querySelector("main").innerText`)
-	for _, want := range []string{"👋🏽", "Hello", "a_field_of_2030.deep[0]", "a_field_of_2030.deep[1]", "profile.real_name", "by event"} {
+	for _, want := range []string{"👋🏽", "Hello", "a_field_of_2030.deep[0]", "a_field_of_2030.deep[1]", "profile.real_name", "from an event"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
@@ -205,7 +205,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	tb.run(chromedp.Click(chromedp.CSS("form[action='/sync'] button")), chromedp.WaitVisible(chromedp.CSS("#last")))
 }
 
-// TestHostile: what people call themselves stays text, in a row that came live as well.
+// TestHostile: names and other fields stay text, in live rows too.
 func TestHostile(t *testing.T) {
 	tb := open(t)
 	s := newSite(t, fakeslack.Options{})
@@ -218,19 +218,19 @@ func TestHostile(t *testing.T) {
 		s.put(t, fmt.Sprintf(`{"id":"UN%d","name":"%[2]s","tz":"%[2]s","profile":{"real_name":"%[2]s","display_name":"%[2]s","title":"%[2]s","email":"%[2]s",
 			"status_text":"%[2]s","status_emoji":"%[2]s","image_72":"javascript:alert(1)","image_192":"javascript:alert(1)"},"%[2]s":"%[2]s"}`, i, n))
 	}
-	tb.eventually("all have come", fmt.Sprintf(`document.querySelectorAll("#list tbody tr").length === %d`, len(nasty)+1))
+	tb.eventually("all rows have arrived", fmt.Sprintf(`document.querySelectorAll("#list tbody tr").length === %d`, len(nasty)+1))
 	for _, path := range []string{"", "/?q=" + url.QueryEscape(`<script>alert(1)</script>"'>`)} {
 		if path != "" {
 			tb.visit(s.URL + path)
 		}
 		if n := eval[int](tb, `document.querySelectorAll("h1").length + document.querySelectorAll("main script, main style, [onerror], [onmouseover]").length`); n != 1 {
-			t.Errorf("%q: the page is broken by %d", path, n)
+			t.Errorf("%q: the page has %d unexpected elements", path, n)
 		}
 	}
 	for i := range nasty {
 		tb.visit(fmt.Sprintf("%s/users/%s/UN%d", s.URL, s.slack.Options().TeamID, i))
 		if n := eval[int](tb, `document.querySelectorAll("h1").length + document.querySelectorAll("main script, main style, main img").length`); n != 1 {
-			t.Errorf("%.40q breaks a person's page by %d", nasty[i], n)
+			t.Errorf("%.40q: the person's page has %d unexpected elements", nasty[i], n)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// furnish adds what an ordinary workspace does not have: another one whose sync
-// failed, somebody who left and somebody who was erased.
+// furnish adds what an ordinary workspace lacks: a second workspace whose sync failed,
+// a deactivated person and an erased one.
 func furnish(t *testing.T, s *site) {
 	t.Helper()
 	other := directory.Workspace{ID: "T0OTHER", Name: "Another workspace with " + strings.Repeat("a long name ", 10)}
@@ -28,7 +28,7 @@ func furnish(t *testing.T, s *site) {
 	s.put(t, `{"id":"UERASED","is_forgotten":true}`)
 }
 
-// pages are all kinds of pages of a site that is furnished.
+// pages are the addresses of all kinds of pages on a furnished site.
 func pages(s *site, id string) map[string]string {
 	team := s.slack.Options().TeamID
 	return map[string]string{
@@ -57,7 +57,7 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
-// TestNarrow: nothing hangs over at 360 pixels.
+// TestNarrow: nothing overflows at a width of 360 pixels.
 func TestNarrow(t *testing.T) {
 	tb := open(t)
 	tb.expect("status of 40")
@@ -70,13 +70,13 @@ func TestNarrow(t *testing.T) {
 		tb.visit(s.URL + path)
 		tb.eventually("it is loaded", `document.readyState === "complete"`)
 		if over := eval[int](tb, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			t.Errorf("%s hangs over by %d", name, over)
+			t.Errorf("%s overflows by %d pixels", name, over)
 		}
 		tb.accessible(name + " at 360 pixels")
 	}
 }
 
-// TestImagesThatFail: instead of an avatar there are initials, instead of an emoji there is its name.
+// TestImagesThatFail: initials replace an avatar that does not load, the name replaces an emoji.
 func TestImagesThatFail(t *testing.T) {
 	tb := open(t)
 	tb.expect("404")
@@ -92,7 +92,7 @@ func TestImagesThatFail(t *testing.T) {
 	}
 }
 
-// TestLocale: dates and numbers are written as in the viewer's country.
+// TestLocale: dates and numbers follow the browser's locale.
 func TestLocale(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{People: 1200})
@@ -100,7 +100,7 @@ func TestLocale(t *testing.T) {
 	call(tb, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Chromium", AcceptLanguage: "de-DE"})
 	tb.visit(s.URL + "/?show=all")
 	tb.eventually("the count", `document.querySelector("span#count")?.textContent.startsWith("1.200 ")`)
-	tb.eventually("so long ago", `/^vor /.test(document.querySelector("#list time").textContent)`)
+	tb.eventually("relative times", `/^vor /.test(document.querySelector("#list time").textContent)`)
 	tb.visit(s.URL + "/status")
 	tb.eventually("numbers in a table", `document.querySelector("#latest").innerText.includes("1.200")`)
 	tb.eventually("days of a chart", fmt.Sprintf(`[...document.querySelectorAll("svg text")].some(l => l.textContent === new Date(%q).toLocaleDateString("de", {day: "numeric", month: "short", timeZone: "UTC"}))`,
@@ -110,7 +110,7 @@ func TestLocale(t *testing.T) {
 	tb.eventually("the time there", `/^(Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonntag)/.test(document.querySelector("[data-clock]").textContent)`)
 }
 
-// TestPrint: on paper the list is a table with exact times and nothing to click.
+// TestPrint: the printed list is a table with exact times and without controls.
 func TestPrint(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{})
@@ -119,14 +119,14 @@ func TestPrint(t *testing.T) {
 	tb.ready()
 	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 	for what, expression := range map[string]string{
-		"it is a table":       `getComputedStyle(document.querySelector("#list tbody tr")).display === "table-row"`,
-		"nothing to click":    `["search", "header nav", "#list nav", "#list .bar a"].every(e => !document.querySelector(e).checkVisibility())`,
-		"nothing hangs over":  `document.documentElement.scrollWidth <= innerWidth`,
-		"the time is exact":   `getComputedStyle(document.querySelector("#list time"), "::after").content.includes(String(new Date().getFullYear()))`,
-		"the people are seen": `document.querySelector("#list tbody a").checkVisibility()`,
+		"it is a table":         `getComputedStyle(document.querySelector("#list tbody tr")).display === "table-row"`,
+		"there are no controls": `["search", "header nav", "#list nav", "#list .bar a"].every(e => !document.querySelector(e).checkVisibility())`,
+		"nothing overflows":     `document.documentElement.scrollWidth <= innerWidth`,
+		"the time is exact":     `getComputedStyle(document.querySelector("#list time"), "::after").content.includes(String(new Date().getFullYear()))`,
+		"people are visible":    `document.querySelector("#list tbody a").checkVisibility()`,
 	} {
 		if !eval[bool](tb, expression) {
-			t.Errorf("not so: %s", what)
+			t.Errorf("not true: %s", what)
 		}
 	}
 }

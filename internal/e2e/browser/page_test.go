@@ -23,22 +23,22 @@ import (
 	"rollcall/internal/directory"
 )
 
-// axe-core 4.14.1 of the npm registry (MPL-2.0), its axe.min.js unchanged.
+// The unchanged axe.min.js of the npm package axe-core 4.14.1 (MPL-2.0).
 //
 //go:embed testdata/axe-4.14.1.min.js
 var axe string
 
-// patience is how long a page may take to show something: these machines are busy.
-const patience = 30 * time.Second
+// showTimeout is how long a page may take to show something, on a busy machine.
+const showTimeout = 30 * time.Second
 
-// tab is a browser's tab. At the end of the test nothing may have been wrong in it.
+// tab is a tab of a browser. A fault in it that the test does not expect fails the test.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu       sync.Mutex
 	faults   []string
-	expected []string // parts of faults that the test provokes
+	expected []string // parts of the faults that the test causes
 }
 
 var browser = sync.OnceValues(func() (context.Context, error) {
@@ -56,26 +56,26 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		chromedp.WindowSize(1280, 900), chromedp.Flag("force-color-profile", "srgb"), chromedp.WSURLReadTimeout(time.Minute))
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
-	begun = ctx
+	started = ctx
 	return ctx, chromedp.Do(ctx)
 })
 
-// begun is the browser, if a test has begun it.
-var begun context.Context
+// started is the browser, if a test has started it.
+var started context.Context
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if ctx := begun; ctx != nil {
-		chromedp.Cancel(ctx) //nolint:errcheck // it ends with us
+	if ctx := started; ctx != nil {
+		chromedp.Cancel(ctx) //nolint:errcheck // the browser ends with this process anyway
 	}
 	os.Exit(code)
 }
 
-// open returns a tab of its own browser profile.
+// open returns a tab with its own browser profile.
 func open(t *testing.T) *tab {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("a browser takes its time")
+		t.Skip("needs a browser, which is slow")
 	}
 	main, err := browser()
 	if err != nil && main == nil {
@@ -104,7 +104,7 @@ func open(t *testing.T) *tab {
 	return tb
 }
 
-// watch gathers errors of scripts, refusals by the Content-Security-Policy, failed requests and dialogs.
+// watch collects script errors, violations of the Content-Security-Policy, failed requests and dialogs.
 func (tb *tab) watch(event any) {
 	fault := ""
 	switch e := event.(type) {
@@ -124,7 +124,7 @@ func (tb *tab) watch(event any) {
 	case *page.EventJavascriptDialogOpening:
 		fault = "a dialog: " + e.Message
 	}
-	if fault == "" || tb.t.Context().Err() != nil { // at the end of a test the server goes before the tab
+	if fault == "" || tb.t.Context().Err() != nil { // at the end of a test the server stops before the tab
 		return
 	}
 	tb.mu.Lock()
@@ -145,14 +145,14 @@ func (tb *tab) expect(part string) {
 
 func (tb *tab) run(steps ...chromedp.Action[chromedp.Void]) {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		tb.t.Fatalf("%v; the page is:\n%.3000s", err, tb.html())
 	}
 }
 
-// call sends a command of the browser's own protocol.
+// call sends a command of the DevTools protocol.
 func call[P, R any](tb *tab, command cdp.Command[P, R], params P) {
 	tb.t.Helper()
 	if _, err := chromedp.Call(tb.ctx, command, params); err != nil {
@@ -161,16 +161,16 @@ func call[P, R any](tb *tab, command cdp.Command[P, R], params P) {
 }
 
 func (tb *tab) html() string {
-	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 	defer cancel()
-	html, _ := chromedp.Run(ctx, chromedp.OuterHTML(chromedp.CSS("body"))) // for a message only
+	html, _ := chromedp.Run(ctx, chromedp.OuterHTML(chromedp.CSS("body"))) // only for an error message
 	return html
 }
 
 // eval evaluates an expression.
 func eval[T any](tb *tab, expression string) T {
 	tb.t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -182,14 +182,14 @@ func eval[T any](tb *tab, expression string) T {
 // eventually waits for an expression to become true.
 func (tb *tab) eventually(what, expression string) {
 	tb.t.Helper()
-	tb.within(patience, what, expression)
+	tb.within(showTimeout, what, expression)
 }
 
 func (tb *tab) within(limit time.Duration, what, expression string) {
 	tb.t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(tb.ctx, patience)
-		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")) // fails while the page changes
+		ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")) // evaluating fails while the page loads
 		cancel()
 		if err == nil && yes {
 			return
@@ -200,9 +200,8 @@ func (tb *tab) within(limit time.Duration, what, expression string) {
 	}
 }
 
-// promptly: a row changes within a second of its write. Of five changes one must
-// do, since the machine may be busy; a page that asked now and then would have
-// to be lucky.
+// promptly checks that a row changes within a second of its write. One of five changes must,
+// since the machine may be busy. A page that polls would hardly manage that.
 func (tb *tab) promptly(s *site, id string) {
 	tb.t.Helper()
 	best := time.Hour
@@ -213,7 +212,7 @@ func (tb *tab) promptly(s *site, id string) {
 		}
 		u.Version++
 		if err := s.store.PutUser(tb.t.Context(), u, revision, nil); errors.Is(err, directory.ErrConflict) {
-			continue // the worker was quicker
+			continue // the worker wrote first
 		} else if err != nil {
 			tb.t.Fatal(err)
 		}
@@ -222,21 +221,21 @@ func (tb *tab) promptly(s *site, id string) {
 		best = min(best, time.Since(written))
 	}
 	if best > time.Second {
-		tb.t.Errorf("a row changes %v after its write", best)
+		tb.t.Errorf("the fastest row changes %v after its write", best)
 	}
 }
 
-// names are what the first column of the table says.
+// names are the names in the list.
 const names = `[...document.querySelectorAll("#list tbody a")].map(a => a.textContent)`
 
 func (tb *tab) names() []string { tb.t.Helper(); return eval[[]string](tb, names) }
 
 func (tb *tab) visit(url string) { tb.t.Helper(); tb.run(chromedp.Navigate(url)) }
 
-// ready waits until the page listens for changes.
+// ready waits until the page receives changes.
 func (tb *tab) ready() {
 	tb.t.Helper()
-	tb.eventually("the page is alive", `document.querySelector("#count") && !document.querySelector("a#count")`)
+	tb.eventually("the page is live", `document.querySelector("#count") && !document.querySelector("a#count")`)
 }
 
 func (tb *tab) dark(yes bool) {
@@ -248,7 +247,7 @@ func (tb *tab) dark(yes bool) {
 	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
-// accessible asks axe-core.
+// accessible runs axe-core on the page.
 func (tb *tab) accessible(what string) {
 	tb.t.Helper()
 	tb.run(chromedp.Evaluate[chromedp.Void](axe + "; undefined"))

@@ -16,16 +16,16 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-var update = flag.Bool("update", false, "write the README's screenshots anew")
+var update = flag.Bool("update", false, "retake the README's screenshots")
 
 const (
-	// block is the side of the squares that screenshots are compared by, in pixels.
+	// block is the side, in pixels, of the squares by which screenshots are compared.
 	block = 20
-	// mayDiffer is the share of them that may: other fonts make a twentieth.
-	mayDiffer = 0.08
+	// maxDiffering is the share of them that may differ. Other fonts change a twentieth.
+	maxDiffering = 0.08
 )
 
-// TestScreenshots compares the README's screenshots with the pages, and with -update takes them anew.
+// TestScreenshots compares the README's screenshots with the pages, or retakes them with -update.
 func TestScreenshots(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{})
@@ -47,8 +47,8 @@ func TestScreenshots(t *testing.T) {
 	for name, path := range map[string]string{"table": "/", "person": "/users/" + s.slack.Options().TeamID + "/" + person, "status": "/status"} {
 		tb.visit(s.URL + path)
 		tb.eventually("all images are there", `[...document.images].every(i => i.complete || i.loading === "lazy")`)
-		time.Sleep(300 * time.Millisecond) // lazy images come once they are seen
-		ctx, cancel := context.WithTimeout(tb.ctx, patience)
+		time.Sleep(300 * time.Millisecond) // lazy images load once they are visible
+		ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 		cancel()
 		if err != nil {
@@ -64,13 +64,13 @@ func TestScreenshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if share := differing(t, committed, picture); share > mayDiffer {
-			t.Errorf("the page no longer looks like %s: %.0f %% differ; -update takes it anew", path, 100*share)
+		if share := differing(t, committed, picture); share > maxDiffering {
+			t.Errorf("the page no longer looks like %s: %.0f %% differ; -update retakes it", path, 100*share)
 		}
 	}
 }
 
-// differing returns the share of blocks whose brightness is not the same in both pictures.
+// differing returns the share of blocks whose brightness differs between two pictures.
 func differing(t *testing.T, a, b []byte) float64 {
 	t.Helper()
 	p, q := brightness(t, a), brightness(t, b)
@@ -86,7 +86,7 @@ func differing(t *testing.T, a, b []byte) float64 {
 	return float64(n) / float64(len(p))
 }
 
-// brightness returns that of each block, from 0 to 255.
+// brightness returns the brightness of each block, from 0 to 255.
 func brightness(t *testing.T, encoded []byte) (all []int) {
 	t.Helper()
 	picture, err := png.Decode(bytes.NewReader(encoded))

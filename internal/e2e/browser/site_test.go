@@ -25,7 +25,7 @@ import (
 	"rollcall/internal/worker"
 )
 
-// site is an invented workspace and all that shows it: webhook, Pub/Sub, worker, store and pages.
+// site is an invented workspace and a whole Rollcall: webhook, Pub/Sub, worker, store and pages.
 type site struct {
 	URL       string
 	pages     *httptest.Server
@@ -34,7 +34,7 @@ type site struct {
 	publisher *pubsub.Publisher
 	client    *webapi.Client
 	deliverer fakeslack.Deliverer
-	failing   atomic.Value // how the paths begin that are answered 503
+	failing   atomic.Value // prefix of the paths that are answered 503
 
 	syncing  sync.Mutex
 	underWay sync.WaitGroup
@@ -70,7 +70,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
 	pages := ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if begin, ok := s.failing.Load().(string); ok && begin != "" && strings.HasPrefix(r.URL.Path, begin) {
+		if prefix, ok := s.failing.Load().(string); ok && prefix != "" && strings.HasPrefix(r.URL.Path, prefix) {
 			http.Error(w, "away", http.StatusServiceUnavailable)
 			return
 		}
@@ -98,7 +98,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	return s
 }
 
-// filled is a site whose directory is complete.
+// filled returns a site that a full sync has filled.
 func filled(t *testing.T, o fakeslack.Options) *site {
 	t.Helper()
 	s := newSite(t, o)
@@ -133,13 +133,13 @@ func (s *site) sync(ctx context.Context) error {
 	return err
 }
 
-// StartSync is the button's.
+// StartSync implements ui.Syncer.
 func (s *site) StartSync(ctx context.Context) error {
-	s.underWay.Go(func() { s.sync(context.WithoutCancel(ctx)) }) //nolint:errcheck // its record tells
+	s.underWay.Go(func() { s.sync(context.WithoutCancel(ctx)) }) //nolint:errcheck // the sync's record has the error
 	return nil
 }
 
-// deliver posts events as Slack does.
+// deliver posts events like Slack.
 func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
 	t.Helper()
 	if err != nil {
@@ -152,7 +152,7 @@ func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
 	}
 }
 
-// put writes a user whom Slack describes so, as the worker would.
+// put stores a user from Slack's object, as the worker would.
 func (s *site) put(t *testing.T, object string) {
 	t.Helper()
 	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: s.slack.Options().TeamID, User: []byte(object),
@@ -168,7 +168,7 @@ func (s *site) put(t *testing.T, object string) {
 	}
 }
 
-// people returns active people of the workspace.
+// people returns the active members of the workspace.
 func (s *site) people(t *testing.T) []directory.User {
 	t.Helper()
 	page, err := s.store.Users(t.Context(), s.slack.Options().TeamID, directory.PageRequest{Limit: 1000,

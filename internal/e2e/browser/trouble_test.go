@@ -15,7 +15,7 @@ const (
 	online  = `document.getElementById("offline").hidden`
 )
 
-// TestTrouble: what a page asks for by itself may fail, and what it shows stays.
+// TestTrouble: if a request that the page makes by itself fails, the page keeps its content and recovers.
 func TestTrouble(t *testing.T) {
 	tb := open(t)
 	tb.expect("503")
@@ -25,29 +25,29 @@ func TestTrouble(t *testing.T) {
 	s.failing.Store("/users/count")
 	tb.visit(s.URL)
 	tb.eventually("the count has failed", `performance.getEntriesByType("resource").some(r => r.name.includes("/users/count") && r.responseStatus === 503)`)
-	time.Sleep(200 * time.Millisecond) // what would take the list away has had its time
+	time.Sleep(200 * time.Millisecond) // enough time for the list to disappear, if it did
 	if n := len(tb.names()); n != 50 || eval[bool](tb, `!document.querySelector("a#count")`) {
-		t.Errorf("without a count there are %d rows", n)
+		t.Errorf("without a count the page shows %d rows", n)
 	}
 
 	s.failing.Store("/")
 	s.pages.CloseClientConnections()
-	tb.eventually("it says that the server is away", offline)
+	tb.eventually("the page says that the server is away", offline)
 	who := s.people(t)[0]
 	events, err := s.slack.SetStatus(who.ID)
 	before := eval[string](tb, fmt.Sprintf(`document.getElementById(%q).dataset.changed`, who.ID))
 	s.deliver(t, events, err)
 	s.failing.Store("")
-	tb.eventually("it goes on by itself", fmt.Sprintf(`%s && document.getElementById(%q).dataset.changed > %q`, online, who.ID, before))
+	tb.eventually("the page recovers by itself", fmt.Sprintf(`%s && document.getElementById(%q).dataset.changed > %q`, online, who.ID, before))
 
 	tb.visit(fmt.Sprintf("%s/status?started=%d", s.URL, time.Now().Add(time.Minute).Unix()))
 	tb.run(chromedp.EmulateViewport(360, 740), chromedp.Focus(chromedp.CSS("#latest")),
 		chromedp.Evaluate[chromedp.Void](`{const l = document.querySelector("#latest"); l.scrollLeft = 100; l.was = true}`))
 	s.failing.Store("/status")
-	tb.eventually("the status page says so", offline)
+	tb.eventually("the status page says that the server is away", offline)
 	s.failing.Store("")
-	tb.eventually("and looks again", online+` && !document.querySelector("#latest").was`)
+	tb.eventually("the status page recovers", online+` && !document.querySelector("#latest").was`)
 	if where := eval[string](tb, `document.activeElement.id + " " + document.querySelector("#latest").scrollLeft`); where != "latest 100" {
-		t.Errorf("after a look the reader is at %q", where)
+		t.Errorf("after a reload focus and scroll position are %q", where)
 	}
 }

@@ -118,7 +118,7 @@ func TestFullSync(t *testing.T) {
 		t.Skip("-short: takes a minute")
 	}
 	r := newRig(t, hurried)
-	w := r.invent(t, 0, fakeslack.Options{People: 2000, Faults: fakeslack.Faults{MostAPage: 250, ShortPages: true, ErrorEvery: 7, RateLimitEvery: 9, RetryAfter: 1, Churn: 2}})
+	w := r.invent(t, 0, fakeslack.Options{People: 2000, Faults: fakeslack.Faults{MaxLimit: 250, ShortPages: true, ErrorEvery: 7, RateLimitEvery: 9, RetryAfter: 1, Churn: 2}})
 	lanes := func() []*lane {
 		return []*lane{r.publishingLane(), r.writingLane(), r.deliveryLane(), r.slackLane(), w.listLane()}
 	}

@@ -205,7 +205,7 @@ func TestStoppedJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := system.New(t, nil)
-			w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MostAPage: 250, RateLimitEvery: 8, RetryAfter: 2}})
+			w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MaxLimit: 250, RateLimitEvery: 8, RetryAfter: 2}})
 			checkpoints := func() (syncs.Sync, int) {
 				records, err := s.Store.Syncs(t.Context(), system.Team, 1)
 				if err != nil || len(records) == 0 {

@@ -129,9 +129,9 @@ func usual(name string, status int) string {
 	if name == "ui" {
 		switch status {
 		case 400:
-			return "<h1>This address is not complete</h1>"
+			return "<h1>This link does not work</h1>"
 		case 404:
-			return "<h1>Nothing here</h1>"
+			return "<h1>Not found</h1>"
 		case 408, 413:
 			return "<h1>This form could not be read</h1>"
 		}

@@ -18,7 +18,7 @@ import (
 
 func start(t *testing.T) (*fakeslack.Workspace, string) {
 	t.Helper()
-	w := fakeslack.New(fakeslack.Options{People: 30, SocketPing: 100 * time.Millisecond, AckTimeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	w := fakeslack.New(fakeslack.Options{People: 30, SocketPingInterval: 100 * time.Millisecond, AckTimeout: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(w.Handler())
 	t.Cleanup(server.Close)
 	t.Cleanup(w.Disconnect)

@@ -133,7 +133,7 @@ func TestRequest(t *testing.T) {
 
 // TestSmallerPages: where Slack cannot put a large page together, the listing goes on with smaller ones.
 func TestSmallerPages(t *testing.T) {
-	w, c := start(t, fakeslack.Options{People: 1000, Faults: fakeslack.Faults{MostAPage: 300}})
+	w, c := start(t, fakeslack.Options{People: 1000, Faults: fakeslack.Faults{MaxLimit: 300}})
 	var sizes []int
 	for page, err := range c.Users(t.Context(), w.Options().TeamID, "") {
 		if err != nil {

@@ -1,5 +1,5 @@
-// What the pages do beyond plain HTML: live rows, times in the viewer's locale,
-// the keyboard. Without it everything still works by links and forms.
+// Live rows, relative times and keyboard shortcuts. Without JavaScript, links and
+// forms do the rest.
 
 const content = () => document.getElementById("content");
 const list = () => document.getElementById("list");
@@ -29,7 +29,7 @@ function tellTimes(root) {
   for (const clock of root.querySelectorAll("[data-clock]")) {
     try {
       clock.textContent = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit", timeZone: clock.dataset.clock }).format();
-    } catch { /* a zone that the browser does not know: the server's text stays */ }
+    } catch { /* the browser does not know the zone: keep the server's text */ }
   }
   for (const status of root.querySelectorAll("[data-expires]")) {
     if (Number(status.dataset.expires) * 1000 <= Date.now()) {
@@ -39,14 +39,14 @@ function tellTimes(root) {
   }
 }
 
-// An image that does not load leaves the initials to be seen.
+// If an image does not load, the initials or the emoji's name show instead.
 function failed(image) {
   if (image.classList.contains("emoji")) image.replaceWith(image.alt);
   else image.remove();
 }
 
 document.addEventListener("error", (e) => { if (e.target instanceof HTMLImageElement) failed(e.target); }, true);
-[...document.images].filter((i) => i.complete && i.naturalWidth === 0).forEach(failed); // before this script came
+[...document.images].filter((i) => i.complete && i.naturalWidth === 0).forEach(failed); // those that failed before this script ran
 
 // Live rows.
 
@@ -65,7 +65,7 @@ function listen() {
   source.addEventListener("open", () => answered(true));
   source.addEventListener("error", () => {
     answered(false);
-    if (source?.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // refused: the browser does not try again by itself
+    if (source?.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // the server refused: the browser does not retry
   });
 }
 
@@ -73,7 +73,7 @@ function readAgain() {
   htmx.ajax("GET", location.pathname + location.search, { target: "#list", select: "#list", swap: "outerHTML" });
 }
 
-// A connection that is back within moments, as after a server's restart, is not worth a word.
+// A connection that is back within seconds, as after a restart of the server, is not worth a message.
 let silence;
 
 function answered(yes) {
@@ -85,7 +85,7 @@ function answered(yes) {
   } else silence ??= setTimeout(say, 3000);
 }
 
-// order compares two rows as the list is ordered.
+// order compares two rows in the order of the list.
 function order(a, b) {
   const compare = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
   if (list().dataset.sort === "changed") return compare(b.dataset.changed, a.dataset.changed) || compare(b.id, a.id);
@@ -104,20 +104,20 @@ function apply(change) {
   const template = document.createElement("template");
   template.innerHTML = change.html;
   const row = template.content.querySelector("tr");
-  if (old && old.dataset.changed > row.dataset.changed) return; // overtaken
+  if (old && old.dataset.changed > row.dataset.changed) return; // out of order
   tellTimes(template.content);
   old?.remove();
   const rows = [...body.rows], at = rows.findIndex((r) => order(row, r) < 0);
   const before = at === 0 && !("first" in section.dataset);
   const after = at < 0 && !("last" in section.dataset) && rows.length > 0;
-  if (before || after) return; // it belongs to another page
+  if (before || after) return; // it belongs on another page
   body.insertBefore(row, at < 0 ? null : rows[at]);
   if (body.rows.length > Number(section.dataset.size) && !("last" in section.dataset)) body.rows[body.rows.length - 1].remove();
   row.classList.add("changed");
   if (focused) row.querySelector("a").focus({ preventScroll: true });
 }
 
-// The keyboard: / goes to the search, the arrows from row to row.
+// Keyboard: / goes to the search, arrows move between rows.
 
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey) return;
@@ -138,10 +138,10 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
-// What the page asks for by itself leaves what is shown when it fails, and is asked for again. Only a click leads to an error page.
+// If a request that the page makes by itself fails, the page stays as it is and tries again. Only a click leads to an error page.
 
 const byItself = (e) => !e.detail.requestConfig.triggeringEvent;
-let scrolled = 0, reached; // how far to the right, and by the keyboard to which row
+let scrolled = 0, reached; // horizontal scroll position, and the row that has the focus
 
 document.addEventListener("htmx:beforeSwap", (e) => {
   if (e.detail.isError && byItself(e)) e.detail.shouldSwap = false;
@@ -156,7 +156,7 @@ document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); list
 document.addEventListener("htmx:afterRequest", (e) => {
   const { xhr, successful, target } = e.detail;
   if (successful || xhr.status && !byItself(e)) answered(true);
-  else if (target.id !== "count") answered(false); // without a count there is still a link to it
+  else if (target.id !== "count") answered(false); // if the count fails its link stays
   if (!successful && byItself(e) && target === list()) setTimeout(readAgain, 3000);
 });
 addEventListener("pagehide", () => { source?.close(); address = undefined; });

@@ -1,7 +1,6 @@
 //go:build ignore
 
-// Command generate makes emoji.json of the npm package emoji-datasource, Slack's
-// own data set:
+// Command generate writes emoji.json from the npm package emoji-datasource, Slack's own data set:
 //
 //	npm pack emoji-datasource@16.0.0 && tar xzf emoji-datasource-16.0.0.tgz package/emoji.json
 //	go run internal/ui/emoji/generate.go package/emoji.json > internal/ui/emoji/emoji.json
@@ -41,7 +40,7 @@ func main() {
 	if err := json.Unmarshal(b, &all); err != nil {
 		log.Fatal(err)
 	}
-	// Slack's tones are numbered from 2, as in the Fitzpatrick scale.
+	// Slack numbers skin tones from 2, like the Fitzpatrick scale.
 	tone := strings.NewReplacer("1F3FB", "2", "1F3FC", "3", "1F3FD", "4", "1F3FE", "5", "1F3FF", "6")
 	var entries []entry
 	for _, s := range all {

@@ -1,5 +1,5 @@
-// Package iaptest stands in for Identity-Aware Proxy in tests: it signs tokens,
-// and opens Google's own validator with its key.
+// Package iaptest replaces Identity-Aware Proxy in tests: it signs tokens, and gives Google's own
+// validator its key.
 package iaptest
 
 import (
@@ -19,10 +19,10 @@ import (
 	"rollcall/internal/service/identity/identitytest"
 )
 
-// Proxy has a key of its own.
+// Proxy signs with its own key.
 type Proxy struct{ key *ecdsa.PrivateKey }
 
-// New makes a key.
+// New generates a key.
 func New(t testing.TB) *Proxy {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -32,13 +32,13 @@ func New(t testing.TB) *Proxy {
 	return &Proxy{key}
 }
 
-// Claims are those of somebody who has signed in just now.
+// Claims are those of somebody who has just signed in.
 func Claims(audience, email string) map[string]any {
 	return map[string]any{"aud": audience, "iss": "https://cloud.google.com/iap", "email": email, "sub": "1",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix()}
 }
 
-// Header is that of the proxy's tokens.
+// Header is the header of the proxy's tokens.
 func Header() map[string]any { return map[string]any{"alg": "ES256", "kid": "k1", "typ": "JWT"} }
 
 // Token signs claims as the proxy does.
@@ -53,17 +53,17 @@ func Sign(t testing.TB, header, claims any, signature func(content []byte) []byt
 	return identitytest.Sign(t, header, claims, signature)
 }
 
-// ES256 is the signature of RFC 7518 by the proxy's key.
+// ES256 signs with the proxy's key, as RFC 7518 defines it.
 func (p *Proxy) ES256(content []byte) []byte {
 	sum := sha256.Sum256(content)
 	r, s, err := ecdsa.Sign(rand.Reader, p.key, sum[:])
 	if err != nil {
-		panic(err) // a good key can sign
+		panic(err) // cannot happen with a valid key
 	}
 	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 }
 
-// PublicKey is the proxy's, which everybody knows: an uncompressed point.
+// PublicKey returns the proxy's public key as an uncompressed point.
 func (p *Proxy) PublicKey(t testing.TB) []byte {
 	t.Helper()
 	point, err := p.key.PublicKey.Bytes()
@@ -73,7 +73,7 @@ func (p *Proxy) PublicKey(t testing.TB) []byte {
 	return point
 }
 
-// Validator is Google's own, given the proxy's key for Identity-Aware Proxy's.
+// Validator returns Google's own, with the proxy's key in place of Google's.
 func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	t.Helper()
 	point := p.PublicKey(t)
@@ -89,7 +89,7 @@ func (p *Proxy) Validator(t testing.TB) *idtoken.Validator {
 	})
 }
 
-// ValidatorBy is the validator of production on a network that answers like that.
+// ValidatorBy returns production's validator on a fake network.
 func ValidatorBy(t testing.TB, network func(*http.Request) (*http.Response, error)) *idtoken.Validator {
 	t.Helper()
 	v, err := identity.NewValidator(t.Context(), identitytest.RoundTrip(network))

@@ -38,7 +38,7 @@ func TestViewers(t *testing.T) {
 				got = append(got, team)
 			}
 			if !Viewers(nil).see(tt.viewer, team) {
-				t.Errorf("by default %+v does not see %s", tt.viewer, team)
+				t.Errorf("without Viewers, %+v does not see %s", tt.viewer, team)
 			}
 		}
 		if !slices.Equal(got, tt.want) {
@@ -47,7 +47,7 @@ func TestViewers(t *testing.T) {
 	}
 }
 
-// TestViewersOfWorkspaces: who is not among a workspace's viewers is told by no page that it is there.
+// TestViewersOfWorkspaces: no page tells anybody but a workspace's viewers that it exists.
 func TestViewersOfWorkspaces(t *testing.T) {
 	const hidden = "T0HIDDEN"
 	proxy := iaptest.New(t)
@@ -68,24 +68,24 @@ func TestViewersOfWorkspaces(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w
 	}
-	ask("hugo@example.com", http.MethodGet, "/", "") // what one has seen is not kept for another
+	ask("hugo@example.com", http.MethodGet, "/", "") // a cache must not show hugo's workspaces to others
 	for _, path := range []string{"/?team=" + hidden, "/users/" + hidden + "/U1", "/users/count?team=" + hidden, "/users.csv?team=" + hidden,
 		"/users.json?team=" + hidden, "/events?team=" + hidden, "/status?team=" + hidden} {
 		if w := ask("grace@example.com", http.MethodGet, path, ""); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "Hidden") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 		if w := ask("hugo@example.com", http.MethodHead, path, ""); w.Code != http.StatusOK {
-			t.Errorf("%s, to one of its viewers: %d", path, w.Code)
+			t.Errorf("%s, as one of its viewers: %d", path, w.Code)
 		}
 		if w := ask("eve@example.com", http.MethodGet, path, ""); w.Code != http.StatusForbidden {
-			t.Errorf("%s, to a viewer of nothing: %d", path, w.Code)
+			t.Errorf("%s, as a viewer of nothing: %d", path, w.Code)
 		}
 	}
 	if w := ask("grace@example.com", http.MethodPost, "/sync", "team="+hidden); w.Code != http.StatusNotFound {
-		t.Errorf("a sync: %d", w.Code)
+		t.Errorf("sync: %d", w.Code)
 	}
 	if w := ask("eve@example.com", http.MethodPost, "/sync", ""); w.Code != http.StatusForbidden {
-		t.Errorf("a sync by a viewer of nothing: %d", w.Code)
+		t.Errorf("sync by a viewer of nothing: %d", w.Code)
 	}
 	for who, shown := range map[string]string{"grace@example.com": "Ada Lovelace", "hugo@example.com": "Hidden Person"} {
 		page := ask(who, http.MethodGet, "/", "").Body.String()
@@ -95,11 +95,11 @@ func TestViewersOfWorkspaces(t *testing.T) {
 	}
 }
 
-// TestTurns: one viewer cannot hold all live connections and exports, and others are not kept waiting.
-func TestTurns(t *testing.T) {
+// TestStreamLimit: a viewer cannot take all connections, and does not keep others out.
+func TestStreamLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		w := &watched{users: make(chan []directory.User), err: make(chan error)}
+		w := &watched{users: make(chan []directory.User)}
 		o := Options{Store: w, Log: slog.New(slog.DiscardHandler), Audit: audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil)}
 		o.Authenticate = func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,7 +115,7 @@ func TestTurns(t *testing.T) {
 			return w
 		}
 		viewing, leave := context.WithCancel(t.Context())
-		for i := range maxStreams {
+		for i := range maxConcurrentStreams {
 			if w := listen(viewing, "grace@example.com"); w.Code != http.StatusOK {
 				t.Errorf("stream %d: %d", i, w.Code)
 			}
@@ -130,13 +130,13 @@ func TestTurns(t *testing.T) {
 		synctest.Wait()
 		again, end := context.WithCancel(t.Context())
 		if w := listen(again, "grace@example.com"); w.Code != http.StatusOK {
-			t.Errorf("once they have ended: %d", w.Code)
+			t.Errorf("after they have ended: %d", w.Code)
 		}
 		end()
 	})
 }
 
-// halting is a store whose second page does not come before it is let go.
+// halting is a store that holds back its second page until the test continues.
 type halting struct {
 	Store
 	reached chan struct{}
@@ -151,9 +151,9 @@ func (s halting) Users(ctx context.Context, teamID string, req directory.PageReq
 	return s.Store.Users(ctx, teamID, req)
 }
 
-func TestExportTurns(t *testing.T) {
+func TestExportLimit(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
-	for i := range exportAtOnce + 1 {
+	for i := range exportPageSize + 1 {
 		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":"U%05d","name":"n%d"}`, i, i)))
 	}
 	o := testOptions(t, f)
@@ -161,7 +161,7 @@ func TestExportTurns(t *testing.T) {
 	o.Store, o.Authenticate = store, signedIn(viewer{Email: "grace@example.com"})
 	h := New(t.Context(), o)
 	done := make(chan int)
-	for range maxExports {
+	for range maxConcurrentExports {
 		go func() { done <- get(t, h, "/users.csv").Code }()
 		<-store.reached
 	}
@@ -169,13 +169,13 @@ func TestExportTurns(t *testing.T) {
 		t.Errorf("one more: %d", w.Code)
 	}
 	close(store.goOn)
-	for range maxExports {
+	for range maxConcurrentExports {
 		if status := <-done; status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
 	}
 	go func() { <-store.reached }()
 	if w := get(t, h, "/users.json"); w.Code != http.StatusOK {
-		t.Errorf("once they have ended: %d", w.Code)
+		t.Errorf("after they have ended: %d", w.Code)
 	}
 }

@@ -1,0 +1,99 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"rollcall/internal/directory"
+)
+
+const (
+	// heartbeatInterval keeps proxies from closing a quiet connection.
+	heartbeatInterval = 15 * time.Second
+	// writeTimeout bounds how long a viewer may take to accept what is sent.
+	writeTimeout = 10 * time.Second
+)
+
+// row is the data of a "row" event. Gone means that the viewer's list no longer shows the person.
+type row struct {
+	ID   string `json:"id"`
+	Gone bool   `json:"gone,omitempty"`
+	HTML string `json:"html,omitempty"`
+}
+
+// Stream answers with the changes after a position as server-sent events (HTML Living
+// Standard, "Server-sent events"), until the hub ends, ctx is done or the viewer leaves: "row"
+// for one person, "stale" if the viewer must read the list again. shows reports
+// whether the viewer's list shows a user.
+func (h *Hub) Stream(ctx context.Context, w http.ResponseWriter, teamID, position string, shows func(directory.User) bool) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	f := h.join(teamID)
+	defer f.leave()
+	heartbeat := time.NewTicker(heartbeatInterval)
+	defer heartbeat.Stop()
+	s := stream{w, http.NewResponseController(w)}
+	err := s.send("retry: 1000\n\n")
+	for err == nil {
+		changes, now, more, stale := f.after(position)
+		position = now
+		switch {
+		case stale:
+			err = s.send("id: %s\nevent: stale\ndata:\n\n", now)
+		case len(changes) > 0:
+			err = s.changes(now, changes, shows)
+		}
+		if err != nil {
+			return // the viewer has left
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.ctx.Done():
+			return
+		case <-more:
+		case <-heartbeat.C:
+			err = s.send(": still here\n\n")
+		}
+	}
+}
+
+type stream struct {
+	w http.ResponseWriter
+	c *http.ResponseController
+}
+
+// send writes at once, whatever the server's own deadlines are.
+func (s stream) send(format string, args ...any) error {
+	if err := s.c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
+		return err
+	}
+	return s.c.Flush()
+}
+
+func (s stream) changes(position string, changes []change, shows func(directory.User) bool) error {
+	var b bytes.Buffer
+	for i, c := range changes {
+		r := row{ID: c.user.ID, HTML: c.html}
+		if !shows(c.user) {
+			r.Gone, r.HTML = true, ""
+		}
+		data, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		if i == len(changes)-1 { // a browser that is cut off earlier receives all of them again
+			fmt.Fprintf(&b, "id: %s\n", position)
+		}
+		fmt.Fprintf(&b, "event: row\ndata: %s\n\n", data)
+	}
+	return s.send("%s", b.Bytes())
+}
