@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"os"
@@ -32,7 +32,7 @@ type cloudBuild struct {
 // readBuild reads a Cloud Build configuration, whose steps must be these.
 func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]string) {
 	t.Helper()
-	source, err := os.ReadFile("../../" + path)
+	source, err := os.ReadFile("../" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]s
 
 // TestBuilder: the image that builds run in has the Java that its emulators need, and names versions.
 func TestBuilder(t *testing.T) {
-	dockerfile := infra(t, "builder/Dockerfile")
+	dockerfile := read(t, "builder/Dockerfile")
 	java := regexp.MustCompile(`openjdk-(\d+)-jre-headless`).FindStringSubmatch(dockerfile)
 	// Release notes of the Google Cloud CLI, 523.0.0: the Firestore emulator does not support Java before 21.
 	if java == nil || java[1] < "21" {
@@ -84,7 +84,7 @@ func TestBuilder(t *testing.T) {
 	var ko struct {
 		Base string `yaml:"defaultBaseImage"`
 	}
-	if source, err := os.ReadFile("../../.ko.yaml"); err != nil {
+	if source, err := os.ReadFile("../.ko.yaml"); err != nil {
 		t.Fatal(err)
 	} else if err := yaml.Unmarshal(source, &ko); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func newWorkplace(t *testing.T) workplace {
 		}
 	}
 	for _, script := range []string{"images.sh", "terraform.sh"} {
-		put(filepath.Join(w.folder, "infra", script), infra(t, script))
+		put(filepath.Join(w.folder, "infra", script), read(t, script))
 	}
 	for name, script := range programs {
 		folder := w.tools

@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ type metric struct {
 // metrics reads local.metrics of metrics.tf, which is all literals.
 func metrics(t *testing.T) map[string]metric {
 	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCLFile("../../infra/metrics.tf")
+	file, diags := hclparse.NewParser().ParseHCLFile("metrics.tf")
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
