@@ -12,7 +12,7 @@ import (
 // TestAlertQueries: what Cloud Monitoring would refuse only when it is applied.
 func TestAlertQueries(t *testing.T) {
 	queries := regexp.MustCompile(`(?m)^ +(?:query|"[^"]+") += "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
-	if len(queries) != 19 { // of alerts and of charts
+	if len(queries) != 24 { // of alerts and of charts
 		t.Errorf("%d queries", len(queries))
 	}
 	for _, q := range queries {

@@ -21,7 +21,8 @@ func TestManual(t *testing.T) {
 		"gcloud auth login", `gcloud config set project "$PROJECT_ID"`, "gcloud auth application-default login",
 		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
 		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=",
-		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
+		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "gcloud secrets versions add slack-bot-tokens",
+		"gcloud secrets versions add audit-hash-key", "infra/images.sh", "infra/terraform.sh apply\n",
 		"gcloud run jobs execute rollcall-fullsync", "rollcallctl smoke",
 	}
 	at := 0
