@@ -27,7 +27,7 @@ locals {
   # A metric in PromQL (Google's page "PromQL for Cloud Monitoring metrics"): the first slash
   # becomes a colon, all else an underscore. A series that has never had a value does not
   # exist, so what must not be *missing* is compared with vector(0).
-  alerts = {
+  alerts = merge(local.nightly_alerts, local.change_alerts, {
     DeadLetters = {
       summary  = "Messages could not be applied and wait as dead letters"
       severity = "ERROR"
@@ -51,6 +51,12 @@ locals {
       severity = "WARNING"
       for      = "0s"
       query    = "sum(increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=\"401\"}[15m])) > 50"
+    }
+    BodiesRefused = {
+      summary  = "The webhook refuses requests: too many bodies at once, or too slow ones"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "sum(increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"refused\",reason=~\"busy|slow\"}[15m])) > 50"
     }
     AppRateLimited = {
       summary  = "Slack drops events of a workspace"
@@ -102,7 +108,32 @@ locals {
       for      = "300s"
       query    = "sum(increase(serviceruntime_googleapis_com:api_request_count{monitored_resource=\"consumed_api\",service=\"firestore.googleapis.com\",response_code=~\"403|429|5..\"}[10m])) > 10"
     }
-  }
+  })
+
+  # For each of the subscribers that there are.
+  subscriber_ids = "${google_pubsub_topic.user_changes.name}-(${join("|", sort(keys(local.subscribers)))})"
+  change_alerts = { for name, alert in {
+    ChangesBehind = {
+      summary  = "A subscriber of user-changes has not kept up for an hour"
+      severity = "WARNING"
+      for      = "300s"
+      query    = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${local.subscriber_ids}\"}) > 3600"
+    }
+    ChangesUndelivered = {
+      summary  = "Changes could not be delivered to a subscriber and wait as dead letters"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${local.subscriber_ids}-dead-parked\"}) > 0"
+    }
+  } : name => alert if length(local.subscribers) > 0 }
+
+  # As for FullSyncMissing: one night in the query, one in the condition.
+  nightly_alerts = { for name in local.nightly : "NightlyTests" => {
+    summary  = "The nightly tests have not passed for two days"
+    severity = "WARNING"
+    for      = "84600s"
+    query    = "(sum(increase(logging_googleapis_com:user_${local.id}_nightly{monitored_resource=\"build\"}[24h])) or vector(0)) < 0.5"
+  } }
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -150,19 +181,20 @@ resource "google_monitoring_alert_policy" "alert" {
   alert_strategy {
     auto_close = "${24 * 3600}s"
   }
-  depends_on = [google_logging_metric.counted, google_logging_metric.no_instance]
+  depends_on = [google_logging_metric.counted, google_logging_metric.no_instance, google_logging_metric.nightly]
 }
 
 # Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
 locals {
   charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
-    "Messages that were dropped, by reason"    = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
-    "Requests to the webhook, by result"       = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Deliveries to the worker, by outcome"     = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Seconds from post to document, 99 of 100" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
-    "Answers to Slack that failed"             = "sum by (response_code) (increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=~\"429|5..\"}[5m]))"
-    "Milliseconds to answer Slack, 99 of 100"  = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m])))"
-    "Full syncs, by outcome"                   = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
+    "Messages that were dropped, by reason"                        = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
+    "Requests to the webhook, by result"                           = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Deliveries to the worker, by outcome"                         = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Seconds from post to document, 99 of 100"                     = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
+    "Answers to Slack that failed"                                 = "sum by (response_code) (increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=~\"429|5..\"}[5m]))"
+    "Milliseconds to answer Slack, 99 of 100"                      = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m])))"
+    "People shown in a day, by viewer: the ten who looked at most" = "topk(10, sum by (viewer) (increase(logging_googleapis_com:user_${local.id}_people_shown_sum{monitored_resource=\"cloud_run_revision\"}[1d])))"
+    "Full syncs, by outcome"                                       = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
   })
 }
 

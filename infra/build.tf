@@ -13,7 +13,7 @@ resource "google_service_account" "builder" {
 # brings can give itself more than this.
 resource "google_project_iam_member" "deployer" {
   for_each = toset(concat([
-    "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "firebaserules.admin",
+    "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "containeranalysis.occurrences.editor", "firebaserules.admin",
     "iap.admin", "logging.configWriter", "logging.logWriter", "monitoring.editor", "pubsub.admin",
     "run.admin", "serviceusage.serviceUsageAdmin",
   ], length(local.domains) == 0 ? [] : ["compute.loadBalancerAdmin", "compute.securityAdmin"]))
@@ -50,7 +50,7 @@ locals {
 
 # A deployment says which identity a service runs as.
 resource "google_service_account_iam_member" "deployer_acts_as" {
-  for_each           = merge(google_service_account.runtime, google_service_account.invoker, google_service_account.builder)
+  for_each           = merge(google_service_account.runtime, google_service_account.invoker, google_service_account.builder, { for name, a in google_service_account.subscriber : "to-${name}" => a })
   service_account_id = each.value.name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.builder["deployer"].member
@@ -58,7 +58,7 @@ resource "google_service_account_iam_member" "deployer_acts_as" {
 
 # The smoke test signs as Slack does: the one secret that the deployer reads.
 resource "google_secret_manager_secret_iam_member" "smoke_test" {
-  secret_id = google_secret_manager_secret.slack["slack-signing-secret"].id
+  secret_id = google_secret_manager_secret.value["slack-signing-secret"].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.builder["deployer"].member
 }
@@ -67,7 +67,7 @@ resource "google_secret_manager_secret_iam_member" "smoke_test" {
 resource "google_project_iam_custom_role" "planner" {
   role_id = "${replace(var.prefix, "-", "_")}rollcallPlanner"
   title   = "Rollcall planner"
-  permissions = concat(length(local.domains) == 0 ? [] : [
+  permissions = concat(var.changes_to_bigquery ? ["bigquery.datasets.get", "bigquery.tables.get", "bigquery.tables.getIamPolicy"] : [], length(local.domains) == 0 ? [] : [
     "compute.backendServices.get",
     "compute.globalAddresses.get",
     "compute.globalForwardingRules.get",
@@ -79,8 +79,18 @@ resource "google_project_iam_custom_role" "planner" {
     ], [
     "artifactregistry.repositories.get",
     "artifactregistry.repositories.getIamPolicy",
+    "binaryauthorization.attestors.get",
+    "binaryauthorization.attestors.getIamPolicy",
+    "binaryauthorization.policy.get",
     "cloudbuild.builds.get",
+    "cloudkms.cryptoKeyVersions.get",
+    "cloudkms.cryptoKeyVersions.viewPublicKey",
+    "cloudkms.cryptoKeys.get",
+    "cloudkms.cryptoKeys.getIamPolicy",
+    "cloudkms.keyRings.get",
     "cloudscheduler.jobs.get",
+    "containeranalysis.notes.get",
+    "containeranalysis.notes.getIamPolicy",
     "datastore.backupSchedules.get",
     "datastore.databases.getMetadata",
     "datastore.indexes.get",
@@ -97,6 +107,7 @@ resource "google_project_iam_custom_role" "planner" {
     "monitoring.services.get",
     "monitoring.slos.get",
     "monitoring.uptimeCheckConfigs.get",
+    "pubsub.schemas.get",
     "pubsub.subscriptions.get",
     "pubsub.subscriptions.getIamPolicy",
     "pubsub.topics.get",

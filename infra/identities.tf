@@ -24,8 +24,8 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 }
 
 resource "google_secret_manager_secret_iam_member" "reader" {
-  for_each  = { webhook = "slack-signing-secret", fullsync = "slack-bot-tokens" }
-  secret_id = google_secret_manager_secret.slack[each.value].id
+  for_each  = { webhook = "slack-signing-secret", fullsync = "slack-bot-tokens", ui = "audit-hash-key" }
+  secret_id = google_secret_manager_secret.value[each.value].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.runtime[each.key].member
 }

@@ -3,7 +3,7 @@
 locals {
   metrics = {
     webhook_requests = {
-      description = "Requests to the webhook, by what became of them: published, challenge, ignored, no_workspace (nothing says whose event it is), app_rate_limited, refused (reason says why) or not_published."
+      description = "Requests to the webhook, by what became of them: published, challenge, ignored, no_workspace (nothing says whose event it is), other_app, app_rate_limited, refused (reason says why: signature, busy, slow, …) or not_published."
       program     = "webhook"
       condition   = "jsonPayload.result:*"
       labels      = ["result", "reason", "team_id"]
@@ -25,6 +25,14 @@ locals {
       labels      = ["source"]
       value       = "latency"
       unit        = "s"
+    }
+    people_shown = {
+      description = "People that an answer of the page showed, by viewer."
+      program     = "ui"
+      condition   = "jsonPayload.audit=true AND jsonPayload.count>=0"
+      labels      = ["viewer", "view", "team_id"]
+      value       = "count"
+      unit        = "1"
     }
     syncs = {
       description = "Full syncs that ended, by outcome: done or failed."

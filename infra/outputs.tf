@@ -27,6 +27,11 @@ output "image_repository" {
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
 }
 
+output "change_subscriptions" {
+  description = "Where subscribers of user-changes pull from, and whom they run as or are pushed to by."
+  value       = { for name, s in google_pubsub_subscription.changes : name => { subscription = s.id, identity = try(google_service_account.subscriber[name].email, null) } }
+}
+
 output "dashboard" {
   description = "The dashboard in the console."
   value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.rollcall.id)}?project=${var.project_id}"

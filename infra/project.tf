@@ -4,8 +4,8 @@ data "google_project" "this" {
 
 resource "google_project_service" "api" {
   for_each = toset([
-    "artifactregistry", "cloudbuild", "cloudscheduler", "containerscanning", "firebaserules", "firestore", "iam", "iap",
-    "logging", "monitoring", "pubsub", "run", "secretmanager",
+    "artifactregistry", "binaryauthorization", "cloudbuild", "cloudkms", "cloudscheduler", "containeranalysis", "containerscanning",
+    "firebaserules", "firestore", "iam", "iap", "logging", "monitoring", "pubsub", "run", "secretmanager",
   ])
   service = "${each.key}.googleapis.com"
   # Others in the project may use it.
@@ -59,8 +59,8 @@ resource "google_artifact_registry_repository" "images" {
 
 # The values are put in with `gcloud secrets versions add`, so that they are in
 # no variable and in no state.
-resource "google_secret_manager_secret" "slack" {
-  for_each  = toset(["slack-signing-secret", "slack-bot-tokens"])
+resource "google_secret_manager_secret" "value" {
+  for_each  = toset(["slack-signing-secret", "slack-bot-tokens", "audit-hash-key"])
   secret_id = "${var.prefix}${each.key}"
   replication {
     user_managed { # automatic replication needs `global`, which policies on locations forbid, and cannot be changed later
@@ -72,4 +72,9 @@ resource "google_secret_manager_secret" "slack" {
   # A version that was destroyed by mistake can be restored this long.
   version_destroy_ttl = "${7 * 24 * 3600}s"
   depends_on          = [google_project_service.api]
+}
+
+moved {
+  from = google_secret_manager_secret.slack
+  to   = google_secret_manager_secret.value
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rehearses the steps of OPERATING.md on Google's emulators, with local mode as the
 # deployment: the commands are the manual's own, which a test keeps so
-# (internal/e2e/rehearsal_test.go). What emulators have not got is played: an import
+# (infra/rehearsal_test.go). What emulators have not got is played: an import
 # writes back the document that was saved before.
 #
 #   gcloud emulators firestore start --host-port=127.0.0.1:8686 &

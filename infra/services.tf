@@ -28,6 +28,9 @@ locals {
         PUSH_AUDIENCE        = local.push_audience
         PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email
         PUSH_SIGNATURE       = "removed-by-cloud-run" # it checks the signature, and hands on the rest of the token
+        HISTORY_DAYS         = tostring(var.history_days)
+        USER_CHANGES_TOPIC   = google_pubsub_topic.user_changes.name
+        CHANGES_VALUES       = tostring(var.changes_values)
       }
       secrets = {}
     }
@@ -44,7 +47,7 @@ locals {
         SYNC_JOB                 = local.job
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
       })
-      secrets = {}
+      secrets = { AUDIT_HASH_KEY = "audit-hash-key" } # one for all instances, so that equal searches can be told across them
     }
   }
 }
@@ -63,11 +66,18 @@ resource "google_cloud_run_v2_service" "service" {
     min_instance_count = var.min_instances[each.key]
   }
 
+  dynamic "binary_authorization" {
+    for_each = google_binary_authorization_policy.project
+    content {
+      use_default = true
+    }
+  }
+
   template {
     service_account                  = google_service_account.runtime[each.key].email
     timeout                          = "${each.value.timeout}s"
     max_instance_request_concurrency = each.value.concurrency
-    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated, "rollcall/commit" = try(var.images.commit, "") }
+    annotations                      = { "rollcall/secrets-rotated" = var.secrets_rotated, "rollcall/commit" = try(var.images.commit, ""), "rollcall/build" = try(var.images.build, "") }
     scaling {
       max_instance_count = var.max_instances[each.key]
     }
@@ -111,7 +121,7 @@ resource "google_cloud_run_v2_service" "service" {
           name = env.key
           value_source {
             secret_key_ref {
-              secret  = google_secret_manager_secret.slack[env.value].secret_id
+              secret  = google_secret_manager_secret.value[env.value].secret_id
               version = "latest"
             }
           }
@@ -149,6 +159,7 @@ resource "google_cloud_run_v2_service" "service" {
     google_secret_manager_secret_iam_member.reader,
     google_secret_manager_secret_version.log_level,
     google_pubsub_topic_iam_member.publisher,
+    google_pubsub_topic_iam_member.changes_publisher,
     google_project_iam_member.firestore,
     google_firestore_index.query, # until its indexes are built, a query fails: so long the older revision serves
   ]
@@ -158,6 +169,13 @@ resource "google_cloud_run_v2_job" "fullsync" {
   name                = "${local.name}-fullsync"
   location            = var.region
   deletion_protection = false
+
+  dynamic "binary_authorization" {
+    for_each = google_binary_authorization_policy.project
+    content {
+      use_default = true
+    }
+  }
 
   template {
     task_count = 1
@@ -189,7 +207,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
           name = "SLACK_BOT_TOKENS"
           value_source {
             secret_key_ref {
-              secret  = google_secret_manager_secret.slack["slack-bot-tokens"].secret_id
+              secret  = google_secret_manager_secret.value["slack-bot-tokens"].secret_id
               version = "latest"
             }
           }

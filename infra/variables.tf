@@ -61,7 +61,8 @@ variable "images" {
   type = object({
     webhook   = string, worker = string, ui = string, fullsync = string
     commit    = optional(string, "")
-    committed = optional(number, 0) # when, in Unix seconds: deployments do not go back
+    build     = optional(string, "") # of Cloud Build; empty for a laptop's
+    committed = optional(number, 0)  # when, in Unix seconds: deployments do not go back
   })
   default = null # the first apply comes before there are images
   validation {
@@ -171,6 +172,12 @@ variable "state_bucket" {
   }
 }
 
+variable "signed_images_only" {
+  description = "Whether Cloud Run refuses images that infra/images.sh has not signed. It sets the Binary Authorization policy of the whole project, so only one installation in a project can use it."
+  type        = bool
+  default     = true
+}
+
 variable "deploy_approval" {
   description = "Whether a deployment waits until a Cloud Build Approver has approved it."
   type        = bool
@@ -241,4 +248,48 @@ variable "viewers_by_workspace" {
   description = "Who sees which workspace, like \"T0ONE=ada@example.com,@example.com; *=boss@example.com\". Empty: every viewer sees every workspace."
   type        = string
   default     = ""
+}
+
+variable "history_days" {
+  description = "Days for which the history of changes is kept; 0 for no history. Firestore deletes older records."
+  type        = number
+  default     = 90
+  validation {
+    condition     = var.history_days >= 0 && floor(var.history_days) == var.history_days
+    error_message = "Days are a whole number, at least 0."
+  }
+}
+
+variable "changes_values" {
+  description = "Whether messages on the topic user-changes say what fields were before and are now. Otherwise they name the fields, and subscribers read the person."
+  type        = bool
+  default     = false
+}
+
+variable "change_subscriptions" {
+  description = "Who is told of changes, by a name: push_endpoint for a push with a token (audience: the endpoint, unless given), null for a subscription to pull from; filter as in Pub/Sub, such as attributes.team_id=\"T…\"."
+  type = map(object({
+    push_endpoint = optional(string)
+    audience      = optional(string)
+    filter        = optional(string)
+  }))
+  default = {}
+  validation {
+    condition     = alltrue([for name in keys(var.change_subscriptions) : can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", name)) && length("${var.prefix}rollcall-to-${name}") <= 30 && name != "bigquery"])
+    error_message = "A name has lower-case letters, digits and hyphens and begins with a letter; with prefix and \"rollcall-to-\" it has at most 30 characters. bigquery is taken."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.change_subscriptions) : s.push_endpoint == null || can(regex("^https://", s.push_endpoint))])
+    error_message = "Changes are pushed over https only."
+  }
+}
+
+variable "changes_to_bigquery" {
+  description = "Whether changes are written to a BigQuery table as well."
+  type        = bool
+  default     = false
+  validation {
+    condition     = !var.changes_to_bigquery || var.history_days > 0
+    error_message = "Without a history there is nothing to write: set history_days."
+  }
 }

@@ -11,18 +11,22 @@ variables {
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
   }
-  viewers          = []
-  alert_emails     = { oncall = "oncall@example.com" }
-  alert_channels   = ["projects/rollcall-test/notificationChannels/1"]
-  repository_url   = "https://example.com/rollcall/"
-  sync_every_hours = 6
-  drift_threshold  = 7
+  viewers              = []
+  alert_emails         = { oncall = "oncall@example.com" }
+  alert_channels       = ["projects/rollcall-test/notificationChannels/1"]
+  repository_url       = "https://example.com/rollcall/"
+  sync_every_hours     = 6
+  drift_threshold      = 7
+  change_subscriptions = { crm = {} }
+  repository           = "projects/rollcall-test/locations/europe-west1/connections/github/repositories/rollcall"
+  state_bucket         = "rollcall-state"
+  builder              = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
 }
 
 run "alerts" {
   assert {
     condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
-      "AppRateLimited", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NoInstance", "OldestUnackedMessage",
+      "AppRateLimited", "BodiesRefused", "ChangesBehind", "ChangesUndelivered", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NightlyTests", "NoInstance", "OldestUnackedMessage",
       "SignatureFailures", "UIErrors", "WebhookDown", "WorkspaceDisconnected",
       ]) && toset(keys(google_monitoring_alert_policy.burn)) == toset([
       "EventToDocument fast", "EventToDocument slow", "WebhookErrors fast", "WebhookErrors slow", "WebhookLatency fast", "WebhookLatency slow",
@@ -96,7 +100,7 @@ run "alerts" {
   }
   assert {
     condition = alltrue([
-      for name in concat(keys(google_logging_metric.counted), ["no_instance"]) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
+      for name in concat(keys(google_logging_metric.counted), ["no_instance", "nightly"]) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
     ])
     error_message = "The dashboard shows every metric of our own."
   }

@@ -75,17 +75,17 @@ run "secrets_by_reference" {
       for e in concat(
         [for s in google_cloud_run_v2_service.service : s.template[0].containers[0].env],
         [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0].env]
-      ) : alltrue([for v in e : !startswith(v.name, "SLACK_") || (length(v.value_source) == 1 && v.value == null)])
+      ) : alltrue([for v in e : !(startswith(v.name, "SLACK_") || v.name == "AUDIT_HASH_KEY") || (length(v.value_source) == 1 && v.value == null)])
     ])
     error_message = "Secrets are referred to, and not written down."
   }
   assert {
-    condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { webhook = google_service_account.runtime["webhook"].member, fullsync = google_service_account.runtime["fullsync"].member }
+    condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { for name in ["webhook", "ui", "fullsync"] : name => google_service_account.runtime[name].member }
     error_message = "Each secret is read by the one deployable that needs it."
   }
   assert {
     condition = alltrue([
-      for s in concat(values(google_secret_manager_secret.slack), [google_secret_manager_secret.log_level]) :
+      for s in concat(values(google_secret_manager_secret.value), [google_secret_manager_secret.log_level]) :
       length(s.replication[0].auto) == 0 && [for r in s.replication[0].user_managed[0].replicas : r.location] == ["europe-west1"]
     ])
     error_message = "Secrets are kept in the region: automatic replication needs the location global."
@@ -181,7 +181,7 @@ run "beside_another" {
     # What Google knows by a name that only one thing in the project may have.
     condition = alltrue([for name in concat(
       [for s in google_cloud_run_v2_service.service : s.name],
-      [for s in google_secret_manager_secret.slack : s.secret_id],
+      [for s in google_secret_manager_secret.value : s.secret_id],
       [for a in google_service_account.runtime : a.account_id],
       [for a in google_service_account.invoker : a.account_id],
       [for a in google_service_account.builder : a.account_id],
@@ -189,7 +189,8 @@ run "beside_another" {
       [for m in google_logging_metric.counted : replace(m.name, "_", "-")],
       [
         google_cloud_run_v2_job.fullsync.name, google_cloud_scheduler_job.fullsync.name, google_firestore_database.directory.name,
-        google_pubsub_topic.user_events.name, google_pubsub_topic.dead_letters.name, google_pubsub_subscription.worker.name,
+        google_pubsub_topic.user_events.name, google_pubsub_topic.dead_letters.name, google_pubsub_topic.user_changes.name, google_pubsub_schema.user_change.name,
+        google_pubsub_topic.nightly["nightly"].name, google_kms_key_ring.images.name, google_binary_authorization_attestor.images.name, google_container_analysis_note.images.name, google_pubsub_subscription.worker.name,
         google_pubsub_subscription.parked.name, google_secret_manager_secret.log_level.secret_id,
         google_artifact_registry_repository.images.repository_id, replace(google_logging_metric.no_instance.name, "_", "-"),
         replace(google_project_iam_custom_role.planner.role_id, "_", "-"), google_monitoring_custom_service.rollcall.service_id,
@@ -264,6 +265,32 @@ run "supply_chain" {
     condition     = google_artifact_registry_repository.images.docker_config[0].immutable_tags && google_artifact_registry_repository.images.vulnerability_scanning_config[0].enablement_config == "INHERITED" && contains(keys(google_project_service.api), "containerscanning")
     error_message = "Tags cannot be moved, and images are scanned."
   }
+  assert {
+    condition = (
+      google_binary_authorization_policy.project[0].default_admission_rule[0].evaluation_mode == "REQUIRE_ATTESTATION" &&
+      google_binary_authorization_policy.project[0].default_admission_rule[0].enforcement_mode == "ENFORCED_BLOCK_AND_AUDIT_LOG" &&
+      toset(google_binary_authorization_policy.project[0].default_admission_rule[0].require_attestations_by) == toset(["rollcall-images"]) &&
+      alltrue([for s in google_cloud_run_v2_service.service : s.binary_authorization[0].use_default]) && google_cloud_run_v2_job.fullsync.binary_authorization[0].use_default
+    )
+    error_message = "Every service and the job start only images that have been signed."
+  }
+  assert {
+    condition = (
+      google_kms_crypto_key.images.purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key_iam_member.signer.member == google_service_account.builder["deployer"].member &&
+      startswith(one(google_binary_authorization_attestor.images.attestation_authority_note[0].public_keys).id, "//cloudkms.googleapis.com/v1/projects/rollcall-test/locations/europe-west1/keyRings/rollcall/cryptoKeys/images/")
+    )
+    error_message = "Signatures are checked with the key that the deployer signs with."
+  }
+}
+
+run "unsigned_images" {
+  variables {
+    signed_images_only = false
+  }
+  assert {
+    condition     = length(google_binary_authorization_policy.project) + sum([for s in google_cloud_run_v2_service.service : length(s.binary_authorization)]) == 0
+    error_message = "A second installation leaves the project's policy alone."
+  }
 }
 
 run "who_reads" {
@@ -307,7 +334,87 @@ run "database_that_was_here_before" {
   }
 }
 
+run "changes" {
+  variables {
+    change_subscriptions = {
+      crm = { push_endpoint = "https://crm.example.com/changes", audience = "crm" }
+      hr  = { filter = "attributes.team_id = \"T1\"" }
+    }
+    changes_to_bigquery = true
+    history_days        = 30
+  }
+  assert {
+    condition     = google_pubsub_topic.user_changes.schema_settings[0].encoding == "JSON" && strcontains(google_pubsub_schema.user_change.definition, "message UserChange")
+    error_message = "What is no change is not published."
+  }
+  assert {
+    condition = (
+      google_pubsub_topic_iam_member.changes_publisher.member == google_service_account.runtime["worker"].member &&
+      { for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : e.name => e.value }["USER_CHANGES_TOPIC"] == "user-changes" &&
+      { for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : e.name => e.value }["HISTORY_DAYS"] == "30" &&
+      { for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : e.name => e.value }["CHANGES_VALUES"] == "false"
+    )
+    error_message = "The worker publishes changes, and only which fields they are of."
+  }
+  assert {
+    condition = { for name, s in google_pubsub_subscription.changes : s.name => length(s.push_config) + 2 * length(s.bigquery_config) } == {
+      user-changes-crm = 1, user-changes-hr = 0, user-changes-bigquery = 2
+    }
+    error_message = "Changes are pushed, pulled or written to BigQuery."
+  }
+  assert {
+    condition = alltrue([for name, s in google_pubsub_subscription.changes :
+      s.expiration_policy[0].ttl == "" && s.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.changes_dead[name].id &&
+      google_pubsub_subscription.changes_parked[name].topic == google_pubsub_topic.changes_dead[name].id && google_pubsub_subscription.changes_parked[name].expiration_policy[0].ttl == "" &&
+      google_pubsub_topic_iam_member.changes_dead_publisher[name].member == google_pubsub_subscription_iam_member.changes_dead_subscriber[name].member
+    ])
+    error_message = "Each subscriber has a place of its own for what could not be delivered."
+  }
+  assert {
+    condition = (
+      google_pubsub_subscription.changes["crm"].push_config[0].oidc_token[0].service_account_email == google_service_account.subscriber["crm"].email &&
+      google_pubsub_subscription.changes["crm"].push_config[0].oidc_token[0].audience == "crm" &&
+      google_pubsub_subscription.changes["crm"].push_config[0].no_wrapper[0].write_metadata && keys(google_service_account_iam_member.changes_token) == ["crm"]
+    )
+    error_message = "A push says who it is, and is a CloudEvent over HTTP."
+  }
+  assert {
+    condition = (
+      keys(google_pubsub_subscription_iam_member.changes_subscriber) == ["hr"] && google_pubsub_subscription_iam_member.changes_subscriber["hr"].role == "roles/pubsub.subscriber" &&
+      google_pubsub_subscription_iam_member.changes_subscriber["hr"].member == google_service_account.subscriber["hr"].member && keys(google_service_account.subscriber) == ["crm", "hr"]
+    )
+    error_message = "A puller reads its own subscription and nothing else."
+  }
+  assert {
+    condition = (
+      google_pubsub_subscription.changes["bigquery"].bigquery_config[0].table == "rollcall-test.rollcall.user_changes" &&
+      google_bigquery_table_iam_member.pubsub["bigquery"].role == "roles/bigquery.dataEditor" && endswith(google_bigquery_table_iam_member.pubsub["bigquery"].member, "@gcp-sa-pubsub.iam.gserviceaccount.com") &&
+      google_bigquery_table.changes["bigquery"].time_partitioning[0].expiration_ms == 30 * 24 * 3600 * 1000
+    )
+    error_message = "Pub/Sub writes to the one table, whose rows expire as the history does."
+  }
+  assert {
+    condition     = alltrue([for t in concat([google_pubsub_topic.user_changes], values(google_pubsub_topic.changes_dead)) : join(" ", t.message_storage_policy[0].allowed_persistence_regions) == "europe-west1"])
+    error_message = "Changes stay in the region."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.alert["ChangesBehind"].conditions[0].condition_prometheus_query_language[0].query, "\"user-changes-(bigquery|crm|hr)\"") && contains(keys(google_monitoring_alert_policy.alert), "ChangesUndelivered")
+    error_message = "Somebody is told when a subscriber falls behind."
+  }
+}
+
+run "no_subscribers" {
+  assert {
+    condition     = length(google_pubsub_subscription.changes) + length(google_service_account.subscriber) + length(google_bigquery_dataset.changes) == 0 && !contains(keys(google_monitoring_alert_policy.alert), "ChangesBehind")
+    error_message = "Nobody is told of changes unasked."
+  }
+}
+
 run "least_privilege" {
+  variables {
+    change_subscriptions = { crm = { push_endpoint = "https://crm.example.com/changes" }, hr = {} }
+    changes_to_bigquery  = true
+  }
   # All grants that there are: a test in Go looks whether one is left out.
   assert {
     condition = alltrue([
@@ -326,10 +433,19 @@ run "least_privilege" {
         values(google_iap_web_cloud_run_service_iam_member.viewer),
         values(google_secret_manager_secret_iam_member.log_level),
         values(google_project_iam_member.traces),
+        values(google_pubsub_subscription_iam_member.changes_subscriber),
+        values(google_service_account_iam_member.changes_token),
+        values(google_pubsub_topic_iam_member.changes_dead_publisher),
+        values(google_pubsub_subscription_iam_member.changes_dead_subscriber),
+        values(google_bigquery_table_iam_member.pubsub),
         [
+          google_pubsub_topic_iam_member.changes_publisher,
           google_project_iam_member.deployer_reads,
           google_project_iam_member.dead_letter_count,
           google_secret_manager_secret_iam_member.smoke_test,
+          google_kms_crypto_key_iam_member.signer,
+          google_binary_authorization_attestor_iam_member.signer,
+          google_container_analysis_note_iam_member.signer,
           google_pubsub_topic_iam_member.dead_letter_publisher,
           google_pubsub_subscription_iam_member.dead_letter_subscriber,
           google_service_account_iam_member.push_token,
@@ -343,14 +459,14 @@ run "least_privilege" {
     error_message = "Firestore is granted on the one database, and the ui only reads."
   }
   assert {
-    condition     = alltrue([for p in google_project_iam_custom_role.planner.permissions : can(regex("\\.(get|list|getIamPolicy|getMetadata)$", p)) && !strcontains(p, "entities") && !strcontains(p, "versions.access")])
+    condition     = alltrue([for p in google_project_iam_custom_role.planner.permissions : can(regex("\\.(get|list|getIamPolicy|getMetadata|viewPublicKey)$", p)) && !strcontains(p, "entities") && !strcontains(p, "versions.access")])
     error_message = "A plan changes nothing and reads nobody's data."
   }
   assert {
     condition = alltrue([
-      for m in google_project_iam_member.deployer : !can(regex("^roles/(secretmanager|iam\\.|resourcemanager|datastore)", m.role))
-    ]) && google_secret_manager_secret_iam_member.smoke_test.secret_id == google_secret_manager_secret.slack["slack-signing-secret"].id
-    error_message = "What deploys reads the signing secret, and no token; it makes no identities, roles or secrets."
+      for m in google_project_iam_member.deployer : !can(regex("^roles/(secretmanager|iam\\.|resourcemanager|datastore|cloudkms|binaryauthorization)", m.role))
+    ]) && google_secret_manager_secret_iam_member.smoke_test.secret_id == google_secret_manager_secret.value["slack-signing-secret"].id
+    error_message = "What deploys reads the signing secret, and no token; it makes no identities, roles, secrets or keys, and no policy of which images start."
   }
   assert {
     # With the right to grant itself any role, it would have all that an owner has.
@@ -407,6 +523,33 @@ run "builds" {
   }
 }
 
+run "every_night" {
+  assert {
+    condition = (
+      google_cloud_scheduler_job.nightly["nightly"].pubsub_target[0].topic_name == google_cloudbuild_trigger.nightly["nightly"].pubsub_config[0].topic &&
+      google_cloud_scheduler_job.nightly["nightly"].schedule == "23 1 * * *"
+    )
+    error_message = "Cloud Scheduler starts the nightly tests."
+  }
+  assert {
+    condition = (
+      google_cloudbuild_trigger.nightly["nightly"].git_file_source[0].path == "infra/nightly.yaml" &&
+      google_cloudbuild_trigger.nightly["nightly"].git_file_source[0].revision == "refs/heads/main" &&
+      google_cloudbuild_trigger.nightly["nightly"].source_to_build[0].ref == "refs/heads/main" &&
+      google_cloudbuild_trigger.nightly["nightly"].substitutions._BUILDER == var.builder
+    )
+    error_message = "They are those of main, in the image that was given by digest."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.nightly["nightly"].service_account == google_service_account.builder["planner"].id
+    error_message = "They run as the identity that can change nothing."
+  }
+  assert {
+    condition     = length(google_logging_metric.nightly) == 1 && contains(keys(google_monitoring_alert_policy.alert), "NightlyTests")
+    error_message = "Somebody is told if they do not pass."
+  }
+}
+
 run "deployments_wait_for_approval" {
   variables {
     deploy_approval = true
@@ -424,7 +567,7 @@ run "no_repository_no_triggers" {
     builder      = null
   }
   assert {
-    condition     = length(google_cloudbuild_trigger.build) == 0 && length(google_storage_bucket_iam_member.state) == 0
+    condition     = length(google_cloudbuild_trigger.build) + length(google_cloudbuild_trigger.nightly) + length(google_cloud_scheduler_job.nightly) + length(google_storage_bucket_iam_member.state) == 0 && !contains(keys(google_monitoring_alert_policy.alert), "NightlyTests")
     error_message = "Triggers need a repository."
   }
 }

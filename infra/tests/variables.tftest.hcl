@@ -26,6 +26,7 @@ run "first_apply" {
   plan_options {
     target = [
       google_artifact_registry_repository.images,
+      google_binary_authorization_attestor.images,
       google_secret_manager_secret_iam_member.reader,
       google_secret_manager_secret_iam_member.log_level,
       google_secret_manager_secret_version.log_level,
@@ -39,12 +40,12 @@ run "first_apply" {
     error_message = "The manifest is there before the services are."
   }
   assert {
-    condition     = length(google_secret_manager_secret.slack) == 2
+    condition     = length(google_secret_manager_secret.value) == 3
     error_message = "The secrets are there before the services that read them."
   }
   assert {
     condition = (
-      length(google_secret_manager_secret_iam_member.reader) == 2 && length(google_secret_manager_secret_iam_member.log_level) == 6 &&
+      length(google_secret_manager_secret_iam_member.reader) == 3 && length(google_secret_manager_secret_iam_member.log_level) == 6 &&
       length(google_pubsub_topic_iam_member.publisher) == 2 && length(google_project_iam_member.firestore) == 3
     )
     error_message = "The grants are there minutes before the services that need them."
@@ -247,4 +248,45 @@ run "builder_by_tag" {
     builder      = "r/builder:latest"
   }
   expect_failures = [var.builder]
+}
+
+run "a_name_too_long" {
+  command = plan
+  variables {
+    change_subscriptions = { customer-relations-system = {} }
+  }
+  expect_failures = [var.change_subscriptions]
+}
+
+run "the_name_of_our_own" {
+  command = plan
+  variables {
+    change_subscriptions = { bigquery = {} }
+  }
+  expect_failures = [var.change_subscriptions]
+}
+
+run "changes_over_http" {
+  command = plan
+  variables {
+    change_subscriptions = { crm = { push_endpoint = "http://crm.example.com" } }
+  }
+  expect_failures = [var.change_subscriptions]
+}
+
+run "no_history_to_write" {
+  command = plan
+  variables {
+    history_days        = 0
+    changes_to_bigquery = true
+  }
+  expect_failures = [var.changes_to_bigquery]
+}
+
+run "half_a_day" {
+  command = plan
+  variables {
+    history_days = 0.5
+  }
+  expect_failures = [var.history_days]
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,7 +39,9 @@ import (
 const maxImage = 12_000_000
 
 // TestImages: ko builds what is deployed, the same each time, into small images
-// that start as their own user, answer and end on SIGTERM. The registry is the test's own.
+// that start as their own user, answer and end on SIGTERM. The registry is the test's own,
+// and no more than Artifact Registry does it let a tag move: a build that is run again must not
+// need that, neither for an image nor for its list of contents.
 func TestImages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds images")
@@ -50,7 +54,7 @@ func TestImages(t *testing.T) {
 		}
 		t.Skip(how)
 	}
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(immutableTags(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
 	base := host + "/base:nonroot"
@@ -132,6 +136,34 @@ func TestImages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// immutableTags refuses to move a tag to another manifest, as Artifact Registry does.
+func immutableTags(registry http.Handler) http.Handler {
+	var mu sync.Mutex
+	digests := map[string]string{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") && !strings.Contains(r.URL.Path, "/manifests/sha256:") {
+			manifest, err := io.ReadAll(r.Body)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(manifest))
+			digest := fmt.Sprintf("%x", sha256.Sum256(manifest))
+			mu.Lock()
+			before := digests[r.URL.Path]
+			if before == "" {
+				digests[r.URL.Path] = digest
+			}
+			mu.Unlock()
+			if before != "" && before != digest {
+				http.Error(w, "the repository has enabled tag immutability", http.StatusBadRequest)
+				return
+			}
+		}
+		registry.ServeHTTP(w, r)
+	})
 }
 
 // drains stops p while it reads a request, and expects that to be answered.

@@ -5,6 +5,13 @@ mock_data "google_project" {
   defaults = { number = "123456789012" }
 }
 
+mock_data "google_kms_crypto_key_version" {
+  defaults = {
+    id         = "//cloudkms.googleapis.com/v1/projects/rollcall-test/locations/europe-west1/keyRings/rollcall/cryptoKeys/images/cryptoKeyVersions/1"
+    public_key = [{ algorithm = "EC_SIGN_P256_SHA256", pem = "-----BEGIN PUBLIC KEY-----" }]
+  }
+}
+
 mock_resource "google_project_iam_custom_role" {
   defaults = { id = "projects/rollcall-test/roles/rollcallRole" }
 }
@@ -86,5 +93,25 @@ override_resource {
     name   = "projects/rollcall-test/serviceAccounts/rollcall-planner@rollcall-test.iam.gserviceaccount.com"
     email  = "rollcall-planner@rollcall-test.iam.gserviceaccount.com"
     member = "serviceAccount:rollcall-planner@rollcall-test.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.subscriber["crm"]
+  values = {
+    id     = "projects/rollcall-test/serviceAccounts/rollcall-to-crm@rollcall-test.iam.gserviceaccount.com"
+    name   = "projects/rollcall-test/serviceAccounts/rollcall-to-crm@rollcall-test.iam.gserviceaccount.com"
+    email  = "rollcall-to-crm@rollcall-test.iam.gserviceaccount.com"
+    member = "serviceAccount:rollcall-to-crm@rollcall-test.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.subscriber["hr"]
+  values = {
+    id     = "projects/rollcall-test/serviceAccounts/rollcall-to-hr@rollcall-test.iam.gserviceaccount.com"
+    name   = "projects/rollcall-test/serviceAccounts/rollcall-to-hr@rollcall-test.iam.gserviceaccount.com"
+    email  = "rollcall-to-hr@rollcall-test.iam.gserviceaccount.com"
+    member = "serviceAccount:rollcall-to-hr@rollcall-test.iam.gserviceaccount.com"
   }
 }

@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"fmt"
@@ -15,13 +15,14 @@ import (
 
 // TestManual: the operator's manual installs in an order that works.
 func TestManual(t *testing.T) {
-	manual := infra(t, "README.md")
+	manual := read(t, "README.md")
 	install := section(t, manual, "Install")
 	steps := []string{
 		"gcloud auth login", `gcloud config set project "$PROJECT_ID"`, "gcloud auth application-default login",
 		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
 		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=",
-		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "infra/images.sh", "infra/terraform.sh apply\n",
+		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "gcloud secrets versions add slack-bot-tokens",
+		"gcloud secrets versions add audit-hash-key", "infra/images.sh", "infra/terraform.sh apply\n",
 		"gcloud run jobs execute rollcall-fullsync", "rollcallctl smoke",
 	}
 	at := 0
@@ -43,7 +44,7 @@ func TestManual(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
-	tested := regexp.MustCompile(`(?s)run "first_apply".*?\n    \]`).FindString(infra(t, "tests/variables.tftest.hcl"))
+	tested := regexp.MustCompile(`(?s)run "first_apply".*?\n    \]`).FindString(read(t, "tests/variables.tftest.hcl"))
 	if diff := cmp.Diff(targets(tested, `(?m)^ {6}([a-z_.]+),$`), targets(install, `-target=([a-z_.]+)`)); diff != "" {
 		t.Errorf("the first apply (-tested +manual):\n%s", diff)
 	}
@@ -51,7 +52,7 @@ func TestManual(t *testing.T) {
 
 // TestRetention: the manual states what the settings say.
 func TestRetention(t *testing.T) {
-	table := section(t, infra(t, "README.md"), "What is kept, and for how long")
+	table := section(t, read(t, "README.md"), "What is kept, and for how long")
 	topology := pubsub.Production()
 	days := func(d time.Duration) string { return fmt.Sprintf("%d days", d/(24*time.Hour)) }
 	for row, want := range map[string]string{
@@ -69,18 +70,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("no row for %s", row)
 		}
 	}
-	if restore := section(t, infra(t, "README.md"), "Restore"); !strings.Contains(restore, "Forget again everybody who was forgotten") {
+	if restore := section(t, read(t, "README.md"), "Restore"); !strings.Contains(restore, "Forget again everybody who was forgotten") {
 		t.Error("a restored backup brings erased people back, and no step takes them away")
 	}
-}
-
-// section is the text below a heading of the manual.
-func section(t *testing.T, manual, heading string) string {
-	t.Helper()
-	_, text, there := strings.Cut(manual, "\n## "+heading+"\n")
-	if !there {
-		t.Fatalf("no section %s", heading)
-	}
-	text, _, _ = strings.Cut(text, "\n## ")
-	return text
 }

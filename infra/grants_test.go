@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"path/filepath"
@@ -13,8 +13,8 @@ import (
 // TestGrants: each grant that Terraform makes is one that its tests look at, and
 // takes nothing away from what others have granted on the same thing.
 func TestGrants(t *testing.T) {
-	run := regexp.MustCompile(`(?s)\nrun "least_privilege" \{.*?\n\}\n`).FindString(infra(t, "tests/safety.tftest.hcl"))
-	files, err := filepath.Glob("../../infra/*.tf")
+	run := regexp.MustCompile(`(?s)\nrun "least_privilege" \{.*?\n\}\n`).FindString(read(t, "tests/safety.tftest.hcl"))
+	files, err := filepath.Glob("*.tf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"os"
@@ -32,7 +32,7 @@ type cloudBuild struct {
 // readBuild reads a Cloud Build configuration, whose steps must be these.
 func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]string) {
 	t.Helper()
-	source, err := os.ReadFile("../../" + path)
+	source, err := os.ReadFile("../" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]s
 
 // TestBuilder: the image that builds run in has the Java that its emulators need, and names versions.
 func TestBuilder(t *testing.T) {
-	dockerfile := infra(t, "builder/Dockerfile")
+	dockerfile := read(t, "builder/Dockerfile")
 	java := regexp.MustCompile(`openjdk-(\d+)-jre-headless`).FindStringSubmatch(dockerfile)
 	// Release notes of the Google Cloud CLI, 523.0.0: the Firestore emulator does not support Java before 21.
 	if java == nil || java[1] < "21" {
@@ -84,13 +84,29 @@ func TestBuilder(t *testing.T) {
 	var ko struct {
 		Base string `yaml:"defaultBaseImage"`
 	}
-	if source, err := os.ReadFile("../../.ko.yaml"); err != nil {
+	if source, err := os.ReadFile("../.ko.yaml"); err != nil {
 		t.Fatal(err)
 	} else if err := yaml.Unmarshal(source, &ko); err != nil {
 		t.Fatal(err)
 	}
 	if !regexp.MustCompile(`@sha256:[0-9a-f]{64}$`).MatchString(ko.Base) {
 		t.Errorf("the base image %s is not given by digest", ko.Base)
+	}
+}
+
+// TestBuilderImage: Cloud Build pushes the builder's image itself, or it would write no provenance, and fails without.
+func TestBuilderImage(t *testing.T) {
+	var build struct {
+		Images  []string
+		Options struct {
+			RequestedVerifyOption string `yaml:"requestedVerifyOption"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "builder/cloudbuild.yaml")), &build); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"${_IMAGE}"}, build.Images); diff != "" || build.Options.RequestedVerifyOption != "VERIFIED" {
+		t.Errorf("verified: %q; images (-want +got):\n%s", build.Options.RequestedVerifyOption, diff)
 	}
 }
 
@@ -133,7 +149,7 @@ func newWorkplace(t *testing.T) workplace {
 		}
 	}
 	for _, script := range []string{"images.sh", "terraform.sh"} {
-		put(filepath.Join(w.folder, "infra", script), infra(t, script))
+		put(filepath.Join(w.folder, "infra", script), read(t, script))
 	}
 	for name, script := range programs {
 		folder := w.tools
@@ -180,7 +196,7 @@ func (w workplace) run(t *testing.T, script string, env ...string) (said string,
 const (
 	before = `{"images": {"webhook": "r/old@sha256:0", "committed": 1000}}` + "\n"
 	after  = `{"images": {"webhook": "r/image@sha256:0", "worker": "r/image@sha256:0", "ui": "r/image@sha256:0", "fullsync": "r/image@sha256:0", ` +
-		`"commit": "0123456789abcdef", "committed": 2000}}` + "\n"
+		`"commit": "0123456789abcdef", "build": "b1", "committed": 2000}}` + "\n"
 )
 
 // TestDeploy runs the scripts of infra/deploy.yaml.
@@ -192,6 +208,8 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 	const update = "gcloud run services update-traffic rollcall-"
+	const sign = "gcloud beta container binauthz attestations sign-and-create --project p --artifact-url r/image@sha256:0 --attestor rollcall-images " +
+		"--attestor-project p --validate --keyversion projects/p/locations/r/keyRings/rollcall/cryptoKeys/images/cryptoKeyVersions/1"
 	back := []string{
 		update + "webhook --region r --to-revisions rev-1=100 --quiet", update + "worker --region r --to-revisions rev-1=100 --quiet",
 		update + "ui --region r --to-revisions rev-1=100 --quiet", "gcloud run jobs update rollcall-fullsync --region r --image rev-1 --quiet",
@@ -210,7 +228,7 @@ func TestDeploy(t *testing.T) {
 	}{
 		{name: "deployment", previous: "rev-1", images: after,
 			does: []string{
-				"terraform init -reconfigure -lockfile=readonly -backend-config=bucket=state", "settings", strings.TrimSpace(after), "as secret rollcall p",
+				sign, "terraform init -reconfigure -lockfile=readonly -backend-config=bucket=state", "settings", strings.TrimSpace(after), "as secret rollcall p",
 			},
 			not: []string{update, "gcloud run jobs update"}},
 		{name: "image by tag", builder: "r/builder:latest", fails: true, images: before,
@@ -221,6 +239,8 @@ func TestDeploy(t *testing.T) {
 			says: []string{"rollcall-test has not tested abc1234"}, not: []string{"ko", "terraform"}},
 		{name: "older commit", committed: "999", fails: true, images: before,
 			says: []string{"abc1234 is older than what is deployed"}, not: []string{"ko", "terraform"}},
+		{name: "image that cannot be signed", failing: "gcloud beta container binauthz *", previous: "rev-1", fails: true, images: before,
+			does: []string{sign}, not: []string{"terraform", update}},
 		{name: "deployment that fails", failing: "rollcallctl *", previous: "rev-1", fails: true, images: before,
 			says: []string{"The smoke test failed", "rollcall-worker: rev-1"}, does: back},
 		{name: "apply that fails", failing: "terraform apply *", previous: "rev-1", fails: true, images: before,
@@ -340,5 +360,13 @@ func TestCheck(t *testing.T) {
 	}
 	if slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "terraform apply") }) {
 		t.Errorf("a check applies:\n%s", strings.Join(calls, "\n"))
+	}
+}
+
+// TestNightly: what Cloud Build runs at night is what anybody runs by hand.
+func TestNightly(t *testing.T) {
+	scripts := readBuild(t, "infra/nightly.yaml", "nightly")
+	if !strings.HasSuffix(scripts["nightly"], "\n.ci/nightly\n") {
+		t.Errorf("it runs:\n%s", scripts["nightly"])
 	}
 }

@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"bytes"
@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +31,7 @@ import (
 	"rollcall/internal/slack/webapi"
 	"rollcall/internal/store/sqlite"
 	"rollcall/internal/syncs"
+	"rollcall/internal/ui"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
@@ -44,7 +47,7 @@ type metric struct {
 // metrics reads local.metrics of metrics.tf, which is all literals.
 func metrics(t *testing.T) map[string]metric {
 	t.Helper()
-	file, diags := hclparse.NewParser().ParseHCLFile("../../infra/metrics.tf")
+	file, diags := hclparse.NewParser().ParseHCLFile("metrics.tf")
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
@@ -71,7 +74,7 @@ func metrics(t *testing.T) map[string]metric {
 	return all
 }
 
-var clause = regexp.MustCompile(`^jsonPayload\.(\w+)(:\*|>=0|="(\w+)")$`)
+var clause = regexp.MustCompile(`^jsonPayload\.(\w+)(:\*|>=0|=(true)|="(\w+)")$`)
 
 // counts says whether m's condition holds for a log line.
 func (m metric) counts(t *testing.T, line map[string]any) bool {
@@ -83,7 +86,7 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 		}
 		value, there := line[c[1]]
 		number, _ := value.(float64)
-		if !there || c[2] == ">=0" && number < 0 || c[3] != "" && value != c[3] {
+		if !there || c[2] == ">=0" && number < 0 || c[3] != "" && value != true || c[4] != "" && value != c[4] {
 			return false
 		}
 	}
@@ -92,9 +95,9 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 
 // TestMetrics: the programs write the lines that metrics count, with the fields that they are told apart by.
 func TestMetrics(t *testing.T) {
-	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t)}
+	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t), "ui": uiLines(t)}
 	all := metrics(t)
-	if len(all) != 6 {
+	if len(all) != 7 {
 		t.Errorf("%d metrics", len(all))
 	}
 	for name, m := range all {
@@ -120,9 +123,13 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s counts nothing", name)
 		}
 	}
-	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published", "no_workspace"}
+	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published", "no_workspace", "other_app", "refused"}
 	if diff := cmp.Diff(want, values(lines["webhook"], "result")); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
+	}
+	want = []any{nil, nil, nil, nil, "signature", "pubsub", nil, nil, "busy"}
+	if diff := cmp.Diff(want, values(lines["webhook"], "reason")); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
 	}
 	want = []any{"created", "unchanged", "updated", "removed", "unknown_user", "invalid", "malformed", "store", "disconnected", "unknown_workspace"}
 	if diff := cmp.Diff(want, values(lines["worker"], "outcome")); diff != "" {
@@ -159,20 +166,50 @@ func (p takes) Publish(context.Context, directory.Change) error { return p.err }
 
 func webhookLines(t *testing.T) []map[string]any {
 	return logged(t, func(log *slog.Logger) {
-		post := func(p takes, secret, body string) {
-			r := httptest.NewRequest("POST", "/slack/events", strings.NewReader(body))
-			r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
-			webhook.New(slack.NewVerifier(system.Secret), p, "", log).ServeHTTP(httptest.NewRecorder(), r)
+		hook := func(p takes, appID string) http.Handler {
+			return webhook.New(slack.NewVerifier(system.Secret), p, appID, log)
+		}
+		post := func(to http.Handler, secret, body string) {
+			to.ServeHTTP(httptest.NewRecorder(), signed(secret, body, strings.NewReader(body)))
 		}
 		join := events.Callback("team_join", `{"id":"U1"}`, 1648596712000001, "Ev1")
-		post(takes{}, system.Secret, join)
-		post(takes{}, system.Secret, `{"type":"url_verification","challenge":"c"}`)
-		post(takes{}, system.Secret, events.Callback("channel_created", `{"id":"U1"}`, 1648596712000001, "Ev2"))
-		post(takes{}, system.Secret, `{"type":"app_rate_limited","team_id":"`+system.Team+`","minute_rate_limited":1}`)
-		post(takes{}, "another secret", join)
-		post(takes{errors.New("away")}, system.Secret, join)
-		post(takes{}, system.Secret, strings.Replace(join, system.Team, "", 1))
-	})
+		works := hook(takes{}, "")
+		post(works, system.Secret, join)
+		post(works, system.Secret, `{"type":"url_verification","challenge":"c"}`)
+		post(works, system.Secret, events.Callback("channel_created", `{"id":"U1"}`, 1648596712000001, "Ev2"))
+		post(works, system.Secret, `{"type":"app_rate_limited","team_id":"`+system.Team+`","minute_rate_limited":1}`)
+		post(works, "another secret", join)
+		post(hook(takes{errors.New("away")}, ""), system.Secret, join)
+		post(works, system.Secret, strings.Replace(join, system.Team, "", 1))
+		post(hook(takes{}, "A2"), system.Secret, join)
+		crowd(works, func() { post(works, system.Secret, join) })
+	})[:9] // without those of the crowd
+}
+
+// signed is a request of Slack's with that body, or of somebody who holds it back.
+func signed(secret, body string, reader io.Reader) *http.Request {
+	r := httptest.NewRequest("POST", "/slack/events", reader)
+	r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
+	return r
+}
+
+// crowd calls do while strangers hold back as many bodies as the webhook makes room for.
+func crowd(webhook http.Handler, do func()) {
+	var strangers sync.WaitGroup
+	var held []*io.PipeWriter
+	for range 4 {
+		reader, writer := io.Pipe()
+		held = append(held, writer)
+		r := signed("another secret", "", reader)
+		r.ContentLength = 1 << 20
+		strangers.Go(func() { webhook.ServeHTTP(httptest.NewRecorder(), r) })
+		writer.Write([]byte("{")) //nolint:errcheck // it is read, or the test fails
+	}
+	do()
+	for _, writer := range held {
+		writer.CloseWithError(io.ErrUnexpectedEOF)
+	}
+	strangers.Wait()
 }
 
 // away is a store that does not answer.
@@ -217,6 +254,23 @@ func workerLines(t *testing.T) []map[string]any {
 		deliver(away{store}, "insert", "U1", 5)
 		deliver(store, "disconnect", "U1", 6)
 		deliver(store, "insert", "U-elsewhere", 1)
+	})
+}
+
+func uiLines(t *testing.T) []map[string]any {
+	store, err := sqlite.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.PutWorkspace(t.Context(), directory.Workspace{ID: "T1", Name: "One"}); err != nil {
+		t.Fatal(err)
+	}
+	return logged(t, func(log *slog.Logger) {
+		page := ui.New(t.Context(), ui.Options{Store: store, Log: log})
+		for _, path := range []string{"/", "/users/T1/U1"} {
+			page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+		}
 	})
 }
 

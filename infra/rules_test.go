@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"encoding/json"
@@ -34,7 +34,7 @@ func TestRules(t *testing.T) {
 		Name    string `json:"name"`
 		Content string `json:"content"`
 	}
-	rules, err := json.Marshal(map[string]any{"rules": map[string]any{"files": []file{{"firestore.rules", infra(t, "firestore.rules")}}}})
+	rules, err := json.Marshal(map[string]any{"rules": map[string]any{"files": []file{{"firestore.rules", read(t, "firestore.rules")}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

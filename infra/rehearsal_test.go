@@ -1,4 +1,4 @@
-package e2e
+package infra_test
 
 import (
 	"os"
@@ -16,7 +16,7 @@ func TestRehearsal(t *testing.T) {
 		t.Skip("takes a minute")
 	}
 	needsBash(t)
-	c := exec.CommandContext(t.Context(), "bash", "../../infra/rehearse.sh")
+	c := exec.CommandContext(t.Context(), "bash", "rehearse.sh")
 	c.Env = append(os.Environ(), "PUBSUB_EMULATOR_HOST="+emulator.PubSub(t).Host, "FIRESTORE_EMULATOR_HOST="+emulator.Firestore(t).Host)
 	out, err := c.CombinedOutput()
 	if err != nil || !strings.HasSuffix(string(out), "# All steps done.\n") {
@@ -27,9 +27,9 @@ func TestRehearsal(t *testing.T) {
 
 // TestManualIsRehearsed: each of rollcallctl's commands in the manual is one that the rehearsal runs.
 func TestManualIsRehearsed(t *testing.T) {
-	script := infra(t, "rehearse.sh")
+	script := read(t, "rehearse.sh")
 	commands := 0
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(infra(t, "OPERATING.md"), -1) {
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(read(t, "OPERATING.md"), -1) {
 		for line := range strings.Lines(block[1]) {
 			command, _, _ := strings.Cut(line, "  #")
 			if command = strings.TrimSpace(command); !strings.HasPrefix(command, "rollcallctl ") {
