@@ -22,7 +22,7 @@ import (
 )
 
 // schemaVersion changes with schema.sql and with what the columns hold.
-const schemaVersion = 1
+const schemaVersion = 2
 
 //go:embed schema.sql
 var schema string

@@ -24,6 +24,7 @@ type Store interface {
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 	ListStore
 	SyncStore
+	ProfileStore
 }
 
 // Run runs the suite. open returns an empty store, which it closes by t.Cleanup.
@@ -45,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"count changed", testCountChanged},
 		{"watch", testWatch},
 		{"emoji", testEmoji},
+		{"profiles", testProfiles},
 		{"workspaces", testWorkspaces},
 		{"fingerprints", testFingerprints},
 		{"syncs", testSyncs},
