@@ -18,10 +18,10 @@ import (
 )
 
 const usage = `Lists every workspace that SLACK_BOT_TOKENS opens, compares it with Firestore and
-publishes what differs. It goes on where an interrupted run stopped. The exit
+publishes what differs. It resumes where an interrupted run stopped. The exit
 code is 0 only if every workspace was synced.
 
-usage: go run ./functions/fullsync [-dry-run] [-allow-mass-delete]
+usage: go run ./functions/fullsync [-dry-run] [-allow-mass-delete] [-profiles N]
 
 `
 
@@ -32,6 +32,7 @@ func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("fullsync", flag.ContinueOnError)
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would change, and change nothing")
 	flags.BoolVar(&o.AllowMassDelete, "allow-mass-delete", false, "remove users even if they are more than a tenth of the directory")
+	flags.IntVar(&o.Profiles, "profiles", fullsync.DefaultProfiles, "ask Slack for the custom fields of up to `N` people a workspace; 0 for none")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()

@@ -40,7 +40,31 @@ func render(teamID, id string, p Parts) (User, error) {
 	}
 	u.SortName = sortName(u)
 	u.Fingerprint = fingerprint(id, external, o)
+	u.ProfileOrder = profileOrder(u)
 	return u, nil
+}
+
+// NeverAsked is the [User.ProfileOrder] of people whose custom fields nobody knows yet.
+const NeverAsked = 1
+
+// profileOrder is low for people whose profile Slack should be asked for soon: first those
+// whose custom fields are unknown, then those whom Slack has changed since (by updated, in
+// seconds), then those whose fields are the oldest (in microseconds, which are always more).
+// It is 0 for people who have no custom fields of this workspace, or need none: bots, people
+// of other workspaces, deactivated and forgotten ones.
+func profileOrder(u User) int64 {
+	known := u.Parts.Fields
+	switch {
+	case u.Deleted, u.Kind == Bot, u.Kind == External, u.Kind == Forgotten:
+		return 0
+	case known == nil:
+		return NeverAsked
+	// An event's updated is that of the fields with it. A profile was asked for within the
+	// second, and what changed after that may have the same updated.
+	case u.Updated > known.Version.Time().Unix(), u.Updated == known.Version.Time().Unix() && known.Source == FromProfile:
+		return u.Updated
+	}
+	return int64(known.Version)
 }
 
 // object joins what was told and listed, and the custom fields, into the object that readers see.

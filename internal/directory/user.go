@@ -55,6 +55,8 @@ type User struct {
 	// Fingerprint is a hash of the id and of Slack's core, see [fingerprint]. A removed
 	// user has none, so sums skip it.
 	Fingerprint int64 `json:"fingerprint,omitempty"`
+	// ProfileOrder is the order in which full syncs ask users.profile.get, see [profileOrder].
+	ProfileOrder int64 `json:"profile_order,omitempty"`
 
 	// Version and Source are those of the newest message.
 	Version Version `json:"version"`

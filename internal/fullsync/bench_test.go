@@ -60,6 +60,12 @@ func (r *roster) Users(_ context.Context, _, cursor string) iter.Seq2[syncs.List
 
 func (r *roster) Emoji(context.Context) (map[string]string, error) { return nil, nil }
 
+func (r *roster) TeamProfile(context.Context) (json.RawMessage, error) { return nil, nil }
+
+func (r *roster) Profile(context.Context, string) (json.RawMessage, directory.Version, error) {
+	return nil, 0, directory.ErrNotFound
+}
+
 func (r *roster) User(_ context.Context, id string) (json.RawMessage, directory.Version, error) {
 	r.usage.Calls++
 	i, found := slices.BinarySearchFunc(r.people, id, func(p person, id string) int { return strings.Compare(p.id, id) })

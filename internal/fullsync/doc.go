@@ -27,7 +27,8 @@
 //  6. Publish. The sync fetches the objects again, by users.info or by a second walk,
 //     whichever Slack's rate limits make faster.
 //  7. Remove the people who are gone. Then ask users.info about people of other workspaces.
-//  8. Record the outcome in workspaces/{team_id}/syncs/{sync_id}.
+//  8. Ask users.profile.get about some people's custom fields, which no listing has.
+//  9. Record the outcome in workspaces/{team_id}/syncs/{sync_id}.
 //
 // An empty directory is filled instead: each page is published as it arrives.
 //
@@ -54,6 +55,16 @@
 // is to be removed. People of other workspaces (Slack Connect) are in no listing. Each
 // sync asks users.info about 200 of them, chosen at random if there are more, and judges
 // them for mass removal on their own.
+//
+// # Custom fields
+//
+// Events bring custom fields, listings never do, and editing only a custom field sends no
+// event. So each sync asks users.profile.get about as many people as -profiles allows: first
+// those whose fields nobody knows, then those whom Slack has changed since, then those whose
+// fields are the oldest. Every answer is published, also if nothing differs, because the
+// document's version says when Slack was last asked. team.profile.get has the fields' labels.
+// Both need the scope users.profile:read. A first load asks nobody, because the worker
+// has yet to store the people.
 //
 // # What a sync reports
 //

@@ -28,6 +28,10 @@ type Slack interface {
 	User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error)
 	// Emoji returns nil if the token may not list them.
 	Emoji(ctx context.Context) (map[string]string, error)
+	// TeamProfile returns the definitions of the custom fields, nil if the token may not read them.
+	TeamProfile(ctx context.Context) (json.RawMessage, error)
+	// Profile returns a user's custom fields, with a version and errors as User has them.
+	Profile(ctx context.Context, userID string) (json.RawMessage, directory.Version, error)
 	Usage() syncs.Usage
 }
 
@@ -38,6 +42,7 @@ type Store interface {
 	Records
 	Checkpoints
 	EmojiStore
+	ProfileStore
 	compare.Sums
 	People
 }
@@ -68,6 +73,8 @@ type Options struct {
 	// AllowMassDelete lifts the limit of a tenth of the directory, and also removes people
 	// whom an event has just announced.
 	AllowMassDelete bool
+	// Profiles is how many people a sync asks users.profile.get about; 0 for none.
+	Profiles int
 	// LeaseTimeout is how long the lease of a dead sync keeps others out; 0 means 30 seconds.
 	LeaseTimeout time.Duration
 }
@@ -165,7 +172,10 @@ func repair(ctx context.Context, o Options, r *record) error {
 	if refusal != nil && !errors.Is(refusal, ErrMassDelete) {
 		return refusal
 	}
-	return errors.Join(refusal, p.externals(ctx, listing, future))
+	if err := p.externals(ctx, listing, future); err != nil {
+		return errors.Join(refusal, err)
+	}
+	return errors.Join(refusal, p.profiles(ctx))
 }
 
 // thoroughInterval is a little less than a day, so that a daily sync is always thorough.

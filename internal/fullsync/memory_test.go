@@ -3,6 +3,7 @@ package fullsync
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ type memory struct {
 	users      map[string]stored
 	workspaces map[string]directory.Workspace
 	emoji      map[string]string
+	profile    json.RawMessage
 	records    map[string]syncs.Sync   // by team and id
 	pages      map[string][]syncs.Page // by sync
 	holder     string
@@ -128,6 +130,36 @@ func (m *memory) PutEmoji(_ context.Context, _ string, emoji map[string]string) 
 }
 
 func (m *memory) Emoji(context.Context, string) (map[string]string, error) { return m.emoji, nil }
+
+func (m *memory) PutTeamProfile(_ context.Context, _ string, profile json.RawMessage) error {
+	m.profile = profile
+	return nil
+}
+
+func (m *memory) TeamProfile(context.Context, string) (json.RawMessage, error) { return m.profile, nil }
+
+func (m *memory) ProfilesDue(_ context.Context, _ string, limit int) (ids []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, u := range m.users {
+		if u.ProfileOrder != 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(m.users[a].ProfileOrder, m.users[b].ProfileOrder) })
+	return ids[:min(limit, len(ids))], nil
+}
+
+func (m *memory) CountNeverAsked(context.Context, string) (n int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.users {
+		if u.ProfileOrder == directory.NeverAsked {
+			n++
+		}
+	}
+	return n, nil
+}
 
 func (m *memory) PutSync(_ context.Context, s syncs.Sync) error {
 	m.mu.Lock()

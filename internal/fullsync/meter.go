@@ -2,6 +2,7 @@ package fullsync
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
@@ -107,6 +108,28 @@ func (m *storeMeter) PutEmoji(ctx context.Context, teamID string, emoji map[stri
 func (m *storeMeter) Emoji(ctx context.Context, teamID string) (map[string]string, error) {
 	m.read(1)
 	return m.Store.Emoji(ctx, teamID)
+}
+
+func (m *storeMeter) ProfilesDue(ctx context.Context, teamID string, limit int) ([]string, error) {
+	ids, err := m.Store.ProfilesDue(ctx, teamID, limit)
+	m.read(compare.FetchReads(len(ids)))
+	return ids, err
+}
+
+func (m *storeMeter) CountNeverAsked(ctx context.Context, teamID string) (int, error) {
+	n, err := m.Store.CountNeverAsked(ctx, teamID)
+	m.read(compare.QueryReads(n))
+	return n, err
+}
+
+func (m *storeMeter) PutTeamProfile(ctx context.Context, teamID string, profile json.RawMessage) error {
+	m.writes.Add(1)
+	return m.Store.PutTeamProfile(ctx, teamID, profile)
+}
+
+func (m *storeMeter) TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error) {
+	m.read(1)
+	return m.Store.TeamProfile(ctx, teamID)
 }
 
 func (m *storeMeter) PutSync(ctx context.Context, s syncs.Sync) error {

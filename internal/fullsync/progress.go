@@ -110,7 +110,7 @@ func (p *Progress) end(s syncs.Sync, err error) {
 		attrs := []any{"team_id", s.TeamID, "sync_id", s.ID, "listed", s.Listed, "inserted", s.Inserted, "updated", s.Updated,
 			"removed", s.Removed, "unchanged", s.Unchanged, "drift", s.Drift, "slack_calls", s.Calls, "waits", s.Waits,
 			"waited", s.Waited, "reads", s.Reads, "writes", s.Writes, "stale", s.Stale, "failed", s.Failed,
-			"forgotten", s.Forgotten, "future", s.Future, "took", took}
+			"forgotten", s.Forgotten, "future", s.Future, "profiles", s.Profiles.Asked, "never_asked", s.Profiles.NeverAsked, "took", took}
 		if len(s.Differed) > 0 {
 			attrs = append(attrs, "differed", s.Differed)
 		}
@@ -134,6 +134,9 @@ func (p *Progress) end(s syncs.Sync, err error) {
 	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
 		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",
 		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, s.Calls, s.Waits, s.Waited, s.Reads, s.Writes)
+	if s.Profiles.Asked > 0 {
+		fmt.Fprintf(p.out, "  custom fields of %d asked for, of %d still unknown\n", s.Profiles.Asked, s.Profiles.NeverAsked)
+	}
 	for _, left := range []struct {
 		n   int
 		why string

@@ -34,7 +34,7 @@ func TestProgress(t *testing.T) {
 		{"log", false, false, nil, `level=INFO msg="full sync started" team_id=T1
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=50 total=200 pages=1 waits=0 remaining=30s
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=100 total=200 pages=2 waits=1 remaining=20s
-level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updated=2 removed=3 unchanged=197 drift=2 slack_calls=9 waits=1 waited=1s reads=5 writes=6 stale=0 failed=0 forgotten=0 future=0 took=21s outcome=done
+level=INFO msg="full sync done" team_id=T1 sync_id=S listed=200 inserted=1 updated=2 removed=3 unchanged=197 drift=2 slack_calls=9 waits=1 waited=1s reads=5 writes=6 stale=0 failed=0 forgotten=0 future=0 profiles=0 never_asked=0 took=21s outcome=done
 `},
 		{"failed", true, false, errors.New("x"), strings.Replace(summary, "synced", "not synced", 1)},
 	}

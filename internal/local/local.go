@@ -95,6 +95,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	syncer := &syncer{tokens: people.tokens, interval: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
 		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
 		AllowMassDelete: people.invented, // it is another one at each start
+		Profiles:        fullsync.DefaultProfiles,
 	}}
 	front := http.NewServeMux()
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
@@ -129,10 +130,11 @@ func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsu
 	intake.Go(func() error { return service.ServeListener(intakeCtx, page, front, log) })
 	intake.Go(func() error { return people.serve(intakeCtx, log) })
 	intake.Go(func() error {
-		if err := syncer.run(intakeCtx); err != nil {
+		loaded, err := syncer.run(intakeCtx)
+		if err != nil {
 			return err
 		}
-		return syncer.repeat(intakeCtx)
+		return syncer.repeat(intakeCtx, loaded)
 	})
 	intake.Go(func() error { return people.live(intakeCtx) })
 	err := intake.Wait()

@@ -33,22 +33,32 @@ func (s *syncer) StartSync(context.Context) error {
 	}
 }
 
-// run syncs every workspace.
-func (s *syncer) run(ctx context.Context) (err error) {
+// profilesTimeout is how long the worker has to store the people of a first load, before
+// another sync asks for their custom fields.
+const profilesTimeout = 10 * time.Second
+
+// run syncs every workspace, and reports whether one of them was a first load.
+func (s *syncer) run(ctx context.Context) (loaded bool, err error) {
 	s.running.Store(true)
 	defer s.running.Store(false)
-	for _, failed := range fullsync.All(ctx, s.tokens, s.options) {
+	for outcome, failed := range fullsync.All(ctx, s.tokens, s.options) {
+		loaded = loaded || outcome.Filling
 		if errors.Is(failed, fullsync.ErrMassDelete) { // no reason to show nothing
 			s.options.Log.ErrorContext(ctx, "full sync", "error", failed)
 			continue
 		}
 		err = errors.Join(err, failed)
 	}
-	return err
+	return loaded, err
 }
 
-// repeat syncs until ctx is done. What fails is logged, and tried again the next time.
-func (s *syncer) repeat(ctx context.Context) error {
+// repeat syncs until ctx is done. What fails is logged, and tried again the next time. If
+// everybody was just loaded it soon syncs again, because a first load asks for no custom fields.
+func (s *syncer) repeat(ctx context.Context, loaded bool) error {
+	var soon <-chan time.Time
+	if loaded {
+		soon = time.After(profilesTimeout)
+	}
 	tick := time.NewTicker(cmp.Or(s.interval, SyncEvery))
 	defer tick.Stop()
 	for {
@@ -56,9 +66,10 @@ func (s *syncer) repeat(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-soon:
 		case <-s.asked:
 		}
-		if err := s.run(ctx); err != nil && ctx.Err() == nil {
+		if _, err := s.run(ctx); err != nil && ctx.Err() == nil {
 			s.options.Log.ErrorContext(ctx, "full sync failed", "error", err)
 		}
 	}

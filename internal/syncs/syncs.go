@@ -97,6 +97,8 @@ type Sync struct {
 	Stored int `json:"stored,omitempty"`
 	// External is the part of the counts above that is about people of other workspaces.
 	External External `json:"external,omitzero"`
+	// Profiles is about custom fields.
+	Profiles Profiles `json:"profiles,omitzero"`
 	// MassRemoval says that an operator allowed any number of removals.
 	MassRemoval bool `json:"mass_removal,omitempty"`
 	// Thorough is when a sync last made a thorough comparison: see package compare.
@@ -117,6 +119,16 @@ type External struct {
 	Asked   int `json:"asked"`  // by users.info
 	Updated int `json:"updated"`
 	Removed int `json:"removed"`
+}
+
+// Profiles counts the people whom a sync asked users.profile.get about.
+type Profiles struct {
+	Asked  int `json:"asked"`
+	Failed int `json:"failed,omitempty"`
+	// NeverAsked is how many people remain whose custom fields nobody knows.
+	NeverAsked int `json:"never_asked"`
+	// NoScope says that the token lacks users.profile:read.
+	NoScope bool `json:"no_scope,omitempty"`
 }
 
 // Page is a checkpoint: what a full sync remembers of one page of the listing.

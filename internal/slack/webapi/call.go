@@ -40,7 +40,7 @@ var advice = map[string]string{
 	"account_inactive":       "the app was removed from the workspace: install it again and use its new bot token",
 	"token_revoked":          "install the app again and use its new bot token",
 	"token_expired":          "install the app again and use its new bot token",
-	"missing_scope":          "give the app the scopes users:read, users:read.email, team:read and emoji:read, and install it again",
+	"missing_scope":          "give the app the scopes users:read, users:read.email, users.profile:read, team:read and emoji:read, and install it again",
 	"access_denied":          "ask the workspace's admins to approve the app",
 	"org_login_required":     "the workspace is being migrated: wait until that is done",
 }

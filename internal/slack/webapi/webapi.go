@@ -227,6 +227,50 @@ func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, dire
 	return answer.User, version, nil
 }
 
+// Profile returns one user's custom fields (users.profile.get), with a time on Slack's clock
+// no later than the answer. Errors about this user only wrap [directory.ErrNotFound] or
+// [syncs.ErrUnreadable].
+func (c *Client) Profile(ctx context.Context, userID string) (fields json.RawMessage, v directory.Version, err error) {
+	before, err := c.beforeNext(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	var answer struct {
+		Profile *struct {
+			Fields json.RawMessage `json:"fields"`
+		} `json:"profile"`
+	}
+	err = c.call(ctx, "users.profile.get", url.Values{"user": {userID}}, &answer)
+	switch {
+	case isError(err, "user_not_found"), isError(err, "user_not_visible"):
+		return nil, 0, errors.Join(directory.ErrNotFound, err)
+	case isAnswer(err):
+		return nil, 0, errors.Join(syncs.ErrUnreadable, err)
+	case err != nil:
+		return nil, 0, err
+	case answer.Profile == nil:
+		return nil, 0, fmt.Errorf("slack users.profile.get: %w: no profile in the answer", syncs.ErrUnreadable)
+	}
+	v, err = c.versionAt(before, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("slack users.profile.get: %w", err)
+	}
+	return answer.Profile.Fields, v, nil
+}
+
+// TeamProfile returns the definitions of the workspace's custom fields, the profile in
+// team.profile.get's answer; nil if the token lacks the scope users.profile:read.
+func (c *Client) TeamProfile(ctx context.Context) (json.RawMessage, error) {
+	var answer struct {
+		Profile json.RawMessage `json:"profile"`
+	}
+	err := c.call(ctx, "team.profile.get", nil, &answer)
+	if isError(err, "missing_scope") {
+		return nil, nil
+	}
+	return answer.Profile, err
+}
+
 // isAnswer tells a failure that Slack itself has answered with, and that no
 // person can end by setting up the app anew: it may be about one user.
 func isAnswer(err error) bool {

@@ -195,6 +195,51 @@ func TestUser(t *testing.T) {
 }
 
 // TestRateLimitsAreCounted and waited out for as long as Slack says.
+// TestProfile: custom fields come as Slack says them, and errors are about one user.
+func TestProfile(t *testing.T) {
+	w, c := start(t, fakeslack.Options{People: 40, Faults: fakeslack.Faults{InfoError: map[string]string{"U0": "unknown_error"}}})
+	found := 0
+	for _, person := range w.People() {
+		fields, v, err := c.Profile(t.Context(), person.ID())
+		if age := time.Since(v.Time()); err != nil || age < 0 || age > 5*time.Second {
+			t.Fatalf("%s: error %v, version %v", person.ID(), err, v)
+		}
+		var want struct {
+			Fields json.RawMessage `json:"fields"`
+		}
+		if err := json.Unmarshal(person.ProfileObject(false), &want); err != nil {
+			t.Fatal(err)
+		}
+		if string(fields) != string(want.Fields) {
+			t.Errorf("%s has %s, want %s", person.ID(), fields, want.Fields)
+		}
+		if len(fields) > 4 {
+			found++
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d people have custom fields", found)
+	}
+	if _, _, err := c.Profile(t.Context(), "U404"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("nobody: %v", err)
+	}
+	if _, _, err := c.Profile(t.Context(), "U0"); !errors.Is(err, syncs.ErrUnreadable) {
+		t.Errorf("unreadable: %v", err)
+	}
+	profile, err := c.TeamProfile(t.Context())
+	var defined struct {
+		Fields []struct{ ID, Label, Type string } `json:"fields"`
+	}
+	if err != nil || json.Unmarshal(profile, &defined) != nil || len(defined.Fields) == 0 || defined.Fields[0].Label == "" {
+		t.Errorf("team profile %s, error %v", profile, err)
+	}
+
+	_, c = start(t, fakeslack.Options{People: 5, Scopes: "users:read"})
+	if profile, err := c.TeamProfile(t.Context()); profile != nil || err != nil {
+		t.Errorf("without the scope: %s, error %v", profile, err)
+	}
+}
+
 func TestRateLimitsAreCounted(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 1500, Faults: fakeslack.Faults{RateLimitEvery: 2, RetryAfter: 1}})
 	begin := time.Now()

@@ -59,10 +59,11 @@ var Exemptions = []Exemption{
 	exempt("users", "slack_version"), exempt("users", "updated"), exempt("users", "status_expiration"),
 	exempt("users", "image_72"), exempt("users", "image_192"),
 	{Collection: "users", Field: "written_at", Orders: []string{"ASCENDING"}},
+	{Collection: "users", Field: "profile_order", Orders: []string{"ASCENDING"}},
 	exempt("changes", "id"), exempt("changes", "team_id"), exempt("changes", "at"), exempt("changes", "source"),
 	exempt("changes", "changed"), exempt("changes", "before"), exempt("changes", "after"),
 	expires("users"), expires("changes"), expires("syncs"), expires("pages"),
-	exempt("pages", "users"), exempt("syncs", "time_zones"), exempt("emoji", "json"),
+	exempt("pages", "users"), exempt("syncs", "time_zones"), exempt("emoji", "json"), exempt("team_profile", "json"),
 }
 
 func exempt(collection, field string) Exemption {

@@ -134,7 +134,8 @@ func (q query) servedAlone(field string) string {
 	for _, o := range q.orders {
 		directions = append(directions, o.Order)
 	}
-	if len(q.contains) == 0 && len(directions) > 0 && slices.Contains(Exemptions[i].Orders, directions[0]) {
+	orders := Exemptions[i].Orders // either serves an equality
+	if len(q.contains) == 0 && len(orders) > 0 && (len(directions) == 0 || slices.Contains(orders, directions[0])) {
 		return ""
 	}
 	return "asks for a field that is exempt from indexing"

@@ -12,11 +12,13 @@ CREATE TABLE users (
   fingerprint INTEGER NOT NULL,
   written INTEGER NOT NULL,
   expire_at INTEGER, -- of removed users
+  profile_order INTEGER, -- of users whose profile full syncs ask for
   document TEXT NOT NULL,
   PRIMARY KEY (team_id, id)
 ) STRICT;
 CREATE INDEX users_by_fingerprint ON users (team_id, fingerprint);
 CREATE INDEX users_by_expiry ON users (expire_at) WHERE expire_at IS NOT NULL;
+CREATE INDEX users_by_profile ON users (team_id, profile_order) WHERE profile_order IS NOT NULL;
 
 -- Who is in which list, in both orders. See lists.go.
 CREATE TABLE by_name (
@@ -51,6 +53,11 @@ CREATE INDEX changes_by_type ON changes (team_id, type, written_at, id);
 CREATE INDEX changes_by_expiry ON changes (expire_at);
 
 CREATE TABLE emoji (
+  team_id TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE team_profiles (
   team_id TEXT PRIMARY KEY,
   document TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -27,6 +27,7 @@ type Store interface {
 	ListStore
 	HistoryStore
 	SyncStore
+	ProfileStore
 }
 
 // Run runs the suite. open returns an empty store, which it closes by t.Cleanup.
@@ -55,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"feed", testFeed},
 		{"watch history", testWatchHistory},
 		{"emoji", testEmoji},
+		{"profiles", testProfiles},
 		{"workspaces", testWorkspaces},
 		{"fingerprints", testFingerprints},
 		{"syncs", testSyncs},
