@@ -69,8 +69,9 @@ func recordID(c Change) string {
 // RecordOf returns what history says of a change that made after of before (nil:
 // nothing was stored), or nil if the change concerns nothing that history covers.
 //
-// The first load of an empty directory creates everybody at once. That is where
-// history begins, and not a part of it.
+// The first load of an empty directory creates everybody at once, and the first answer of
+// users.profile.get brings custom fields that nobody knew. That is where history begins, and not
+// a part of it.
 func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
 	r := Record{ID: recordID(c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
 	if after.Kind == Forgotten && (before == nil || before.Kind != Forgotten) {
@@ -78,7 +79,7 @@ func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, 
 		return &r, nil
 	}
 	was, is := before != nil && !before.Removed, !after.Removed
-	if !was && !is {
+	if !was && !is || was && c.Source == FromProfile && before.Parts.Fields == nil {
 		return nil, nil
 	}
 	all, err := differences(before, after)
