@@ -45,7 +45,7 @@ func listing(user string) Change {
 	return Change{Operation: Insert, User: json.RawMessage(user), Source: FromSync, InList: true}
 }
 
-func profile(fields string) Change {
+func asked(fields string) Change {
 	return Change{Operation: Update, User: json.RawMessage(`{"id":"U1","profile":{"fields":` + fields + `}}`), Source: FromProfile}
 }
 
@@ -84,8 +84,8 @@ func TestRecordOf(t *testing.T) {
 		{"role", []Change{joined, event(Update, with(`"is_admin":true`, `"is_admin":false,"is_owner":true`))}, UserUpdated, "is_admin is_owner", `{"is_admin":true}`, `{"is_owner":true}`},
 		{"custom field", []Change{joined, event(Update, with(`"status_text"`, `"fields":{"Xf1":{"value":"x","alt":""},"Xf2":{"value":"","alt":""}},"status_text"`))},
 			UserUpdated, "profile.fields.Xf1", `{}`, `{"profile.fields.Xf1":{"alt":"","value":"x"}}`},
-		{"first profile", []Change{joined, profile(`{"Xf1":{"value":"x"}}`)}, "", "", "", ""},
-		{"second profile", []Change{joined, profile(`{"Xf1":{"value":"x"}}`), profile(`{"Xf1":{"value":"y"}}`)},
+		{"first profile", []Change{joined, asked(`{"Xf1":{"value":"x"}}`)}, "", "", "", ""},
+		{"second profile", []Change{joined, asked(`{"Xf1":{"value":"x"}}`), asked(`{"Xf1":{"value":"y"}}`)},
 			UserUpdated, "profile.fields.Xf1", `{"profile.fields.Xf1":{"value":"x"}}`, `{"profile.fields.Xf1":{"value":"y"}}`},
 		{"deactivated", []Change{joined, event(Update, `{"id":"U1","name":"ada","deleted":true,"profile":{"title":"Analyst","avatar_hash":"h1"}}`)},
 			UserDeactivated, "deleted is_admin tz", `{"is_admin":true,"tz":"Europe/London"}`, `{"deleted":true}`},
