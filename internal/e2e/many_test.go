@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -21,8 +22,10 @@ const (
 	whenever = 5 * time.Minute
 )
 
-// TestManyEvents: 10,000 mixed events, each sent three times, shuffled, by 32
-// senders, end in the state that the newest event of each user says.
+var eventsFlag = flag.Int("events", 2000, "how many events TestManyEvents sends, each three times")
+
+// TestManyEvents: mixed events, each sent three times, shuffled, by 32 senders, end in the
+// state that the newest event of each user says.
 func TestManyEvents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes minutes")
@@ -47,7 +50,7 @@ func testManyEvents(t *testing.T, s *system.System, disturb func()) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	all := events.Mix{Members: 2000, Changes: 3, Externals: 198, Visits: 10, Unknown: 20}.Make(rng)
+	all := events.Mix{Members: *eventsFlag / 5, Changes: 3, Externals: *eventsFlag / 50, Visits: 10, Unknown: 20}.Make(rng)
 	start := time.Now()
 	dead := sendShuffled(t, s, rng, all, disturb)
 	t.Logf("%d requests accepted in %v", repeats*len(all), time.Since(start).Round(time.Second))

@@ -4,6 +4,7 @@ package fullsync
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -58,7 +59,7 @@ func (w *invented) send(t *testing.T, s *system.System, e fakeslack.Event) {
 	}
 }
 
-// sync returns the outcome and how often the listing had to begin anew.
+// sync returns the outcome and how often the listing started over.
 func (w *invented) sync(t *testing.T, s *system.System) (outcome syncs.Sync, anew int) {
 	t.Helper()
 	var lines bytes.Buffer
@@ -73,7 +74,7 @@ func (w *invented) sync(t *testing.T, s *system.System) (outcome syncs.Sync, ane
 		t.Fatal(err)
 	}
 	anew = bytes.Count(lines.Bytes(), []byte("listing starts over"))
-	t.Logf("synced in %v, begun anew %d times: %+v", time.Since(start).Round(time.Second), anew, outcome)
+	t.Logf("synced in %v, started over %d times: %+v", time.Since(start).Round(time.Second), anew, outcome)
 	return outcome, anew
 }
 
@@ -93,7 +94,9 @@ func writes(t *testing.T, s *system.System) map[string]time.Time {
 	return at
 }
 
-// TestFullSync: 20,000 people in a workspace at its worst, with one event in
+var peopleFlag = flag.Int("people", 4000, "how many people TestFullSync has")
+
+// TestFullSync: thousands of people in a workspace at its worst, with one event in
 // twenty lost and people coming and going during the walk: one sync repairs all
 // of it, and the next one has nothing to do.
 func TestFullSync(t *testing.T) {
@@ -102,8 +105,10 @@ func TestFullSync(t *testing.T) {
 	}
 	s := system.NewPumped(t, system.Impatient)
 	worst := fakeslack.Faults{RateLimitEvery: 17, RatelimitedIn200Every: 13, RetryAfter: 1, ErrorEvery: 11, ShortPages: true}
-	w := invent(t, s, fakeslack.Options{People: 20_000, Faults: worst})
-	if first, _ := w.sync(t, s); first.Inserted != 20_000 {
+	size := *peopleFlag
+	worst.MaxLimit = size / 20 // so that the walk has as many pages
+	w := invent(t, s, fakeslack.Options{People: size, Faults: worst})
+	if first, _ := w.sync(t, s); first.Inserted != size {
 		t.Errorf("%d inserted at first", first.Inserted)
 	}
 	w.Converges(t, s)
@@ -133,7 +138,7 @@ func TestFullSync(t *testing.T) {
 		}
 	}
 	for i := range 40 {
-		remove(people[1000+300*i])
+		remove(people[size/20+size*3/200*i])
 	}
 	t.Logf("%d events of %d lost", lost, events)
 	time.Sleep(3 * time.Second) // what is on its way arrives; a page's version is a whole second
@@ -164,7 +169,7 @@ func TestFullSync(t *testing.T) {
 	w.sent.Wait()
 	w.Converges(t, s)
 	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
-		t.Errorf("begun anew %d times, %+v", anew, repaired)
+		t.Errorf("started over %d times, %+v", anew, repaired)
 	}
 
 	worst.Churn = 0
