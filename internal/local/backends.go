@@ -12,6 +12,7 @@ import (
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/store/sqlite"
 	"rollcall/internal/ui"
+	"rollcall/internal/worker"
 )
 
 // backends are Pub/Sub and the store, embedded or emulated.
@@ -22,6 +23,8 @@ type backends struct {
 	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)
 	// deadLetters is nil where nobody counts them, as with the emulator.
 	deadLetters ui.DeadLetters
+	// subscribers are told of changes; nil where nobody can subscribe, as within the process.
+	subscribers worker.Publisher
 	// closePubSub ends the client and, if embedded, the server.
 	closePubSub func() error
 }
@@ -62,8 +65,10 @@ func openEmulated(ctx context.Context, o Options, t pubsub.Topology) (*backends,
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	told := pubsub.NewRecordPublisher(client, t.ChangesTopic, false)
+	closeClient := func() error { told.Stop(); return client.Close() }
 	wait := func(ctx context.Context, _ pubsub.Topology, _ *slog.Logger) { <-ctx.Done() }
-	return &backends{pubsub: client, store: store, push: wait, closePubSub: client.Close}, nil
+	return &backends{pubsub: client, store: store, push: wait, subscribers: told, closePubSub: closeClient}, nil
 }
 
 func (b *backends) Close() error { return errors.Join(b.closePubSub(), b.store.Close()) }

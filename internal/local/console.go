@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ func (c *console) Write(b []byte) (int, error) {
 	return c.w.Write(b)
 }
 
-// watchedStore tells of every change that came by an event. A line names the
-// person by id and page only: profiles belong on the page.
+// watchedStore prints a line for every change that came by an event: the person's page
+// and the names of the fields. Values belong on the page.
 type watchedStore struct {
 	Store
 	out     io.Writer
@@ -31,21 +32,42 @@ type watchedStore struct {
 }
 
 func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
+	var before *directory.User
+	if stored, _, err := s.User(ctx, u.TeamID, u.ID); err == nil {
+		before = &stored
+	}
 	if err := s.Store.PutUser(ctx, u, expected, record); err != nil {
 		return err
 	}
 	if u.Source != directory.FromEvent {
 		return nil
 	}
-	what := "changed"
-	switch {
-	case expected == 0:
-		what = "joined"
-	case u.Removed:
-		what = "removed"
-	case u.Deleted:
-		what = "deactivated"
+	if what := describe(before, u); what != "" {
+		fmt.Fprintf(s.out, "%s  %s  %s/users/%s/%s\n", time.Now().Format(time.TimeOnly), what, s.address, u.TeamID, u.ID)
 	}
-	fmt.Fprintf(s.out, "%s  %-11s  %s/users/%s/%s\n", time.Now().Format(time.TimeOnly), what, s.address, u.TeamID, u.ID)
 	return nil
+}
+
+// describe says what readers see differently, and nothing if that is nothing, as at the
+// end of a huddle.
+func describe(before *directory.User, u directory.User) string {
+	switch {
+	case u.Kind == directory.Forgotten && (before == nil || before.Kind != directory.Forgotten):
+		return "forgotten"
+	case before == nil || before.Removed:
+		return "joined"
+	case u.Deleted && !before.Deleted:
+		return "deactivated"
+	case before.Deleted && !u.Deleted:
+		return "reactivated"
+	}
+	paths, err := directory.ChangedFields(before, u)
+	if err != nil || len(paths) == 0 {
+		return ""
+	}
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = path[strings.LastIndexByte(path, '.')+1:]
+	}
+	return "changed " + strings.Join(names, ", ")
 }

@@ -31,6 +31,9 @@ const ChangeEvery = 2 * time.Second
 // SyncEvery is the interval of full syncs by default.
 const SyncEvery = time.Hour
 
+// historyTTL is for how long changes are kept.
+const historyTTL = 90 * 24 * time.Hour
+
 // Options say what to run.
 type Options struct {
 	Config      config.Local
@@ -105,7 +108,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.pushing(topology)
 	}
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
-	pushed := http.StripPrefix(pushPath, worker.New(watched, worker.History{}, topology.WorkTimeout(), log))
+	pushed := http.StripPrefix(pushPath, worker.New(watched, worker.History{TTL: historyTTL, Publisher: back.subscribers}, topology.WorkTimeout(), log))
 	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
 }
 

@@ -36,6 +36,8 @@ import (
 const (
 	Team   = "T0ROLLCALL"
 	Secret = "e2e-signing-secret"
+	// HistoryTTL is for how long changes are kept.
+	HistoryTTL = 90 * 24 * time.Hour
 )
 
 // System is webhook, worker and ui between the emulators, in the topology of production.
@@ -125,7 +127,9 @@ func (s *System) Serve(t *testing.T) {
 	}
 	s.Webhook = serve(webhook.New(slack.NewVerifier(Secret), publisher, "", log))
 	s.UI = serve(ui.New(t.Context(), ui.Options{Store: store, Log: log}))
-	s.Worker = serve(worker.New(store, worker.History{}, s.Topology.WorkTimeout(), log)) + "/"
+	told := pubsub.NewRecordPublisher(client, s.Topology.ChangesTopic, true)
+	t.Cleanup(told.Stop)
+	s.Worker = serve(worker.New(store, worker.History{TTL: HistoryTTL, Publisher: told}, s.Topology.WorkTimeout(), log)) + "/"
 }
 
 // Pump creates topics and subscriptions, and delivers messages to an endpoint until the test ends.
