@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,8 @@ import (
 	"rollcall/internal/slack/webapi"
 )
 
-// TestErasure: once an operator has forgotten somebody, nothing in the database and
-// none of the parked messages has their name or their e-mail address, by whatever way
+// TestErasure: once an operator has forgotten somebody, nothing in the database, none of
+// the parked messages and nothing that subscribers are told from then on has their name or their e-mail address, by whatever way
 // Slack told it, also after Slack has told it again; and somebody else loses nothing.
 func TestErasure(t *testing.T) {
 	s := system.NewPumped(t, system.Impatient)
@@ -38,11 +39,26 @@ func TestErasure(t *testing.T) {
 		return ok && otherToo && u.Email == ada.Profile.Email
 	})
 	now := directory.VersionOf(time.Now())
+	former := string(ada.whole)
+	for _, value := range ada.values() {
+		former = strings.ReplaceAll(former, value, "former")
+	}
+	// History has the values from before the first event, and from after the second.
+	s.MustPost(t, events.Callback("user_change", former, now-1, "Ev0"))
+	system.Eventually(t, time.Minute, "the first event is stored", func() bool {
+		u, _ := stored(t, s, ada.ID)
+		return u.Name == "former"
+	})
 	s.MustPost(t, events.Callback("user_change", string(ada.whole), now, "Ev1"))
 	system.Eventually(t, time.Minute, "the event is stored", func() bool {
 		u, _ := stored(t, s, ada.ID)
-		return u.Parts.Told != nil
+		return u.Name == ada.Name
 	})
+	if page, err := s.Store.Records(t.Context(), system.Team, directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: ada.ID}, Limit: 10}); err != nil || len(page.Records) != 2 ||
+		!strings.Contains(string(page.Records[0].After), ada.Profile.Email) || !strings.Contains(string(page.Records[1].Before), ada.Profile.Email) {
+		t.Fatalf("history %+v, error %v: nothing would be shown", page.Records, err)
+	}
+	told := events.Subscribe(t, s)
 	fullSync(t, s, w, 2) // leaves what it remembers of the listing
 	for _, p := range []person{ada, other} {
 		park(t, s, fmt.Sprintf(`{"operation":"update","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+1))
@@ -70,8 +86,16 @@ func TestErasure(t *testing.T) {
 		return strings.HasPrefix(u.Name, "marker-")
 	})
 	time.Sleep(2 * time.Second) // deliveries keep no order
+	records := events.Feed(t, s)
+	if !slices.ContainsFunc(records, func(r directory.Record) bool { return r.UserID == ada.ID && r.Type == directory.UserForgotten }) {
+		t.Errorf("history does not say that somebody was forgotten: %+v", records)
+	}
+	messages := map[string]string{}
+	for i, m := range events.Told(t, s, told, records) {
+		messages[fmt.Sprintf("message %d", i)] = m.String() + string(m.GetData())
+	}
 	for _, value := range ada.values() {
-		for _, where := range append(holding(dump(t, s), value), holding(parked(t, s), value)...) {
+		for _, where := range slices.Concat(holding(dump(t, s), value), holding(parked(t, s), value), holding(messages, value)) {
 			t.Errorf("%s has a value of the forgotten person", where)
 		}
 	}
@@ -222,7 +246,7 @@ func dump(t *testing.T, s *system.System) map[string]string {
 		}
 	}
 	collect(client.Collections(t.Context()))
-	for _, kind := range []string{"/users/", "/syncs/", "/pages/", "/emoji/"} {
+	for _, kind := range []string{"/users/", "/changes/", "/syncs/", "/pages/", "/emoji/"} {
 		if !anyPath(all, kind) {
 			t.Fatalf("the dump has nothing in %s", kind)
 		}

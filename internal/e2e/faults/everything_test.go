@@ -15,9 +15,10 @@ const (
 	perExternal = 10
 )
 
-// TestEverythingAtRandom: 100,000 events through the programs themselves, while
-// all faults are switched on and off at random, end in exactly the state that
-// the newest event of each user says; only those that must be are dead letters.
+// TestEverythingAtRandom: events through the programs themselves, while all faults are
+// switched on and off at random, end in exactly the state that the newest event of
+// each user says; only those that must be are dead letters. The history, replayed over
+// what was there at first, leads to that state, and subscribers are told of all of it.
 func TestEverythingAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes minutes")
@@ -25,6 +26,8 @@ func TestEverythingAtRandom(t *testing.T) {
 	mix := events.Mix{Members: *eventsFlag * 8 / 10 / perMember, Changes: perMember - 1, Externals: *eventsFlag * 2 / 10 / perExternal, Visits: perExternal, Unknown: 20}
 	r := newRigOfPrograms(t, build(t), nil) // with the backoffs of production
 	webhookSockets, workerSockets := r.webhook.sockets(t), r.worker.sockets(t)
+	first := mix.FirstLoad(t, r.System)
+	subscription := events.Subscribe(t, r.System)
 	all := mix.Make(r.rng)
 	bodies, dead := r.inSomeOrder(all, 2000)
 
@@ -42,7 +45,9 @@ func TestEverythingAtRandom(t *testing.T) {
 	}
 	r.disturb(t, delivered, progress, r.publishingLane(), r.writingLane(), r.deliveryLane(), r.slackLane(), r.killLane(t))
 	r.settle(t, all, dead)
-	t.Logf("%v: all is as it must be: %s", since(start), r.outcome(sent))
+	records := events.Replayed(t, r.System, first)
+	messages := events.Told(t, r.System, subscription, records)
+	t.Logf("%v: all is as it must be: %s; %d records of history, %d messages about them", since(start), r.outcome(sent), len(records), len(messages))
 
 	r.hook.refuse() // closes what Slack and Pub/Sub keep open
 	r.push.refuse()

@@ -72,6 +72,23 @@ func TestWorkerKilled(t *testing.T) {
 			}
 		})
 	}
+	t.Run("between the write and the publish of what changed", func(t *testing.T) {
+		r := newRigOfPrograms(t, dir, hurried)
+		subscription := events.Subscribe(t, r.System)
+		one := events.Mix{Members: 1}.Make(r.rng)
+		h := newHold("Commit")
+		r.writing.disturb(judges{after: h.judge})
+		r.send(t, []string{one[0].Body("Ev1")}, 1, 0).wg.Wait()
+		h.wait(t)
+		r.worker.Kill()
+		r.heal()
+		r.worker.start(t)
+		r.settle(t, one, nil)
+		records := events.Replayed(t, r.System, nil)
+		if n := len(events.Told(t, r.System, subscription, records)); n != 1 || len(records) != 1 || r.writes.count() != 1 {
+			t.Errorf("%d messages about %d records of %d writes", n, len(records), r.writes.count())
+		}
+	})
 	t.Run("in the middle of many messages, many times", func(t *testing.T) {
 		r := newRigOfPrograms(t, dir, hurried)
 		r.suffer(t, few, func() {

@@ -25,6 +25,8 @@ func fill(t *testing.T, s *Store, teamID string, people int) {
 		s.PutSyncPage(ctx, teamID, "S1", syncs.Page{Number: 1, Users: []byte("x")}),
 		s.PutSyncPage(ctx, teamID, "S0", syncs.Page{Number: 1, Users: []byte("x")}), // below a sync whose time to live has ended
 		s.PutEmoji(ctx, teamID, map[string]string{"tada": "https://emoji/tada.png"}),
+		s.PutUser(ctx, directory.User{ID: "UCHANGED", TeamID: teamID, Kind: directory.Member}, 0,
+			&directory.Record{ID: "r1", Type: directory.UserCreated, TeamID: teamID, UserID: "UCHANGED", ExpireAt: time.Now().Add(time.Hour)}),
 		s.Lease(ctx, teamID, "holder", time.Now().Add(time.Minute)),
 	); err != nil {
 		t.Fatal(err)
@@ -49,7 +51,7 @@ func fill(t *testing.T, s *Store, teamID string, people int) {
 func documents(t *testing.T, s *Store) map[string]int {
 	t.Helper()
 	n := map[string]int{}
-	for _, group := range []string{"workspaces", "users", "syncs", "pages", "emoji", "leases", "later"} {
+	for _, group := range []string{"workspaces", "users", "changes", "syncs", "pages", "emoji", "leases", "later"} {
 		all, err := s.client.CollectionGroup(group).Documents(t.Context()).GetAll()
 		if err != nil {
 			t.Fatal(err)
