@@ -11,7 +11,7 @@ locals {
       unit        = "1"
     }
     messages = {
-      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, unknown_workspace (dropped), invalid, malformed, body, slow, too_large, store."
+      description = "Deliveries to the worker, by outcome: created, updated, removed, unchanged; or, not applied: unknown_user, unknown_workspace (dropped), invalid, malformed, body, slow, too_large, store, publish."
       program     = "worker"
       condition   = "jsonPayload.outcome:*"
       labels      = ["outcome", "operation", "source", "team_id"]

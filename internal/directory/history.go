@@ -74,12 +74,14 @@ func recordID(c Change) string {
 // a part of it.
 func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
 	r := Record{ID: recordID(c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
-	if after.Kind == Forgotten && (before == nil || before.Kind != Forgotten) {
+	was, is := before != nil && !before.Removed, !after.Removed
+	switch {
+	case !was && c.FirstLoad:
+		return nil, nil
+	case after.Kind == Forgotten && (before == nil || before.Kind != Forgotten):
 		r.Type = UserForgotten
 		return &r, nil
-	}
-	was, is := before != nil && !before.Removed, !after.Removed
-	if !was && !is || was && c.Source == FromProfile && before.Parts.Fields == nil {
+	case !was && !is, was && c.Source == FromProfile && before.Parts.Fields == nil:
 		return nil, nil
 	}
 	all, err := differences(before, after)
@@ -101,8 +103,6 @@ func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, 
 	}
 	r.Before, r.After = json.RawMessage(old.Text()), json.RawMessage(now.Text())
 	switch {
-	case !was && c.FirstLoad:
-		return nil, nil
 	case !was:
 		r.Type = UserCreated
 	case !is:

@@ -61,6 +61,8 @@ func TestRecordOf(t *testing.T) {
 		return Change{Operation: op, User: json.RawMessage(`{"id":"U1"}`), Source: FromOperator}
 	}
 	forgotten := event(Update, `{"id":"U1","name":"ada","is_forgotten":true,"profile":{"email":"a@b"}}`)
+	forgottenAtFirst := forgotten
+	forgottenAtFirst.Operation, forgottenAtFirst.Source, forgottenAtFirst.FirstLoad = Insert, FromSync, true
 	const all = `{"image":"h1","is_admin":true,"name":"ada","profile.title":"Analyst","tz":"Europe/London"}`
 	for _, tt := range []struct {
 		name     string
@@ -72,6 +74,7 @@ func TestRecordOf(t *testing.T) {
 	}{
 		{"joined", []Change{joined}, UserCreated, "image is_admin name profile.title tz", `{}`, all},
 		{"first load", []Change{first}, "", "", "", ""},
+		{"first load of somebody forgotten", []Change{forgottenAtFirst}, "", "", "", ""},
 		{"first load of somebody known", []Change{event(Insert, with("Analyst", "Baker")), first}, UserUpdated, "profile.title", `{"profile.title":"Baker"}`, `{"profile.title":"Analyst"}`},
 		{"after the first load", []Change{first, event(Update, with("Analyst", "Baker"))}, UserUpdated, "profile.title", `{"profile.title":"Analyst"}`, `{"profile.title":"Baker"}`},
 		{"title taken away", []Change{joined, event(Update, with("Analyst", ""))}, UserUpdated, "profile.title", `{"profile.title":"Analyst"}`, `{}`},

@@ -28,7 +28,11 @@ func TestFirstAndSecond(t *testing.T) {
 	if first.Listed != 1200 || first.Inserted != 1200 || first.Drift != 0 || first.Calls != 5 || first.Pages != 2 || first.State != syncs.Done {
 		t.Errorf("first: %+v", first)
 	}
-	w.taken()
+	for _, c := range w.taken() {
+		if !c.FirstLoad {
+			t.Fatalf("%s does not say that it fills an empty directory", c.UserID)
+		}
+	}
 	second := w.sync(t)
 	w.check(t)
 	if n := len(w.taken()); n != 0 {
@@ -99,7 +103,11 @@ func TestRepairs(t *testing.T) {
 			t.Errorf("differed (-want +got):\n%s", diff)
 		}
 	}
-	if n := len(w.taken()); n != 6 {
+	taken := w.taken()
+	if slices.ContainsFunc(taken, func(c directory.Change) bool { return c.FirstLoad }) {
+		t.Error("a later sync says that it fills an empty directory")
+	}
+	if n := len(taken); n != 6 {
 		t.Errorf("%d messages, want 6", n)
 	}
 	if u := w.user(t, active[3]); !u.Removed || u.ExpireAt.IsZero() {

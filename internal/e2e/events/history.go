@@ -164,7 +164,6 @@ func Told(t *testing.T, s *system.System, subscription string, records []directo
 	}
 	for _, r := range missing {
 		t.Errorf("%d of %d records were not told of: %s of %s at %v", len(missing), len(known), r.Type, r.UserID, r.At)
-		t.Logf("records %+v", records)
 		break
 	}
 	return messages
