@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// Outcome says what applying a [Change] comes to.
+// Outcome says what applying a [Change] did.
 type Outcome string
 
 // The outcomes. They appear in logs.
@@ -120,19 +120,19 @@ func findRecord(ctx context.Context, store Store, c Change) (*Record, error) {
 	return &r, nil
 }
 
-// Apply returns the user that c leaves where stored is (nil: nothing), which is
-// to be written unless the outcome is [Unchanged]. It joins what c says into the
-// stored [Parts] and renders them.
+// Apply returns the user after c, given the stored one (nil if there is none). Write
+// it unless the outcome is [Unchanged]. It joins what c says into the stored [Parts]
+// and renders them.
 //
 // An update of a user who is not stored fails with [ErrUnknownUser], because the
-// insert may still be on the way, and so do custom fields, which create and revive
-// nobody. Of a person of another workspace (Slack Connect) no insert ever
-// comes, neither as team_join nor from users.list: there an update creates. A
-// delete and an operator's messages leave a tombstone even where nothing is
-// stored, because the message that they outran may still arrive.
+// insert may still be on its way. Custom fields fail too: alone they never create or
+// revive anybody. People of other workspaces (Slack Connect) never get an insert,
+// neither by team_join nor from users.list, so an update creates them. A delete and an
+// operator's messages leave a tombstone even if nothing is stored, because the message
+// that they outran may still arrive.
 //
-// Whatever is stored with a version more than [MaxAhead] after now was said by a
-// broken clock, and is dropped. An invalid c fails with [ErrInvalid].
+// A stored version more than [MaxAhead] after now comes from a broken clock, and what
+// it is of is dropped. An invalid c fails with [ErrInvalid].
 func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
 	said, o, err := partsOf(c)
 	if err != nil {
@@ -163,13 +163,13 @@ func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
 	return next, Updated, nil
 }
 
-// FromListing returns the user whom an object of users.list describes, as a
-// directory that knows nothing else would store it. An error wraps [ErrInvalid].
+// FromListing returns the user that an empty directory would store for an object of
+// users.list. An error wraps [ErrInvalid].
 func FromListing(teamID string, user json.RawMessage) (User, error) {
 	return fromSync(teamID, user, true)
 }
 
-// FromInfo is [FromListing] for an object of users.info of somebody whom users.list has not got.
+// FromInfo is like [FromListing], for an object of users.info about somebody who is not in users.list.
 func FromInfo(teamID string, user json.RawMessage) (User, error) {
 	return fromSync(teamID, user, false)
 }
@@ -183,11 +183,11 @@ func fromSync(teamID string, user json.RawMessage, inList bool) (User, error) {
 	return u, err
 }
 
-// parts returns u's parts, also of a document that a release before there were
-// parts has written, or has written last (a roll-back). Such a release knows one
-// object, by whoever spoke last, and leaves the parts as they were.
+// parts returns u's parts. A release from before there were parts may have written the
+// document, or have written it last, after a roll-back. Such a release keeps one object,
+// that of the newest message, and leaves the parts alone.
 //
-// It marks a person of another workspace whom Slack has forgotten by is_stranger.
+// It marks a forgotten person of another workspace by is_stranger.
 func (u *User) parts() Parts {
 	p := u.Parts
 	if !u.olderRelease() {
@@ -215,8 +215,8 @@ func (u *User) parts() Parts {
 	return join(p, old)
 }
 
-// olderRelease says whether a release before there were parts wrote u last: what
-// it knows of is newer than all parts.
+// olderRelease says whether a release from before there were parts wrote u last: the
+// document's versions are then newer than all parts.
 func (u *User) olderRelease() bool {
 	version, _ := u.Parts.newest()
 	return u.Version > version || u.SlackVersion > u.Parts.said()

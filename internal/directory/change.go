@@ -19,16 +19,16 @@ const (
 	Insert Operation = "insert"
 	Update Operation = "update"
 	Delete Operation = "delete"
-	// Lift and Reset are an operator's. Lift ends the forgetting of a person whom Slack
-	// called forgotten by mistake. Reset drops everything that was said of a person, so that
-	// the next full sync tells it anew.
+	// Lift and Reset are an operator's. Lift ends the forgetting of a person who was called
+	// forgotten by mistake. Reset drops everything that is known of a person, so that the
+	// next full sync loads the person anew.
 	Lift  Operation = "lift"
 	Reset Operation = "reset"
 	// Disconnect says that the app was removed from the workspace. It has no user.
 	Disconnect Operation = "disconnect"
 )
 
-// Source says who told of a [Change].
+// Source says where a [Change] comes from.
 type Source string
 
 // The sources.
@@ -54,17 +54,17 @@ const (
 // travels through Pub/Sub. [DecodeChange] and [NewChange] return valid ones only.
 type Change struct {
 	Operation Operation `json:"operation"`
-	// TeamID is the workspace that the user is filed under: the one that was told, which
-	// is not the user's own for a person of another workspace (Slack Connect).
+	// TeamID is the workspace that the user is filed under: the one that Slack told. It is
+	// not the home of a person of another workspace (Slack Connect).
 	TeamID string `json:"team_id"`
-	// User is Slack's user object as Slack sent it. Of [Delete], [Lift] and [Reset] only its id counts.
+	// User is Slack's user object as Slack sent it. For [Delete], [Lift] and [Reset] only its id counts.
 	User    json.RawMessage `json:"user,omitzero"`
 	Version Version         `json:"version"`
 	Source  Source          `json:"source"`
 	// EventID is Slack's event_id. One change may come under several.
 	EventID string `json:"event_id,omitzero"`
-	// InList says of a listed user that users.list has them. People of other workspaces
-	// (Slack Connect) are in users.info only.
+	// InList says that the user is in users.list. People of other workspaces (Slack
+	// Connect) are only in users.info.
 	InList bool `json:"in_list,omitzero"`
 	// FirstLoad says that a full sync found the directory empty and fills it. That is where
 	// history begins: such a message creates people without a [Record].
@@ -77,7 +77,7 @@ type Change struct {
 }
 
 // NewChange returns c with its UserID, or an error that wraps [ErrInvalid] if c
-// can never be applied. The error tells nothing of the person.
+// can never be applied. The error reveals nothing about the person.
 func NewChange(c Change) (Change, error) {
 	if c.Operation != Disconnect {
 		var err error
@@ -125,7 +125,7 @@ func userID(raw []byte) (string, error) {
 	return string(o.ID), ValidateID("user.id", string(o.ID))
 }
 
-// operations says who may ask for what.
+// operations lists the sources that each operation may have.
 var operations = map[Operation][]Source{
 	Insert:     {FromEvent, FromSync, FromOperator}, // an operator's only forgets
 	Update:     {FromEvent, FromSync, FromProfile},

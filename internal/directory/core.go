@@ -10,13 +10,13 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// The core of a person is what Slack documents for events and listings alike, in
-// every workspace, and what says something about the person. Readers see the core
-// of one object, the newer of the two that Slack sent; everything else is joined.
-// The fingerprint covers the core, so that a full sync repairs what differs there
-// and nothing else.
+// The core of a person is the set of fields that Slack documents for both events and
+// listings, in every workspace, and that say something about the person. Readers see
+// the core of one object, the newer of the two that Slack sent; everything else is
+// joined. The fingerprint covers the core, so that a full sync repairs differences
+// there and nowhere else.
 //
-// What is left out, although both shapes have it: times (updated), derived fields
+// Left out, although both shapes have them: times (updated), derived fields
 // (tz_offset, tz_label, first_name, last_name, …_normalized, …_canonical,
 // status_emoji_display_info, the real_name outside of the profile), what says more
 // about the app than about the person (is_app_user, who_can_share_contact_card,
@@ -79,8 +79,8 @@ var (
 	}
 )
 
-// coreText returns the compared core in one form, whatever else o has and in
-// whatever way it says "empty".
+// coreText returns the compared core in one form. It ignores all other fields, and
+// every way to say "empty" comes out the same.
 func coreText(o *object) []byte {
 	text := appendCore(make([]byte, 0, 1024), coreTop, o.top)
 	text = appendCore(append(text, "enterprise_user\n"...), coreEnterpriseUser, o.enterpriseUser)
@@ -160,7 +160,7 @@ var (
 // scheme changes with what the core is, so that the next full sync compares everybody anew.
 const scheme = "3:"
 
-// fingerprint returns what stands for the id and the core of o. It is never 0, which stands for none.
+// fingerprint returns the fingerprint of the id and the core of o, never 0.
 func fingerprint(id string, external bool, o *object) int64 {
 	fp := int64(hash([]byte(id))>>(64-idBits)<<contentBits | max(1, hash(append([]byte(scheme+id+"\n"), coreText(o)...))>>(64-contentBits)))
 	if external {

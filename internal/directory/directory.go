@@ -8,7 +8,7 @@
 //
 //	{"operation": "insert | update | delete | lift | reset | disconnect", "team_id": "T…",
 //	 "user": {"id": "U…", "…": "Slack's object, verbatim"}, "version": 1648596712000001,
-//	 "source": "event | sync | profile | operator", "event_id": "Ev…", "in_list": true}
+//	 "source": "event | sync | profile | operator", "event_id": "Ev…", "in_list": true, "first_load": true}
 //
 // The version is a time on Slack's clock in microseconds: an event's event_ts, or
 // a moment before Slack produced a listing. Versions alone order messages, because
@@ -23,18 +23,19 @@
 //
 //   - The core (see coreTop and what follows it) comes from one object, the newer of the
 //     event and the listing. A core field that the newer one lacks is gone.
-//   - All other keys come from the newer object and, where it has not got the key at
-//     all, from the older one: locale and huddles survive a listing, color survives an event.
-//   - Of somebody whom the newer object calls deleted nothing of the older one is shown.
-//   - Custom fields come from whoever said them last: an event that has any, or users.profile.get.
+//   - All other keys come from the newer object or, if it lacks the key, from the older
+//     one: locale and huddles survive a listing, color survives an event.
+//   - If the newer object says deleted, readers see nothing of the older one.
+//   - Custom fields come from the newest event that has any, or from users.profile.get if
+//     that is newer.
 //
 // [Apply] joins a message into the parts:
 //
 //	stored            insert    update                            delete
 //	nothing           create    fail: delivered again, in the     a tombstone
 //	                            end parked as a dead letter
-//	a newer or the    nothing   nothing                           nothing
-//	same part
+//	a newer or        nothing   nothing                           nothing
+//	equal part
 //	an older part     write     write                             mark removed, to expire after 45 days
 //
 // The same messages in any order, any number of times, end in the same document;
@@ -42,6 +43,23 @@
 // tombstone (the insert that it outran may still arrive), why equal versions are
 // decided by the canonical JSON that sorts last, and why is_forgotten stays true
 // whatever arrives later: only an operator's [Lift] ends it.
+//
+// # History
+//
+// A change of what readers see of a user leaves a [Record], which the store writes in
+// one commit with the user. [RecordOf] compares the users before and after, so history
+// does not depend on what a message claims. It covers the core without Slack's status,
+// and custom fields. Status, huddles, presence, clock changes and updated leave no
+// record: Rollcall does not keep attendance.
+//
+// A full sync that fills an empty directory says so in each message ("first_load").
+// History begins there: such a message creates people without a record. Custom fields
+// begin with the first answer of users.profile.get.
+//
+// A record's id is a hash of its message. If a worker dies between the commit and
+// telling subscribers, the delivery that comes again finds the change made, and by that
+// id the record to tell of. Forgetting somebody erases the document first and then the
+// history. Only the record that says so stays, with nothing personal.
 //
 // # Fingerprints
 //
@@ -65,14 +83,14 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that a stored user changed between a read and the write that relied on it.
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrUnknownUser refuses an update of a user whose insert has not arrived: it may still be on the way.
+	// ErrUnknownUser refuses an update of a user who is not stored. The insert may still be on its way.
 	ErrUnknownUser = errors.New("update of a user not in the directory")
 )
 
 // Version orders what is known of one user: microseconds since 1970 on Slack's clock.
 type Version int64
 
-// VersionOf returns the version that t names.
+// VersionOf returns t as a version.
 func VersionOf(t time.Time) Version { return Version(t.UnixMicro()) }
 
 // Validate returns an error that wraps [ErrInvalid] if v is no time, or more than [MaxAhead] after now.
@@ -89,7 +107,7 @@ func (v Version) Validate(now time.Time) error {
 // InFuture says whether v is more than [MaxAhead] after now.
 func (v Version) InFuture(now time.Time) bool { return v > VersionOf(now.Add(MaxAhead)) }
 
-// Time returns the moment that v names.
+// Time returns v as a time.
 func (v Version) Time() time.Time { return time.UnixMicro(int64(v)).UTC() }
 
 // Revision identifies one stored state of a user to the store that gave it.

@@ -8,8 +8,8 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// object is one of Slack's user objects. What has a core of its own is taken
-// apart, if it is an object.
+// object is one of Slack's user objects, with the two nested objects that have core
+// fields apart.
 type object struct {
 	top            ijson.Object // all but the two
 	profile        ijson.Object
@@ -58,8 +58,8 @@ func (o *object) text() json.RawMessage {
 
 func (o *object) is(flag string) bool { return o.top.Get(flag).Bool() }
 
-// joined returns the core of newer, and of all else what newer has and, where it
-// has not got the key at all, what older has.
+// joined returns the core of newer. Every other key has newer's value or, if newer
+// lacks the key, older's.
 func joined(newer, older *object) *object {
 	return &object{
 		top:            joinedBy(coreTop, newer.top, older.top),
@@ -81,8 +81,8 @@ func joinedBy(core map[string]coreField, newer, older ijson.Object) ijson.Object
 	return both
 }
 
-// isTransient tells what is true for a while only: huddles and presence. Listings
-// have them at times, and late.
+// isTransient reports fields that hold only for a while: huddles and presence.
+// Listings have them sometimes, and late.
 func isTransient(name string) bool {
 	return name == "presence" || strings.HasPrefix(name, "huddle_state")
 }

@@ -9,23 +9,22 @@ import (
 )
 
 // Parts is what was said of a person, by whom and when. A document is a pure
-// function of its parts, and each part keeps what is newest, so that the same
-// messages in any order, any number of times, end in the same document.
+// function of its parts, and each part keeps the newest, so that the same messages in
+// any order, any number of times, end in the same document.
 //
-// Slack describes one person in three shapes that differ although nothing
-// changed: events, listings and profiles. No shape is a complete statement, so
-// none may replace what another said.
+// Slack describes one person in three shapes that differ although nothing changed:
+// events, listings and profiles. No shape is complete, so none replaces another.
 type Parts struct {
-	// Told is by events (team_join, user_change).
+	// Told comes from events (team_join, user_change).
 	Told *Said `json:"told,omitempty"`
-	// Listed is by users.list and users.info.
+	// Listed comes from users.list and users.info.
 	Listed *Said `json:"listed,omitempty"`
 	// Fields are the custom fields.
 	Fields *CustomFields `json:"fields,omitempty"`
 	// Forgotten is there once Slack has said is_forgotten.
 	Forgotten *Forgetting `json:"forgotten,omitempty"`
-	// Removed is the newest complete listing that had not got the person. It counts as long
-	// as nothing newer was told or listed.
+	// Removed is the version of the newest complete listing that lacked the person. It
+	// counts as long as nothing newer was told or listed.
 	Removed Version `json:"removed,omitempty"`
 	// Lifted and Reset are the operator's, see [Lift] and [Reset].
 	Lifted Version `json:"lifted,omitempty"`
@@ -41,8 +40,8 @@ type Said struct {
 	Object json.RawMessage `json:"object"`
 }
 
-// CustomFields are what Slack calls profile.fields. They are said by an event that
-// has any, and by users.profile.get, which also says "none".
+// CustomFields are Slack's profile.fields. They come from events that have any, and
+// from users.profile.get, which can also say that there are none.
 type CustomFields struct {
 	Version Version         `json:"version"`
 	Source  Source          `json:"source"`
@@ -99,8 +98,8 @@ func partsOf(c Change) (p Parts, o *object, err error) {
 	return p, o, nil
 }
 
-// join keeps the newest of each part, and of parts with one version the one that
-// sorts last. It is commutative, associative and idempotent.
+// join keeps the newest of each part, and of equal versions the one that sorts last.
+// It is commutative, associative and idempotent.
 func join(p, q Parts) Parts {
 	return Parts{
 		Told:      newest(p.Told, q.Told, compareSaid),
@@ -142,7 +141,7 @@ func compareBool(p, q bool) int {
 	return 1
 }
 
-// settled drops what forgetting, a lift and a reset leave nothing of.
+// settled drops the parts that a forgetting, a lift or a reset has ended.
 //
 // What is said while a person is forgotten is gone for good, and a later lift
 // cannot bring it back: the next full sync tells it. This is the one case in

@@ -87,7 +87,7 @@ func (p Parts) object() (*object, error) {
 	return o, nil
 }
 
-// inOrder returns the two objects; older is nil if there is one only.
+// inOrder returns the two objects. If there is only one, older is nil.
 func (p Parts) inOrder() (newer, older *object, err error) {
 	parse := func(s *Said) *object {
 		if s == nil || err != nil {
@@ -155,8 +155,8 @@ func kind(external bool, o *object) Kind {
 	return Member
 }
 
-// isExternal tells people of other workspaces, and never by is_stranger, which is
-// in one shape and not in the other. In an Enterprise organisation a user's team_id
+// isExternal recognises people of other workspaces. It never uses is_stranger, which
+// only one of the shapes has. In an Enterprise organisation a user's team_id
 // may name a sister workspace or the organisation itself, and enterprise_user.teams
 // lists where the user belongs. Whoever is in users.list is not external, whatever this says.
 func isExternal(teamID string, o *object) bool {

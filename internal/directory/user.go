@@ -95,8 +95,8 @@ func sortName(u User) string {
 // are marks too, but belong to the word.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F, Stride: 1}}}
 
-// plain maps letters with a stroke and the like, which Unicode does not decompose,
-// to what people type who have no such key.
+// plain maps letters that Unicode does not decompose to what people type on keyboards
+// that lack them.
 var plain = strings.NewReplacer("ł", "l", "ø", "o", "đ", "d", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
 
 // maxFolded bounds the bytes that are folded: U+FDFA alone becomes 18 letters.

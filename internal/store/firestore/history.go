@@ -72,7 +72,7 @@ func (s *Store) EraseRecords(ctx context.Context, teamID, userID string) error {
 	}
 }
 
-// selected returns the records that f lets through.
+// selected returns a query for the records that match f.
 func (s *Store) selected(teamID string, f directory.RecordFilter) firestore.Query {
 	q := s.changes(teamID).Query
 	if len(f.Types) > 0 {
@@ -125,7 +125,7 @@ func (s *Store) Records(ctx context.Context, teamID string, req directory.Record
 	return directory.NewRecordPage(req, rows), err
 }
 
-// CountRecords returns how many records the filter lets through. It bills one read per
+// CountRecords returns how many records match the filter. It bills one read per
 // 1,000 of them, at least one.
 func (s *Store) CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (int, error) {
 	return count(ctx, s.selected(teamID, f).OrderBy("written_at", firestore.Asc))
@@ -146,8 +146,8 @@ func (s *Store) Feed(ctx context.Context, teamID string, req directory.FeedReque
 	return directory.NewFeed(req, rows, readAt.Add(-s.horizon)), nil
 }
 
-// WatchRecords yields the records that are written, from its first use until ctx is
-// done. Those from shortly before may appear too, and some twice. It is one snapshot
+// WatchRecords yields records as they are written, from its first use until ctx is
+// done. Records from shortly before may appear too, and some twice. It is one snapshot
 // listener, and bills a read for each record.
 func (s *Store) WatchRecords(ctx context.Context, teamID string) iter.Seq2[[]directory.Record, error] {
 	return watch(ctx, s.changes(teamID), s.maxWatched, recordOf)

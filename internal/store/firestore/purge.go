@@ -16,14 +16,14 @@ import (
 // maxPurged is how many documents are read, and then deleted, at a time.
 const maxPurged = 500
 
-// leaves are collections whose documents have nothing below them. Elsewhere each
-// document is asked, which takes a call.
+// leaves are collections whose documents have nothing below them. For all others it
+// takes a call for each document to find out.
 var leaves = []string{"users", "changes", "emoji", "leases", "pages"}
 
 // PurgeWorkspace deletes a workspace and every document below it, in bounded
-// batches, and returns how many there were. Broken off it has deleted some of
-// them, and the workspace last: calling it again goes on. progress is told after
-// each batch. It bills a read and a delete for each document.
+// batches, and returns how many there were. The workspace goes last, so that after an
+// interruption another call goes on. progress is called after each batch. It bills a
+// read and a delete for each document.
 func (s *Store) PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error) {
 	p := purge{s, 0, progress}
 	if err := p.below(ctx, s.workspace(teamID)); err != nil {
@@ -80,7 +80,7 @@ func (p *purge) collection(ctx context.Context, c *firestore.CollectionRef) erro
 	}
 }
 
-// firstRefs returns the first documents of a collection, also such as are not there and have others below them.
+// firstRefs returns the first documents of a collection, including missing ones that have others below them.
 func firstRefs(ctx context.Context, c *firestore.CollectionRef, limit int) (refs []*firestore.DocumentRef, err error) {
 	all := c.DocumentRefs(ctx)
 	all.PageInfo().MaxSize = limit
@@ -106,7 +106,7 @@ func (p *purge) delete(ctx context.Context, refs []*firestore.DocumentRef) error
 	return nil
 }
 
-// deleteAll deletes documents, as many at once as Firestore likes.
+// deleteAll deletes documents in batches.
 func (s *Store) deleteAll(ctx context.Context, refs []*firestore.DocumentRef) error {
 	writer := s.client.BulkWriter(ctx)
 	var jobs []*firestore.BulkWriterJob

@@ -8,12 +8,13 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// damaged is also what a file of another release gets: nothing is lost with it, because Slack has it all.
+// damaged is also the error for a file of another release. Deleting it loses nothing but
+// history, because Slack has the rest.
 func (s *Store) damaged() error {
 	return fmt.Errorf("%s is damaged or not of this release: delete it, and the next start loads everybody from Slack", s.path)
 }
 
-// explain turns what SQLite reports of the file into a sentence that says what to do.
+// explain turns SQLite's errors into sentences that say what to do.
 // SQLite's page "Result and Error Codes" has the codes.
 func (s *Store) explain(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)

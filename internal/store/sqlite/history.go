@@ -51,7 +51,7 @@ func (s *Store) EraseRecords(ctx context.Context, teamID, userID string) error {
 	return err
 }
 
-// selected is FROM and WHERE of a query for the records that f lets through.
+// selected returns FROM and WHERE of a query for the records that match f.
 func selected(teamID string, f directory.RecordFilter) (text string, args []any) {
 	text, args = " FROM changes WHERE team_id = ?", []any{teamID}
 	if len(f.Types) > 0 {
@@ -96,7 +96,7 @@ func (s *Store) Records(ctx context.Context, teamID string, req directory.Record
 	return directory.NewRecordPage(req, rows), err
 }
 
-// CountRecords returns how many records the filter lets through.
+// CountRecords returns how many records match the filter.
 func (s *Store) CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (n int, err error) {
 	text, args := selected(teamID, f)
 	err = s.queryRow(ctx, []any{&n}, "SELECT count(*)"+text, args...)
@@ -114,8 +114,7 @@ func (s *Store) Feed(ctx context.Context, teamID string, req directory.FeedReque
 
 var noHorizon = time.UnixMicro(1<<63 - 1)
 
-// WatchRecords yields the records that are written, from its first use until ctx is
-// done. Some that were written shortly before may come as well.
+// WatchRecords yields records as they are written, from its first use until ctx is done.
 func (s *Store) WatchRecords(ctx context.Context, teamID string) iter.Seq2[[]directory.Record, error] {
 	return watch(ctx, &s.recordWatchers, teamID, func(a, b directory.Record) int { return a.WrittenAt.Compare(b.WrittenAt) })
 }

@@ -12,14 +12,14 @@ import (
 	"rollcall/internal/directory"
 )
 
-// There is a list for everything that one can filter by. It is kept in both
-// orders, so that a page reads no more than it shows: a page of a filter with
-// several parts is where their lists meet.
+// There is a list of users for each value that one can filter by, in both orders. A
+// page of a filter with several parts is the intersection of their lists, so it reads
+// little more than it shows.
 
 // everybody is the list of all.
 const everybody = ""
 
-// maxRarity is how far lists are counted to find the shortest. It bounds what that costs a page.
+// maxRarity bounds the counting that finds the shortest list.
 const maxRarity = 500
 
 func lists(status directory.AccountStatus, group directory.Group, tz string, source directory.Source, words []string) (all []string) {
@@ -38,7 +38,7 @@ func lists(status directory.AccountStatus, group directory.Group, tz string, sou
 	return all
 }
 
-// listsOf are those that u is in, sorted.
+// listsOf returns the lists that u is in, sorted.
 func listsOf(u directory.User) []string {
 	status := directory.Active
 	if u.Deleted {
@@ -49,7 +49,7 @@ func listsOf(u directory.User) []string {
 	return slices.Compact(all)
 }
 
-// meeting is where the lists of a filter meet: FROM and WHERE of a query in one of the orders' tables.
+// meeting returns FROM and WHERE of a query for the intersection of a filter's lists, in the table of one order.
 func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
 	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Words)
 	if len(all) == 0 {
@@ -85,7 +85,7 @@ func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) er
 	return nil
 }
 
-// Users returns a page of the users that are not removed.
+// Users returns a page of users, without removed ones.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
 	table, column := "by_name", "sort_name"
 	place := func(c *directory.Cursor) any { return c.SortName }
@@ -114,7 +114,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	return directory.NewPage(req, rows), err
 }
 
-// Count returns how many users the filter lets through.
+// Count returns how many users match the filter.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
 	text, args, err := s.meeting(ctx, teamID, f, "by_name", "sort_name")
 	if err != nil {
@@ -124,14 +124,14 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	return n, err == nil, err
 }
 
-// CountChanged returns how many users' newest message has a version in [from, to).
+// CountChanged returns how many users have a version in [from, to).
 func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (n int, err error) {
 	err = s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM by_change WHERE team_id = ? AND list = ? AND version >= ? AND version < ?`,
 		teamID, everybody, int64(from), int64(to))
 	return n, err
 }
 
-// SumFingerprints returns how many fingerprints the range holds and their exact sum.
+// SumFingerprints returns the count and the exact sum of the fingerprints in the range.
 func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
 	err = s.queryRow(ctx, []any{&count, &sum}, `SELECT count(*), ifnull(sum(fingerprint), 0) FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`,
 		teamID, r.From, r.To)

@@ -33,12 +33,12 @@ func (s *Store) query(ctx context.Context, visit func(*sql.Rows) error, text str
 	return s.explain(rows.Err())
 }
 
-// queryRow reads the one row that the query has. Without one it leaves all as it is.
+// queryRow reads the query's one row. If there is none, it leaves the targets alone.
 func (s *Store) queryRow(ctx context.Context, to []any, text string, args ...any) error {
 	return s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(to...) }, text, args...)
 }
 
-// documents decodes what the query's one column holds.
+// documents decodes the query's one column.
 func documents[T any](ctx context.Context, s *Store, text string, args ...any) (all []T, err error) {
 	err = s.query(ctx, func(rows *sql.Rows) error {
 		var document []byte
@@ -52,7 +52,7 @@ func documents[T any](ctx context.Context, s *Store, text string, args ...any) (
 	return all, err
 }
 
-// exec changes what one statement changes, and returns how many rows.
+// exec executes one statement, and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
 	result, err := s.write.ExecContext(ctx, text, args...)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Store) exec(ctx context.Context, text string, args ...any) (changed int
 	return result.RowsAffected()
 }
 
-// encode writes JSON that leaves Slack's object as it is.
+// encode returns v as JSON, with Slack's object unescaped.
 func encode(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

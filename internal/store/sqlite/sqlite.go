@@ -1,7 +1,7 @@
 // Package sqlite keeps the directory in one file: the store of local mode.
 //
-// A value is kept whole, as JSON, in the column document. The other columns
-// are what queries select and order by.
+// Each value is stored as JSON in the column document. The other columns are for
+// selecting and ordering.
 package sqlite
 
 import (
@@ -36,7 +36,7 @@ const (
 	// maxLog is how many pages the write-ahead log gathers before they move to the
 	// file, which waits for the disk.
 	maxLog = 8_000
-	// maxCache is the writer's, in KiB. A transaction that changes more than fits writes pages twice.
+	// maxCache is for the writer, in KiB. A transaction that changes more than that writes pages twice.
 	maxCache = 64 << 10
 )
 
@@ -171,8 +171,8 @@ func execAll(ctx context.Context, c *sql.Conn, statements ...string) error {
 	return nil
 }
 
-// cutWithinPage says whether the last page is not whole, which SQLite does not mind.
-// While there is a log the page may still be in it.
+// cutWithinPage says whether the last page is incomplete, which SQLite accepts. While
+// there is a log, the page may still be in it.
 func (s *Store) cutWithinPage() bool {
 	_, err := os.Stat(s.path + "-wal")
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -11,7 +11,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// row is a user as the tables have it. Nothing else here looks into [directory.User].
+// row is a user as the tables have it.
 type row struct {
 	document    string
 	sortName    string
@@ -90,8 +90,8 @@ type write struct {
 	err      error
 }
 
-// queue gathers the writes that come while others are written, for one transaction:
-// they share most pages of the lists.
+// queue gathers writes that arrive during a transaction, for the next one: together
+// they write most pages of the lists only once.
 type queue struct {
 	turn    chan struct{} // holds one
 	mu      sync.Mutex
@@ -134,7 +134,7 @@ func (s *Store) PutUser(ctx context.Context, u directory.User, expected director
 	return nil
 }
 
-// writeAll makes one transaction of them. A conflict concerns one, any other failure all.
+// writeAll writes them in one transaction. A conflict fails one of them, any other error all.
 func (s *Store) writeAll(ctx context.Context, all []*write) {
 	if len(all) == 0 {
 		return
@@ -231,7 +231,7 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) e
 	return err
 }
 
-// without returns those of lists that are not among the others, if both have the user in the same place, or all.
+// without returns the lists that are not among the others. If the user's place differs, it returns all.
 func without(lists, others []string, samePlace bool) []string {
 	if !samePlace {
 		return lists

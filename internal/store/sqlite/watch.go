@@ -10,7 +10,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// watchers are told of writes.
+// watchers are those who want to know of writes.
 type watchers[T any] struct {
 	mu  sync.Mutex
 	all map[*watcher[T]]bool
@@ -68,8 +68,8 @@ func (w *watchers[T]) take(n *watcher[T], order func(a, b T) int) []T {
 	return all
 }
 
-// Watch yields the users that are written, removed ones too, from its first use
-// until ctx is done. Some who were written shortly before may come as well.
+// Watch yields users as they are written, removed ones too, from its first use until
+// ctx is done.
 func (s *Store) Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error] {
 	return watch(ctx, &s.userWatchers, teamID, func(a, b directory.User) int {
 		return directory.ByChange.Compare(directory.CursorOf(b), directory.CursorOf(a))

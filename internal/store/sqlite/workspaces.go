@@ -74,7 +74,7 @@ func (s *Store) PutEmoji(ctx context.Context, teamID string, emoji map[string]st
 	return s.putDocument(ctx, emoji, `INSERT INTO emoji (document, team_id) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document`, teamID)
 }
 
-// Emoji returns a workspace's custom emoji, none if nobody has written any.
+// Emoji returns a workspace's custom emoji, none if there are none.
 func (s *Store) Emoji(ctx context.Context, teamID string) (map[string]string, error) {
 	all, err := documents[map[string]string](ctx, s, `SELECT document FROM emoji WHERE team_id = ?`, teamID)
 	if err != nil || len(all) == 0 {

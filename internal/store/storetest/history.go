@@ -26,13 +26,13 @@ type HistoryStore interface {
 	EraseRecords(ctx context.Context, teamID, userID string) error
 	// Records returns a page of the history, the newest record first.
 	Records(ctx context.Context, teamID string, req directory.RecordPageRequest) (directory.RecordPage, error)
-	// CountRecords returns how many records the filter lets through.
+	// CountRecords returns how many records match the filter.
 	CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (int, error)
 	// Feed returns the records after a cursor, the oldest first. A reader who goes on from
 	// Next each time gets every record once, while others are written.
 	Feed(ctx context.Context, teamID string, req directory.FeedRequest) (directory.Feed, error)
-	// WatchRecords yields the records that are written, from its first use until ctx is
-	// done. Some that were written shortly before may come as well.
+	// WatchRecords yields records as they are written, from its first use until ctx is
+	// done. Records from shortly before may appear too.
 	WatchRecords(ctx context.Context, teamID string) iter.Seq2[[]directory.Record, error]
 }
 
@@ -121,8 +121,8 @@ func testHistoryIsAtomic(t *testing.T, s Store) {
 	}
 }
 
-// testHistoryOfConcurrentWriters: of 32 deliveries that fight over one user, each that
-// changed something has left one record, and they add up.
+// testHistoryOfConcurrentWriters: when 32 deliveries fight over one user, each one that
+// changes something leaves one record, and the records add up.
 func testHistoryOfConcurrentWriters(t *testing.T, s Store) {
 	const writers, each = 32, 3
 	versions := rand.Perm(writers * each)
@@ -163,8 +163,8 @@ func testHistoryOfConcurrentWriters(t *testing.T, s Store) {
 	}
 }
 
-// testHistoryOfTheForgotten: what was forgotten is gone from the history, also if a
-// delivery has died before it was done.
+// testHistoryOfTheForgotten: forgetting somebody erases the history, even if the first
+// delivery dies halfway.
 func testHistoryOfTheForgotten(t *testing.T, s Store) {
 	applyKept(t, s, titled("U1", 1, "Analyst"), kept)
 	applyKept(t, s, titled("U2", 1, "Baker"), kept)
@@ -200,7 +200,7 @@ type dying struct {
 
 func (s dying) EraseRecords(context.Context, string, string) error { return s.err }
 
-// testHistoryPages: what a list has is what the filter lets through, page by page, both ways.
+// testHistoryPages: pages have exactly the records that match the filter, in both directions.
 func testHistoryPages(t *testing.T, s Store) {
 	for i := range 40 {
 		id := fmt.Sprintf("U%d", i%7)
@@ -261,7 +261,7 @@ func compareCursors(a, b directory.RecordCursor) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-// collectRecords walks on until there are no more pages, and returns the place of the last record.
+// collectRecords walks all pages, and returns the cursor of the last record.
 func collectRecords(t *testing.T, s Store, req directory.RecordPageRequest) (all []directory.Record, last *directory.RecordCursor) {
 	t.Helper()
 	backward := req.Before != nil
@@ -385,7 +385,7 @@ func testFeed(t *testing.T, s Store) {
 	}
 }
 
-// testWatchHistory: every record is told of.
+// testWatchHistory: every record that is written is yielded.
 func testWatchHistory(t *testing.T, s Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

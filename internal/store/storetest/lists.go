@@ -26,16 +26,16 @@ type ListStore interface {
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
 	// CountChanged returns how many users' newest message has a version in [from, to).
 	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
-	// Watch yields the users that are written, removed ones too, from its first
-	// use until ctx is done. Some who were written shortly before may come as well.
+	// Watch yields users as they are written, removed ones too, from its first use until
+	// ctx is done. Writes from shortly before may appear too.
 	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
 	// PutEmoji replaces a workspace's custom emoji.
 	PutEmoji(ctx context.Context, teamID string, emoji map[string]string) error
-	// Emoji returns a workspace's custom emoji, none if nobody has written any.
+	// Emoji returns a workspace's custom emoji, none if there are none.
 	Emoji(ctx context.Context, teamID string) (map[string]string, error)
 }
 
-// crowd makes people who have much in common.
+// crowd stores people who have much in common.
 func crowd(t *testing.T, s Store, n int) []directory.User {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -69,7 +69,7 @@ func crowd(t *testing.T, s Store, n int) []directory.User {
 	return all
 }
 
-// testFilters: what a list has is what the filter lets through, page by page, both ways.
+// testFilters: pages have exactly the users that match the filter, in both directions.
 func testFilters(t *testing.T, s Store) {
 	all := crowd(t, s, 150)
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -116,7 +116,7 @@ func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter
 	}
 }
 
-// collect walks on until there are no more pages, and returns the place of the last in the list.
+// collect walks all pages, and returns the cursor of the last user.
 func collect(t *testing.T, s Store, req directory.PageRequest) (ids []string, last *directory.Cursor) {
 	t.Helper()
 	backward := req.Before != nil
@@ -164,7 +164,7 @@ func testCountChanged(t *testing.T, s Store) {
 	}
 }
 
-// testWatch: every write is told of, in the end the newest of each user.
+// testWatch: every user that is written is yielded, in the end as of the newest write.
 func testWatch(t *testing.T, s Store) {
 	apply(t, s, change(directory.Insert, 1, `{"id":"U1","name":"before"}`))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

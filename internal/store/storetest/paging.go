@@ -126,7 +126,7 @@ func testPaging(t *testing.T, s Store) {
 	}
 }
 
-// testPagingWhileOthersChange: whoever stays as he is is seen exactly once.
+// testPagingWhileOthersChange: everybody who does not change is seen exactly once.
 func testPagingWhileOthersChange(t *testing.T, s Store) {
 	const n = 40
 	ids := seed(t, s, n)

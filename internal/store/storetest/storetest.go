@@ -17,8 +17,9 @@ type Store interface {
 	// stored), and fails with [directory.ErrConflict] otherwise. A record (nil for none) is
 	// written with it, both or neither, at a time that the store sets.
 	PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error
-	// PutWorkspace merges w into what is stored: what w leaves empty stays, and times only
-	// grow. A w with a name is a whole description, and may take the icon away.
+	// PutWorkspace merges w into what is stored: empty fields of w leave the stored ones as
+	// they are, and times only grow. A w with a name is a complete description, and without
+	// an icon removes the stored one.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)

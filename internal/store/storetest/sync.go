@@ -16,9 +16,9 @@ import (
 
 // SyncStore is the part of the contract that full syncs use.
 type SyncStore interface {
-	// SumFingerprints returns how many fingerprints the range holds and their exact sum.
+	// SumFingerprints returns the count and the exact sum of the fingerprints in the range.
 	SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error)
-	// Fingerprints returns all who are in the range, in any order.
+	// Fingerprints returns the users in the range, in any order.
 	Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) ([]directory.Stored, error)
 	PutSync(ctx context.Context, sync syncs.Sync) error
 	// Syncs returns the newest, the newest first.
@@ -35,7 +35,7 @@ type SyncStore interface {
 	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
 }
 
-// testFingerprints: sums and fetches see who is there now, as they are now, and nobody removed.
+// testFingerprints: sums and users are those of now, without removed ones.
 func testFingerprints(t *testing.T, s Store) {
 	before := time.Now().Add(-time.Second)
 	for i := range 20 {

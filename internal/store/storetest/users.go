@@ -123,7 +123,7 @@ func testApply(t *testing.T, s Store) {
 	}
 }
 
-// testShapes: what Slack sends comes back equal as JSON, however odd.
+// testShapes: whatever Slack sends comes back as equal JSON.
 func testShapes(t *testing.T, s Store) {
 	for i, fields := range []string{
 		`"profile":null`, `"profile":[]`, `"profile":"x"`, `"profile":{}`, `"x":0`,
@@ -216,7 +216,7 @@ func testConcurrentWriters(t *testing.T, s Store) {
 	}
 }
 
-// testLargeObject: an object is stored whole or refused, never cut.
+// testLargeObject: an object is stored whole or refused, never cut short.
 func testLargeObject(t *testing.T, s Store) {
 	for _, size := range []int{100 << 10, 3 << 20} {
 		id := fmt.Sprintf("U%d", size)
