@@ -39,7 +39,7 @@ func (s *subscribers) Publish(_ context.Context, r directory.Record) error {
 func deliverTo(t *testing.T, h http.Handler, m string) (status int) {
 	t.Helper()
 	defer func() {
-		if died := recover(); died != nil && died != http.ErrAbortHandler {
+		if died := recover(); died != nil && died != "killed" {
 			panic(died)
 		}
 	}()
@@ -64,7 +64,7 @@ func TestKilledBeforePublish(t *testing.T) {
 		return New(store, History{TTL: kept, Publisher: p}, time.Second, slog.New(slog.DiscardHandler))
 	}
 	alive := &subscribers{told: map[string]int{}}
-	dying := &subscribers{told: map[string]int{}, before: func() error { panic(http.ErrAbortHandler) }}
+	dying := &subscribers{told: map[string]int{}, before: func() error { panic("killed") }}
 	var unacknowledged []string
 	for i := range kills {
 		// Each of ten people gets another title with each message.

@@ -137,7 +137,9 @@ func newChain(s *stack, ctx context.Context, log *slog.Logger) (*chain, error) {
 	}
 	s.closers = append(s.closers, store.Close)
 	c := &chain{pubsub: s.pubsub, topology: pubsub.Production(), store: &watchedStore{Store: store, newest: map[string]directory.Version{}}, log: log}
-	work := worker.New(c.store, worker.History{}, c.topology.WorkTimeout(), log)
+	told := pubsub.NewRecordPublisher(s.pubsub.Client, c.topology.ChangesTopic, false)
+	s.closers = append(s.closers, func() error { told.Stop(); return nil })
+	work := worker.New(c.store, worker.History{TTL: 90 * 24 * time.Hour, Publisher: told}, c.topology.WorkTimeout(), log)
 	c.topology.PushEndpoint, err = s.serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &status{ResponseWriter: w, code: http.StatusOK}
 		work.ServeHTTP(answer, r)

@@ -36,7 +36,7 @@ func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, 
 
 func (owner) RequireTransportSecurity() bool { return false }
 
-func open(t *testing.T, r *recorder) *Store {
+func open(t testing.TB, r *recorder) *Store {
 	t.Helper()
 	conn, err := grpc.NewClient(emulator.Firestore(t).Host, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithPerRPCCredentials(owner{}), grpc.WithStreamInterceptor(r.stream))
