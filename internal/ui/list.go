@@ -102,7 +102,7 @@ type counted struct {
 
 // count is the fragment that the page loads once it is shown.
 func (h *handler) count(r *http.Request) (templ.Component, error) {
-	l, err := h.requested(r, "count")
+	l, _, err := h.requested(r, "count")
 	if err != nil {
 		return nil, err
 	}
