@@ -20,7 +20,7 @@ func (h *handler) renderRow(ctx context.Context, u directory.User) (string, erro
 
 // events streams the changes to one list, from where the page was read or the browser was cut off.
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
-	l, err := h.requested(r, "live")
+	l, _, err := h.requested(r, "live")
 	if err != nil {
 		h.fail(w, r, err)
 		return

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzhttp"
+	"unicode"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service/audit"
@@ -35,8 +35,8 @@ type exporter interface {
 // export streams all pages of a list, from its start even if the address names a place in it. An
 // error cuts the connection, so that nobody takes a part for the whole.
 func (h *handler) export(view, contentType string, open func(io.Writer) exporter) http.Handler {
-	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l, err := h.requested(r, view)
+	return compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l, workspace, err := h.requested(r, view)
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -56,7 +56,7 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Content-Disposition", "attachment; filename="+strings.TrimPrefix(r.URL.Path, "/"))
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": h.fileName(workspace, view)}))
 		e := l.shown(r, view)
 		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), e) }()
 		if r.Method == http.MethodHead {
@@ -70,6 +70,13 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 			panic(http.ErrAbortHandler)
 		}
 	}))
+}
+
+// fileName is like "Marlow-Finch-people-2022-03-30.csv". It keeps only letters and digits of the
+// workspace's name, which is Slack's text.
+func (h *handler) fileName(w directory.Workspace, extension string) string {
+	words := strings.FieldsFunc(workspaceName(w), func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) })
+	return strings.Join(append(words, "people", h.Now().UTC().Format(time.DateOnly)), "-") + "." + extension
 }
 
 // exportFrom writes a list's first page and all that follow, and notes in e who was written.
@@ -98,22 +105,28 @@ func (h *handler) exportFrom(w http.ResponseWriter, r *http.Request, l listing, 
 	}
 }
 
-// csvColumns have Slack's own names where they are Slack's fields.
+// csvColumns have Slack's own names where they are Slack's fields. Times are in a form that
+// spreadsheets recognise, which has no time zone.
 var csvColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
-	"status_text", "status_emoji", "updated", "version", "source"}
+	"status_text", "status_emoji", "updated_utc", "version_utc", "source"}
 
 type csvExporter struct{ w *csv.Writer }
 
-// writeCSV writes RFC 4180.
+// writeCSV writes RFC 4180, after a byte order mark, without which Excel does not read UTF-8.
 func writeCSV(w io.Writer) exporter {
+	io.WriteString(w, "\ufeff") //nolint:errcheck // end returns the error
 	e := csvExporter{csv.NewWriter(w)}
 	e.w.Write(csvColumns) //nolint:errcheck // end returns the error
 	return e
 }
 
 func (e csvExporter) user(u directory.User) error {
+	updated := ""
+	if u.Updated != 0 {
+		updated = time.Unix(u.Updated, 0).UTC().Format(time.DateTime)
+	}
 	cells := []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
-		u.StatusText, u.StatusEmoji, strconv.FormatInt(u.Updated, 10), u.Version.Time().Format(time.RFC3339Nano), string(u.Source)}
+		u.StatusText, u.StatusEmoji, updated, u.Version.Time().UTC().Format(time.DateTime), string(u.Source)}
 	for i, c := range cells {
 		cells[i] = harmless(c)
 	}

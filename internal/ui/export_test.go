@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,16 +27,20 @@ func TestCSV(t *testing.T) {
 		t.Errorf("a broken cursor: %d", w.Code)
 	}
 	w = get(t, serving(t, people(t)), "/users.csv?show=all")
-	if got := w.Header().Get("Content-Disposition"); got != "attachment; filename=users.csv" {
+	if got := w.Header().Get("Content-Disposition"); got != "attachment; filename=Marlow-Finch-people-2022-03-30.csv" {
 		t.Errorf("disposition %q", got)
 	}
-	rows, err := csv.NewReader(w.Body).ReadAll()
+	text, ok := strings.CutPrefix(w.Body.String(), "\ufeff")
+	if !ok {
+		t.Error("no byte order mark, so Excel does not read UTF-8")
+	}
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{
 		csvColumns,
-		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "false", "admin", "Europe/London", "On a train", ":train:", "0", "2022-03-29T23:31:52.000001Z", "event"},
+		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "false", "admin", "Europe/London", "On a train", ":train:", "2022-03-29 22:13:20", "2022-03-29 23:31:52", "event"},
 	}
 	if diff := cmp.Diff(want, rows[:2]); diff != "" || len(rows) != 5 {
 		t.Errorf("%d rows (-want +got):\n%s", len(rows), diff)
@@ -45,6 +50,19 @@ func TestCSV(t *testing.T) {
 	}
 	if w := get(t, serving(t, &fake{}), "/users.csv"); w.Code != http.StatusNotFound {
 		t.Errorf("nobody: %d", w.Code)
+	}
+}
+
+// TestFileNames: a workspace's name, which is Slack's text, cannot leave the header or name a folder.
+func TestFileNames(t *testing.T) {
+	h := &handler{Options: Options{Now: func() time.Time { return noon }}}
+	for name, want := range map[string]string{
+		"": "T1-people-2022-03-30.csv", "../../etc/passwd\x00": "etc-passwd-people-2022-03-30.csv",
+		"x\"; a=b\r\nSet-Cookie: y": "x-a-b-Set-Cookie-y-people-2022-03-30.csv", "Café 株式会社": "Café-株式会社-people-2022-03-30.csv",
+	} {
+		if got := h.fileName(directory.Workspace{ID: "T1", Name: name}, "csv"); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -58,10 +58,19 @@ func firstNonEmpty(values ...string) string {
 	return ""
 }
 
+// compressed prefers gzip to zstd, which makes most pages larger.
+var compressed = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.PreferZstd(false))
+	if err != nil {
+		panic(err) // the option is valid
+	}
+	return wrap
+}()
+
 // page renders the component that view returns, or the error page. It renders the whole page
 // before it sends the first byte, so that a failure can still set the status.
 func (h *handler) page(view func(*http.Request) (templ.Component, error)) http.Handler {
-	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		content, err := view(r)
 		if err != nil {
 			h.fail(w, r, err)
@@ -113,6 +122,8 @@ var problems = []struct {
 	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
 	{service.ErrBody, http.StatusBadRequest, unreadable},
 	{errNoViewer, http.StatusForbidden, problem{"You have no access to a workspace", "You are signed in, but you are not a viewer of any workspace. Ask whoever runs Rollcall for access."}},
+	{errOrigin, http.StatusForbidden, problem{"This request was refused", "It seems to come from another site. Open the page here and try again."}},
+	{errMethod, http.StatusMethodNotAllowed, problem{"This does not work here", "The address exists, but not for this kind of request. Start again from the list."}},
 	{errTooMany, http.StatusTooManyRequests, problem{"Too many requests at once", "Close other windows of this page, or wait for your other exports to finish."}},
 	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "See its progress on the status page."}},
 }
@@ -124,9 +135,39 @@ var (
 
 // fail answers with the error page.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Cache-Control", "no-store") // also where assets are
 	status, p := h.problemOf(r, err)
 	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: viewerOf(r.Context()).Email}, problemPage(p)))
 }
+
+func (h *handler) notFound(w http.ResponseWriter, r *http.Request) {
+	h.fail(w, r, directory.ErrNotFound)
+}
+
+var errMethod = errors.New("method not allowed")
+
+// allowed answers with the error page where mux has only text: to methods that an address does not allow.
+func (h *handler) allowed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refuse, pattern := mux.Handler(r); pattern == "" {
+			answer := headerOnly{ResponseWriter: w}
+			if refuse.ServeHTTP(&answer, r); answer.status == http.StatusMethodNotAllowed {
+				h.fail(w, r, errMethod)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// headerOnly passes on an answer's header (here Allow), and holds back its status and body.
+type headerOnly struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *headerOnly) WriteHeader(status int)      { a.status = status }
+func (a *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // problemOf returns the answer to an error. It logs what is not the viewer's mistake.
 func (h *handler) problemOf(r *http.Request, err error) (int, problem) {

@@ -11,8 +11,7 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	"github.com/dustin/go-humanize"
 
 	"rollcall/internal/directory"
 )
@@ -95,14 +94,9 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	return layout(view.chrome, list(view)), nil
 }
 
-type counted struct {
-	n     int
-	exact bool
-}
-
 // count is the fragment that the page loads once it is shown.
 func (h *handler) count(r *http.Request) (templ.Component, error) {
-	l, err := h.requested(r, "count")
+	l, _, err := h.requested(r, "count")
 	if err != nil {
 		return nil, err
 	}
@@ -110,34 +104,67 @@ func (h *handler) count(r *http.Request) (templ.Component, error) {
 	return countLine(text), err
 }
 
+// counted is how many accounts a list has, and how many of those are bots.
+type counted struct {
+	accounts, bots int
+	exact          bool
+}
+
 func (h *handler) countText(r *http.Request, l listing) (string, error) {
-	c, err := h.caches.counts.get(l.address("/"), func() (c counted, err error) {
-		c.n, c.exact, err = h.Store.Count(r.Context(), l.teamID, l.req.Filter)
-		return c, err
-	})
+	c, err := h.caches.counts.get(l.address("/"), func() (counted, error) { return h.countList(r.Context(), l) })
 	if err != nil {
 		return "", fmt.Errorf("count: %w", err)
 	}
 	e := l.shown(r, "count")
-	e.Count = c.n
+	e.Count = c.accounts
 	h.Audit.Shown(r.Context(), e)
-	text := "%d people"
-	if c.n == 1 {
-		text = "%d person"
-	}
-	if !c.exact && c.n > 0 {
-		text = "up to " + text
-	}
-	return printer(r).Sprintf(text, c.n), nil
+	return c.String(), nil
 }
 
-// printer formats numbers for the language that the viewer's browser prefers.
-func printer(r *http.Request) *message.Printer {
-	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	if err != nil || len(tags) == 0 {
-		tags = []language.Tag{language.English}
+func (h *handler) countList(ctx context.Context, l listing) (c counted, err error) {
+	f := l.req.Filter
+	if c.accounts, c.exact, err = h.Store.Count(ctx, l.teamID, f); err != nil {
+		return c, err
 	}
-	return message.NewPrinter(tags[0])
+	switch f.Group {
+	case "":
+		f.Group = directory.GroupBots
+		exact := false
+		c.bots, exact, err = h.Store.Count(ctx, l.teamID, f)
+		c.exact = c.exact && exact
+	case directory.GroupBots:
+		c.bots = c.accounts
+	}
+	return c, err
+}
+
+func (c counted) String() string {
+	people := c.accounts - c.bots
+	switch {
+	case !c.exact && c.accounts > 0:
+		return "up to " + plural(c.accounts, "account")
+	case c.bots == 0:
+		return plural(people, "person")
+	case people == 0:
+		return plural(c.bots, "bot")
+	default:
+		return plural(people, "person") + " and " + plural(c.bots, "bot")
+	}
+}
+
+// number formats n for people: "1,234".
+func number(n int) string { return humanize.Comma(int64(n)) }
+
+// plural counts a noun: "1 person", "1,234 people".
+func plural(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case noun == "person":
+		return number(n) + " people"
+	default:
+		return number(n) + " " + noun + "s"
+	}
 }
 
 var groupNames = map[directory.Group]string{

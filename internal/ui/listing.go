@@ -42,12 +42,12 @@ func query(r *http.Request) (url.Values, error) {
 	return values, nil
 }
 
-// requested returns the list that an address asks for, with its workspace filled in. It fails
-// with [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
-func (h *handler) requested(r *http.Request, view string) (listing, error) {
+// requested returns the list that an address asks for, and its workspace. It fails with
+// [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+func (h *handler) requested(r *http.Request, view string) (listing, directory.Workspace, error) {
 	l, err := listingOf(r)
 	if err != nil {
-		return l, err
+		return l, directory.Workspace{}, err
 	}
 	_, current, err := h.current(r.Context(), l.teamID)
 	if err == nil && current.ID == "" {
@@ -55,10 +55,10 @@ func (h *handler) requested(r *http.Request, view string) (listing, error) {
 	}
 	if err != nil {
 		h.missing(r, view, l.teamID, "", err)
-		return l, err
+		return l, current, err
 	}
 	l.teamID = current.ID
-	return l, nil
+	return l, current, nil
 }
 
 func listingOf(r *http.Request) (listing, error) {

@@ -1,6 +1,11 @@
 package ui
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
+
+var errOrigin = errors.New("request from another site")
 
 // sameOrigin keeps other sites from acting as a viewer. [http.CrossOriginProtection] refuses unsafe
 // methods if the browser says that another site sends the request. Two rules are added:
@@ -10,20 +15,23 @@ import "net/http"
 //   - Other sites may link here but load nothing from here. The size or timing of a script, image
 //     or frame would reveal whether somebody is in the directory (web.dev, "Protect your
 //     resources from web attacks with Fetch Metadata").
-func sameOrigin(next http.Handler) http.Handler {
-	protected := http.NewCrossOriginProtection().Handler(next)
+func (h *handler) sameOrigin(next http.Handler) http.Handler {
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, errOrigin) })
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(refuse)
+	protected := protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
 			link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 			if site != "" && site != "same-origin" && site != "none" && !link {
-				http.Error(w, "cross-origin request detected from Sec-Fetch-Site header", http.StatusForbidden)
+				refuse(w, r)
 				return
 			}
 		case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 			if site == "" && r.Header.Get("Origin") == "" {
-				http.Error(w, "neither Sec-Fetch-Site nor Origin says where the request comes from", http.StatusForbidden)
+				refuse(w, r)
 				return
 			}
 		}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/a-h/templ"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/text/message"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service"
@@ -49,11 +48,7 @@ type statusView struct {
 	LastEvent    time.Time // zero: none yet
 	DeadLetters  string    // "": not counted here
 	Charts       []chart
-	printer      *message.Printer
 }
-
-// number formats n for the viewer's language.
-func (v statusView) number(n int) string { return v.printer.Sprintf("%d", n) }
 
 type syncView struct {
 	syncs.Sync
@@ -99,10 +94,10 @@ func (v syncView) counts() []int {
 }
 
 // differed lists the fields in which events and listings disagreed: "profile.title 3, tz 1".
-func (v statusView) differed(s syncs.Sync) string {
+func (v syncView) differed() string {
 	var all []string
-	for _, field := range slices.Sorted(maps.Keys(s.Differed)) {
-		all = append(all, field+" "+v.number(s.Differed[field]))
+	for _, field := range slices.Sorted(maps.Keys(v.Differed)) {
+		all = append(all, field+" "+number(v.Differed[field]))
 	}
 	return strings.Join(all, ", ")
 }
@@ -122,7 +117,6 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 		v.Workspaces[i].URL = "/status?team=" + url.QueryEscape(workspaces[i].ID)
 	}
 	v.chrome.Title = "Status of " + firstNonEmpty(workspaceName(current), "the directory")
-	v.printer = printer(r)
 	if current.ID != "" {
 		if err := h.statusOf(ctx, &v, current.ID); err != nil {
 			return nil, err
@@ -131,7 +125,7 @@ func (h *handler) status(r *http.Request) (templ.Component, error) {
 	if h.DeadLetters != nil {
 		v.DeadLetters = "unknown (they could not be counted)"
 		if n, err := h.countDeadLetters(ctx); err == nil {
-			v.DeadLetters = v.number(n)
+			v.DeadLetters = number(n)
 		} else {
 			h.Log.WarnContext(ctx, "dead letters not counted", "error", err)
 		}
@@ -235,7 +229,6 @@ type chart struct {
 
 type bar struct {
 	Label string
-	Day   string // as a date, if the bar is one: the browser then formats the label
 	Value int
 	Share float64 // of the largest, 0 to 1
 }
@@ -276,7 +269,7 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 	count(&kinds[len(directory.Groups)], "Deactivated", directory.Filter{AccountStatus: directory.Deactivated})
 	for i := range days {
 		from := today.AddDate(0, 0, i+1-chartDays)
-		days[i].Label, days[i].Day = from.Format("2 Jan"), from.Format(time.DateOnly)
+		days[i].Label = from.Format("2 Jan")
 		counting.Go(func() (err error) {
 			days[i].Value, err = h.Store.CountChanged(counts, teamID,
 				directory.Version(from.UnixMicro()), directory.Version(from.AddDate(0, 0, 1).UnixMicro()))
@@ -288,8 +281,8 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 	}
 	return []chart{
 		newChart("People by kind", "Active accounts by kind, and all deactivated accounts.", false, kinds),
-		newChart("People by time zone", "Active people, as of the last full sync.", false, zoneBars(h.timeZones(ctx, teamID))),
-		newChart("Changes per day", "People by the day (UTC) of their last change.", true, days),
+		newChart("People by time zone", "Active people, without bots, as of the last full sync.", false, zoneBars(h.timeZones(ctx, teamID))),
+		newChart("Changes per day", "Accounts by the day (UTC) of their last change.", true, days),
 	}, nil
 }
 

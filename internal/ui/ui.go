@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/a-h/templ"
 	"github.com/felixge/httpsnoop"
-	"github.com/klauspost/compress/gzhttp"
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
@@ -105,10 +103,10 @@ func New(ctx context.Context, o Options) http.Handler {
 	mux.Handle("GET /events", http.HandlerFunc(h.events))
 	mux.Handle("GET /status", h.page(h.status))
 	mux.Handle("POST /sync", http.HandlerFunc(h.startSync))
-	mux.Handle("GET "+assetsPath, gzhttp.GzipHandler(assets()))
-	mux.Handle("GET /", h.page(func(*http.Request) (templ.Component, error) { return nil, directory.ErrNotFound }))
+	mux.Handle("GET "+assetsPath, h.assets())
+	mux.HandleFunc("GET /", h.notFound)
 
-	guarded := h.observed(sameOrigin(mux))
+	guarded := h.observed(h.sameOrigin(h.allowed(mux)))
 	if o.Authenticate != nil {
 		guarded = o.Authenticate(guarded)
 	}

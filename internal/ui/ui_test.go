@@ -86,7 +86,7 @@ func user(t testing.TB, slack string) directory.User {
 }
 
 func ada(t testing.TB) directory.User {
-	return user(t, `{"id":"U1","team_id":"T0ROLLCALL","name":"ada","real_name":"Ada Lovelace","tz":"Europe/London","is_admin":true,
+	return user(t, `{"id":"U1","team_id":"T0ROLLCALL","name":"ada","real_name":"Ada Lovelace","tz":"Europe/London","is_admin":true,"updated":1648592000,
 		"profile":{"real_name":"Ada Lovelace","display_name":"ada","title":"Analyst","email":"ada@example.com","status_text":"On a train","status_emoji":":train:",
 		"image_72":"https://avatars.slack-edge.com/a_72.png","image_192":"https://avatars.slack-edge.com/a_192.png"},"new_field":[1]}`)
 }
@@ -358,10 +358,59 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%s: %d %v", name, w.Code, w.Header())
 		}
 	}
-	for _, path := range []string{"/assets/0/app.css", assetsPath + "../ui.go", assetsPath + "missing"} {
-		if w := get(t, h, path); w.Code == http.StatusOK {
-			t.Errorf("%s is served", path)
+	for _, path := range []string{"/assets/", "/assets/0/app.css", assetsPath, assetsPath + "../ui.go", assetsPath + "missing"} {
+		w := get(t, h, path)
+		if w.Code == http.StatusTemporaryRedirect { // dots lead out of the folder
+			w = get(t, h, w.Header().Get("Location"))
 		}
+		if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "<h1>Not found</h1>") {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+		checkHeaders(t, w.Header())
+	}
+}
+
+// TestCompression: a browser receives gzip even if it accepts zstd, which is larger.
+func TestCompression(t *testing.T) {
+	h := serving(t, people(t))
+	for _, path := range []string{"/", assetsPath + "pico-2.1.1.classless.min.css", assetsPath + "htmx-2.0.11.min.js", assetsPath + "app.css", assetsPath + "app.js"} {
+		sizes := map[string]int{}
+		for accept, want := range map[string]string{"": "", "gzip": "gzip", "gzip, deflate, br, zstd": "gzip"} {
+			r, w := httptest.NewRequest(http.MethodGet, path, nil), httptest.NewRecorder()
+			r.Header.Set("Accept-Encoding", accept)
+			h.ServeHTTP(w, r)
+			if got := w.Header().Get("Content-Encoding"); got != want {
+				t.Errorf("%s, to a browser that accepts %q: %q, want %q", path, accept, got, want)
+			}
+			sizes[want] = w.Body.Len()
+		}
+		if 2*sizes["gzip"] > sizes[""] {
+			t.Errorf("%s has %v bytes", path, sizes)
+		}
+	}
+}
+
+// TestRefusalsArePages: what net/http would refuse in plain text gets the error page.
+func TestRefusalsArePages(t *testing.T) {
+	h := serving(t, people(t))
+	for _, tt := range []struct {
+		name, method, path, site, allow, heading string
+		status                                   int
+	}{
+		{"method", http.MethodDelete, "/users.csv", "same-origin", "GET, HEAD", "This does not work here", 405},
+		{"method of the form", http.MethodPut, "/sync", "same-origin", "GET, HEAD, POST", "This does not work here", 405},
+		{"another site's form", http.MethodPost, "/sync", "cross-site", "", "This request was refused", 403},
+		{"no origin", http.MethodPost, "/sync", "", "", "This request was refused", 403},
+		{"another site's script", http.MethodGet, "/users/" + team + "/U1", "cross-site", "", "This request was refused", 403},
+	} {
+		r, w := httptest.NewRequest(tt.method, tt.path, nil), httptest.NewRecorder()
+		r.Header.Set("Sec-Fetch-Site", tt.site)
+		h.ServeHTTP(w, r)
+		if w.Code != tt.status || w.Header().Get("Allow") != tt.allow || !strings.Contains(w.Body.String(), "<h1>"+tt.heading+"</h1>") {
+			t.Errorf("%s: %d, allow %q\n%s", tt.name, w.Code, w.Header().Get("Allow"), w.Body)
+		}
+		checkHeaders(t, w.Header())
+		checkMarkup(t, w.Body.String())
 	}
 }
 

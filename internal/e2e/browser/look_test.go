@@ -3,6 +3,7 @@ package browser
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -92,22 +93,47 @@ func TestImagesThatFail(t *testing.T) {
 	}
 }
 
-// TestLocale: dates and numbers follow the browser's locale.
-func TestLocale(t *testing.T) {
+// TestLanguage: the page is in English, and so are its dates and numbers in a browser of another language.
+func TestLanguage(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{People: 1200})
 	call(tb, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "de-DE"})
 	call(tb, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Chromium", AcceptLanguage: "de-DE"})
 	tb.visit(s.URL + "/?show=all")
-	tb.eventually("the count", `document.querySelector("span#count")?.textContent.startsWith("1.200 ")`)
-	tb.eventually("relative times", `/^vor /.test(document.querySelector("#list time").textContent)`)
+	tb.eventually("the count", `/^1,1\d\d people and \d\d bots$/.test(document.querySelector("span#count")?.textContent)`)
+	tb.eventually("relative times", `/ ago$|^now$/.test(document.querySelector("#list time").textContent)`)
 	tb.visit(s.URL + "/status")
-	tb.eventually("numbers in a table", `document.querySelector("#latest").innerText.includes("1.200")`)
-	tb.eventually("days of a chart", fmt.Sprintf(`[...document.querySelectorAll("svg text")].some(l => l.textContent === new Date(%q).toLocaleDateString("de", {day: "numeric", month: "short", timeZone: "UTC"}))`,
-		time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)))
+	tb.eventually("numbers in a table", `document.querySelector("#latest").innerText.includes("1,200")`)
+	tb.eventually("days of a chart", fmt.Sprintf(`[...document.querySelectorAll("svg text")].some(l => l.textContent === %q)`, time.Now().UTC().AddDate(0, 0, -1).Format("2 Jan")))
 	tb.visit(s.URL + "/users/" + s.slack.Options().TeamID + "/" + s.people(t)[0].ID)
-	tb.eventually("the exact time", `/ um \d/.test(document.querySelector("time").title)`)
-	tb.eventually("the time there", `/^(Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonntag)/.test(document.querySelector("[data-clock]").textContent)`)
+	tb.eventually("the exact time", fmt.Sprintf(`document.querySelector("time").title.includes(%q)`, time.Now().Format(" January 2006")))
+	tb.eventually("the time there", `/^(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day/.test(document.querySelector("[data-clock]").textContent)`)
+}
+
+// TestRightToLeft: Arabic reads from right to left, and stays in line with the rows around it.
+func TestRightToLeft(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"ULATIN","name":"ada","profile":{"real_name":"Aaa Ada","title":"Analyst (QA)","status_text":"On a train (late)"}}`)
+	s.put(t, `{"id":"UARABIC","name":"layla","profile":{"real_name":"ليلى الحداد (QA)","title":"مهندس برمجيات (QA)","status_text":"في القطار (QA)","status_emoji":"قطار (QA)"}}`)
+	tb.visit(s.URL + "/?q=" + url.QueryEscape("ليلى"))
+	tb.eventually("found", `document.getElementById("UARABIC")`)
+	if got := eval[string](tb, `getComputedStyle(document.querySelector("#q")).direction`); got != "rtl" {
+		t.Errorf("the search is %s", got)
+	}
+	tb.visit(s.URL)
+	tb.eventually("both are there", `document.getElementById("UARABIC") && document.getElementById("ULATIN")`)
+	left := func(id string) float64 {
+		return eval[float64](tb, fmt.Sprintf(`{const range = document.createRange(); range.selectNodeContents(document.querySelector("#%s td[data-label='Title'] bdi")); range.getBoundingClientRect().left}`, id))
+	}
+	if latin, arabic := left("ULATIN"), left("UARABIC"); latin != arabic {
+		t.Errorf("titles start at %.0f, in Arabic at %.0f", latin, arabic)
+	}
+	for _, cell := range []string{"td a bdi", "td[data-label='Title'] bdi", "td[data-label='Status'] bdi[title]", "td[data-label='Status'] bdi:not([title])"} {
+		if got := eval[string](tb, fmt.Sprintf(`getComputedStyle(document.querySelector("#UARABIC %s")).direction`, cell)); got != "rtl" {
+			t.Errorf("%s is %s", cell, got)
+		}
+	}
 }
 
 // TestPrint: the printed list is a table with exact times and without controls.

@@ -132,6 +132,10 @@ func usual(name string, status int) string {
 			return "<h1>This link does not work</h1>"
 		case 404:
 			return "<h1>Not found</h1>"
+		case 403:
+			return "<h1>This request was refused</h1>"
+		case 405:
+			return "<h1>This does not work here</h1>"
 		case 408, 413:
 			return "<h1>This form could not be read</h1>"
 		}

@@ -7,10 +7,9 @@ const list = () => document.getElementById("list");
 // Times.
 
 const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
-
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const locale = "en-GB"; // the page's language, whatever the browser's is
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
 
 function ago(seconds) {
   for (const [unit, size] of units) {
@@ -25,10 +24,9 @@ function tellTimes(root) {
     time.textContent = ago((Date.now() - at) / 1000);
     time.title = exact.format(at);
   }
-  for (const label of root.querySelectorAll("[data-day]")) label.textContent = day.format(new Date(label.dataset.day));
   for (const clock of root.querySelectorAll("[data-clock]")) {
     try {
-      clock.textContent = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit", timeZone: clock.dataset.clock }).format();
+      clock.textContent = new Intl.DateTimeFormat(locale, { weekday: "long", hour: "numeric", minute: "2-digit", timeZone: clock.dataset.clock }).format();
     } catch { /* the browser does not know the zone: keep the server's text */ }
   }
   for (const status of root.querySelectorAll("[data-expires]")) {
