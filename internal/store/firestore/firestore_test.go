@@ -82,7 +82,7 @@ func TestContract(t *testing.T) {
 // TestWatchTakeover: a listener that takes over from another misses nothing.
 func TestWatchTakeover(t *testing.T) {
 	s := open(t, &recorder{seen: map[string]query{}})
-	s.maxWatched = 10 // the next listener takes over after so many writes
+	s.maxWatched = 10                                              // the next listener takes over after so many writes
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // the client waits a minute where the emulator is busy
 	defer cancel()
 	const people = 300
