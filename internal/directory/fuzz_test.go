@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -68,6 +69,26 @@ func FuzzDecodeChange(f *testing.F) {
 		}
 		if len(SearchTokens(stored)) > 12*15+12*11/2 || len(stored.SortName) > maxSortName+4 {
 			t.Errorf("%d tokens, a name of %d bytes", len(SearchTokens(stored)), len(stored.SortName))
+		}
+	})
+}
+
+// FuzzParseRecordCursor: what is accepted is a cursor that gives the same text.
+func FuzzParseRecordCursor(f *testing.F) {
+	for _, c := range []RecordCursor{{}, {time.UnixMicro(1648596712000001).UTC(), "0123abcd"}, {time.UnixMicro(-1).UTC(), ""}} {
+		f.Add(c.String())
+	}
+	f.Add("WzEsIi8iXQ")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseRecordCursor(text)
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) || c != (RecordCursor{}) {
+				t.Errorf("%+v, error %v", c, err)
+			}
+			return
+		}
+		if c.String() != text || c.ID != "" && ValidateID("id", c.ID) != nil {
+			t.Errorf("%q is read as %+v", text, c)
 		}
 	})
 }

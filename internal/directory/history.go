@@ -73,21 +73,48 @@ func recordID(c Change) string {
 // users.profile.get brings custom fields that nobody knew. That is where history begins, and not
 // a part of it.
 func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
-	r := Record{ID: recordID(c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
+	r := Record{Type: recordType(before, after, c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
+	switch r.Type {
+	case "":
+		return nil, nil
+	case UserForgotten: // says nothing else
+	default:
+		if err := r.compare(before, after); err != nil {
+			return nil, err
+		}
+		if r.Type == UserUpdated && len(r.Changed) == 0 {
+			return nil, nil
+		}
+	}
+	r.ID = recordID(c)
+	return &r, nil
+}
+
+// recordType returns [UserUpdated] if no other type applies, and nothing if there can be no record.
+func recordType(before *User, after User, c Change) RecordType {
 	was, is := before != nil && !before.Removed, !after.Removed
 	switch {
 	case !was && c.FirstLoad:
-		return nil, nil
+		return ""
 	case after.Kind == Forgotten && (before == nil || before.Kind != Forgotten):
-		r.Type = UserForgotten
-		return &r, nil
+		return UserForgotten
 	case !was && !is, was && c.Source == FromProfile && before.Parts.Fields == nil:
-		return nil, nil
+		return ""
+	case !was:
+		return UserCreated
+	case !is:
+		return UserRemoved
+	case after.Deleted && !before.Deleted:
+		return UserDeactivated
+	case before.Deleted && !after.Deleted:
+		return UserReactivated
 	}
+	return UserUpdated
+}
+
+// compare fills in what changed, without the status.
+func (r *Record) compare(before *User, after User) error {
 	all, err := differences(before, after)
-	if err != nil {
-		return nil, err
-	}
 	var old, now ijson.Object
 	for _, d := range all {
 		if d.path == statusPath {
@@ -102,21 +129,7 @@ func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, 
 		}
 	}
 	r.Before, r.After = json.RawMessage(old.Text()), json.RawMessage(now.Text())
-	switch {
-	case !was:
-		r.Type = UserCreated
-	case !is:
-		r.Type = UserRemoved
-	case after.Deleted && !before.Deleted:
-		r.Type = UserDeactivated
-	case before.Deleted && !after.Deleted:
-		r.Type = UserReactivated
-	case len(r.Changed) > 0:
-		r.Type = UserUpdated
-	default:
-		return nil, nil
-	}
-	return &r, nil
+	return err
 }
 
 // ChangedFields returns the paths of the fields that readers see differently in
