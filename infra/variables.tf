@@ -255,8 +255,8 @@ variable "history_days" {
   type        = number
   default     = 90
   validation {
-    condition     = var.history_days >= 0 && floor(var.history_days) == var.history_days
-    error_message = "Days are a whole number, at least 0."
+    condition     = var.history_days >= 0 && var.history_days <= 3650 && floor(var.history_days) == var.history_days
+    error_message = "Days are a whole number from 0 to 3650."
   }
 }
 
