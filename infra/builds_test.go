@@ -315,7 +315,7 @@ func TestTerraformScript(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(w.folder, "infra", "images.auto.tfvars.json"), []byte(before), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if said, _, err := w.run(t, plan, bucket); err == nil || !strings.Contains(said, "images.auto.tfvars.json would come between") {
+		if said, _, err := w.run(t, plan, bucket); err == nil || !strings.Contains(said, "images.auto.tfvars.json would override") {
 			t.Errorf("%v: %s", err, said)
 		}
 	})
