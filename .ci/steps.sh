@@ -3,21 +3,33 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CI=true
 export GOFLAGS="${GOFLAGS:-} -timeout=60m" # packages that start emulators share two cores
-names=() seconds=()
+scratch=$(mktemp -d)
+names=() seconds=() cpus=()
 step() {
   finish_step
   names+=("$*")
   printf '\n== %s\n' "$*"
   began=$SECONDS
+  cpu_began=$(cpu)
 }
-finish_step() { [ "${#names[@]}" -eq "${#seconds[@]}" ] || seconds+=($((SECONDS - began))); }
+finish_step() {
+  if [ "${#names[@]}" -gt "${#seconds[@]}" ]; then
+    seconds+=($((SECONDS - began)))
+    cpus+=($(($(cpu) - cpu_began)))
+  fi
+}
+# cpu prints how many seconds of processor time the commands took that have ended. A step that
+# took less than its time on all cores together has waited, and others could have run beside it.
+cpu() {
+  cat /proc/$$/stat 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print int(($14 + $15) / hz)}' || echo 0
+}
 report() {
   status=$?
   finish_step
-  [ -z "${tools:-}" ] || rm -rf "$tools"
-  printf '\n'
-  for i in "${!names[@]}"; do printf '%5d s  %s\n' "${seconds[$i]}" "${names[$i]}"; done
-  printf '%5d s  in all\n' "$SECONDS"
+  rm -rf "$scratch"
+  printf '\n  time processor (%d cores)\n' "$(getconf _NPROCESSORS_ONLN)"
+  for i in "${!names[@]}"; do printf '%5d s %5d s  %s\n' "${seconds[$i]}" "${cpus[$i]}" "${names[$i]}"; done
+  printf '%5d s %5d s  in all\n' "$SECONDS" "$(cpu)"
   exit "$status"
 }
 trap report EXIT
@@ -35,8 +47,18 @@ need_emulators_and_browser() {
 
 # fuzz runs each target for as many inputs. Counted, not timed: at the end of its
 # time Go before 1.27 takes its own deadline for a failure (go.dev/issue/75804).
+# Each package is built once for all its targets.
 fuzz() {
-  grep -rnoE '^func (Fuzz[A-Za-z]+)' --include='*_test.go' . | while IFS=: read -r file _ func; do
-    go test -run '^$' -fuzz "^${func#func }\$" -fuzztime "$1x" -fuzzminimizetime 100x "./$(dirname "$file")"
+  local package target
+  for package in $(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n 1 dirname | sort -u); do
+    go test -c -fuzz . -o "$scratch/fuzz" "$package"
+    for target in $(grep -hoE '^func Fuzz[A-Za-z]+' "$package"/*_test.go | cut -d ' ' -f 2); do
+      if ! (cd "$package" && "$scratch/fuzz" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$1x" \
+        -test.fuzzminimizetime 100x -test.fuzzcachedir "$scratch/inputs/$target") >"$scratch/log" 2>&1; then
+        cat "$scratch/log"
+        return 1
+      fi
+      printf '%s %s %s\n' "$package" "$target" "$(grep '^fuzz:' "$scratch/log" | tail -n 1)"
+    done
   done
 }

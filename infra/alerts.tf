@@ -12,7 +12,7 @@ resource "google_monitoring_uptime_check_config" "webhook" {
     type   = "uptime_url"
     labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
   }
-  depends_on = [google_cloud_run_v2_service.service] # not before it could answer
+  depends_on = [google_cloud_run_v2_service.service] # it could not answer before
 }
 
 locals {
@@ -24,9 +24,9 @@ locals {
   requests = "run_googleapis_com:request_count"
   executed = "run_googleapis_com:job_completed_execution_count"
 
-  # A metric in PromQL (Google's page "PromQL for Cloud Monitoring metrics"): the first slash
-  # becomes a colon, all else an underscore. A series that has never had a value does not
-  # exist, so what must not be *missing* is compared with vector(0).
+  # In the PromQL name of a metric (Google's page "PromQL for Cloud Monitoring metrics") the first slash
+  # becomes a colon and everything else an underscore. A series without a value does not exist, so
+  # alerts on what is *missing* compare with vector(0).
   alerts = merge(local.nightly_alerts, local.change_alerts, {
     DeadLetters = {
       summary  = "Messages could not be applied and wait as dead letters"
@@ -70,7 +70,7 @@ locals {
       for      = "0s"
       query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"${local.name}-fullsync\",result=\"failed\"}[15m])) > 0"
     }
-    # Half the time is in the query and half in the condition, so that a new installation has two intervals as well.
+    # Half of the time is in the query and half in the condition, so a new installation also has two intervals.
     FullSyncMissing = {
       summary  = "No full sync has succeeded for two intervals"
       severity = "ERROR"
@@ -110,7 +110,7 @@ locals {
     }
   })
 
-  # For each of the subscribers that there are.
+  # Only with subscribers.
   subscriber_ids = "${google_pubsub_topic.user_changes.name}-(${join("|", sort(keys(local.subscribers)))})"
   change_alerts = { for name, alert in {
     ChangesBehind = {
@@ -127,7 +127,7 @@ locals {
     }
   } : name => alert if length(local.subscribers) > 0 }
 
-  # As for FullSyncMissing: one night in the query, one in the condition.
+  # One night in the query and one in the condition, as for FullSyncMissing.
   nightly_alerts = { for name in local.nightly : "NightlyTests" => {
     summary  = "The nightly tests have not passed for two days"
     severity = "WARNING"
@@ -141,7 +141,7 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = "${local.title}: ${each.key}"
   type         = "email"
   labels       = { email_address = each.value }
-  force_delete = true # policies refer to it, and an address could never be removed
+  force_delete = true # policies refer to it, so an address could not be removed otherwise
   depends_on   = [google_project_service.api]
 }
 
@@ -160,12 +160,12 @@ resource "google_monitoring_alert_policy" "alert" {
       evaluation_interval = "60s"
       rule_group          = local.title
       alert_rule          = each.key
-      # A metric that nothing has written yet is not known to be one.
+      # Until something has written a metric, Google does not know it.
       disable_metric_validation = true
     }
   }
 
-  # The playbook comes with the notification; the link is for who wants to mend it.
+  # The notification contains the playbook; the link leads to its source.
   documentation {
     subject   = "${local.title}: ${each.value.summary}"
     content   = file("${path.module}/playbooks/${each.key}.md")
@@ -184,7 +184,7 @@ resource "google_monitoring_alert_policy" "alert" {
   depends_on = [google_logging_metric.counted, google_logging_metric.no_instance, google_logging_metric.nightly]
 }
 
-# Each alert's signal over time, with the threshold taken off its query, and then what the programs count.
+# A chart for each alert: its query without the threshold. Then charts of what the programs count.
 locals {
   charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
     "Messages that were dropped, by reason"                        = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
@@ -203,7 +203,7 @@ resource "google_monitoring_dashboard" "rollcall" {
     displayName = local.title
     mosaicLayout = {
       columns = 48
-      # Google leaves positions of 0 out of what it stores, so they are left out here too, or each plan would add them.
+      # Google does not store positions of 0. Writing them would change the dashboard in every plan.
       tiles = [for i, title in concat(sort(keys(local.alerts)), sort(setsubtract(keys(local.charts), keys(local.alerts)))) : merge(
         i % 3 == 0 ? {} : { xPos = i % 3 * 16 },
         i < 3 ? {} : { yPos = floor(i / 3) * 14 },

@@ -1,5 +1,5 @@
-# Data Access audit logs: who has read or written data past the services. The services' own calls are left out of
-# Firestore's, because they log themselves what they do; there would be a line for each change and each look.
+# Data Access audit logs: who reads or writes data other than through the services. The services' own calls to Firestore
+# are exempt, because the services log what they do, and the audit log would get a line for every read and write.
 # For Firestore the service is called datastore (Google's page "Firestore audit logging information").
 resource "google_project_iam_audit_config" "data" {
   for_each = {

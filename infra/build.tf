@@ -8,9 +8,9 @@ resource "google_service_account" "builder" {
   depends_on   = [google_project_service.api]
 }
 
-# What deploys changes how each kind of thing here is set up, and reads the rest as the planner does. It cannot create
-# identities, roles or secrets, nor grant on them: an owner applies such changes. So nothing that a push to main
-# brings can give itself more than this.
+# The deployer changes the settings of most resources and reads the rest as the planner does. It cannot create
+# identities, roles, secrets or keys, or grant anything on them: an owner applies such changes. So a push to main
+# cannot give itself more rights.
 resource "google_project_iam_member" "deployer" {
   for_each = toset(concat([
     "artifactregistry.admin", "cloudbuild.builds.editor", "cloudscheduler.admin", "containeranalysis.occurrences.editor", "firebaserules.admin",
@@ -28,7 +28,7 @@ resource "google_project_iam_member" "deployer_reads" {
   member  = google_service_account.builder["deployer"].member
 }
 
-# Its grants on the project are bounded by condition: the roles that this configuration gives to services, and the one database.
+# Conditions bound what it may grant on the project: only the roles of services, and only on the one database.
 resource "google_project_iam_member" "deployer_bounded" {
   for_each = {
     "resourcemanager.projectIamAdmin" = "api.getAttribute(\"iam.googleapis.com/modifiedGrantsByRole\", []).hasOnly(${jsonencode(local.service_roles)})"
@@ -44,11 +44,11 @@ resource "google_project_iam_member" "deployer_bounded" {
 }
 
 locals {
-  # The project's roles that services have (Google's page "Set limits on granting roles" allows ten).
+  # The roles that services have on the project (Google's page "Set limits on granting roles" allows ten).
   service_roles = sort(distinct(concat(values(local.firestore_roles), [local.counts_dead_letters, local.writes_traces])))
 }
 
-# A deployment says which identity a service runs as.
+# To deploy a service is to say which identity it runs as.
 resource "google_service_account_iam_member" "deployer_acts_as" {
   for_each           = merge(google_service_account.runtime, google_service_account.invoker, google_service_account.builder, { for name, a in google_service_account.subscriber : "to-${name}" => a })
   service_account_id = each.value.name
@@ -63,7 +63,7 @@ resource "google_secret_manager_secret_iam_member" "smoke_test" {
   member    = google_service_account.builder["deployer"].member
 }
 
-# What a plan reads of the project: settings, and nobody's data.
+# A plan reads the project's settings and nobody's data.
 resource "google_project_iam_custom_role" "planner" {
   role_id = "${replace(var.prefix, "-", "_")}rollcallPlanner"
   title   = "Rollcall planner"
@@ -142,7 +142,7 @@ resource "google_storage_bucket_iam_member" "state" {
   member   = google_service_account.builder[each.key].member
 }
 
-# Both builders run in the image that infra/builder.sh put there.
+# Both run in the image that infra/builder.sh built.
 resource "google_artifact_registry_repository_iam_member" "builder_image" {
   for_each   = google_service_account.builder
   repository = google_artifact_registry_repository.images.name
@@ -161,7 +161,7 @@ resource "google_cloudbuild_trigger" "build" {
   location        = var.region
   filename        = each.value.file
   service_account = google_service_account.builder[each.value.identity].id
-  # include_build_logs is left out: it would copy logs, which name viewers in plans, to checks that the repository's readers see.
+  # No include_build_logs: it would copy logs, whose plans name viewers, to checks that everybody with the repository sees.
 
   approval_config {
     approval_required = each.value.approval

@@ -120,7 +120,7 @@ type workplace struct {
 var programs = map[string]string{
 	"go":          "",
 	"editor":      `echo more >> "$1"`,
-	"git":         `case "$*" in *rev-parse*) echo 0123456789abcdef;; *format=%ct*) echo "$COMMITTED";; esac`,
+	"git":         `case "$*" in *rev-parse*) echo 0123456789abcdef;; *format=%ct*) echo "$COMMITTED";; *--since*) echo "$RECENT";; esac`,
 	"ko":          `echo "r/image@sha256:0"`,
 	"rollcallctl": `echo "as $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT" >> "$CALLS"`,
 	"terraform":   `for a; do case $a in -var-file=*) cat "${a#-var-file=}" >> "$CALLS";; esac; done; if [ "$2" = output ]; then printf https://webhook/slack/events; fi`,
@@ -315,7 +315,7 @@ func TestTerraformScript(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(w.folder, "infra", "images.auto.tfvars.json"), []byte(before), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if said, _, err := w.run(t, plan, bucket); err == nil || !strings.Contains(said, "images.auto.tfvars.json would come between") {
+		if said, _, err := w.run(t, plan, bucket); err == nil || !strings.Contains(said, "images.auto.tfvars.json would override") {
 			t.Errorf("%v: %s", err, said)
 		}
 	})
@@ -363,10 +363,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestNightly: what Cloud Build runs at night is what anybody runs by hand.
+// TestNightly: what Cloud Build runs at night is what anybody runs by hand, and only after main has moved.
 func TestNightly(t *testing.T) {
 	scripts := readBuild(t, "infra/nightly.yaml", "nightly")
-	if !strings.HasSuffix(scripts["nightly"], "\n.ci/nightly\n") {
-		t.Errorf("it runs:\n%s", scripts["nightly"])
+	for committed, want := range map[string]bool{"abc1234": true, "": false} {
+		w := newWorkplace(t)
+		if err := os.Mkdir(filepath.Join(w.folder, ".ci"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.folder, ".ci", "nightly"), []byte("#!/bin/bash\necho all night long\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		said, _, err := w.run(t, scripts["nightly"], "RECENT="+committed)
+		if err != nil || strings.Contains(said, "all night long") != want {
+			t.Errorf("committed lately: %q: %v\n%s", committed, err, said)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-# What changed, for programs: the worker publishes each record of the history to the topic user-changes, and everybody in
-# change_subscriptions gets a subscription, an identity and a place for what could not be delivered.
+# Changes for programs. The worker publishes every record of the history to the topic user-changes, and every entry of
+# change_subscriptions has a subscription, an identity and a dead-letter topic of its own.
 
 resource "google_pubsub_schema" "user_change" {
   name       = "${var.prefix}user-change"
@@ -28,7 +28,7 @@ resource "google_pubsub_topic_iam_member" "changes_publisher" {
 locals {
   bigquery = var.changes_to_bigquery ? toset(["bigquery"]) : toset([])
 
-  # Who subscribes: push_endpoint is null for those who pull.
+  # push_endpoint is null for those who pull.
   subscribers = merge(var.change_subscriptions, { for name in local.bigquery : name => { push_endpoint = null, audience = null, filter = null } })
 
   # BigQuery is written to by Pub/Sub itself.
@@ -37,7 +37,7 @@ locals {
   pushed   = { for name, s in local.programs : name => s if s.push_endpoint != null }
 }
 
-# A program that pulls runs as this identity. A push comes as it, and the endpoint's owner lets it in.
+# A program that pulls runs as this identity. A push comes with its token, and the endpoint's owner lets it in.
 resource "google_service_account" "subscriber" {
   for_each     = local.programs
   account_id   = "${local.name}-to-${each.key}"
@@ -51,7 +51,7 @@ resource "google_pubsub_subscription" "changes" {
   topic                      = google_pubsub_topic.user_changes.id
   filter                     = each.value.filter
   ack_deadline_seconds       = 30
-  message_retention_duration = "604800s" # 7 days to mend the subscriber
+  message_retention_duration = "604800s" # 7 days to repair the subscriber
 
   expiration_policy {
     ttl = "" # never
@@ -114,7 +114,7 @@ resource "google_pubsub_subscription_iam_member" "changes_subscriber" {
   member       = google_service_account.subscriber[each.key].member
 }
 
-# Signs the token that a push carries.
+# Signs a push's token.
 resource "google_service_account_iam_member" "changes_token" {
   for_each           = local.pushed
   service_account_id = google_service_account.subscriber[each.key].name

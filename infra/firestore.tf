@@ -5,7 +5,7 @@ resource "google_firestore_database" "directory" {
   concurrency_mode                  = "OPTIMISTIC"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
   delete_protection_state           = var.deletion_protection || var.firestore_existing ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = var.firestore_existing ? "ABANDON" : "DELETE" # others may have data in a database that was here before
+  deletion_policy                   = var.firestore_existing ? "ABANDON" : "DELETE" # a database from before may have data of others
   depends_on                        = [google_project_service.api]
 }
 
@@ -24,10 +24,10 @@ resource "google_firestore_backup_schedule" "weekly" {
 }
 
 locals {
-  # Written by `go test ./internal/store/firestore -update` from the list that the queries are next to.
+  # `go test ./internal/store/firestore -update` writes it from the list beside the queries.
   firestore = jsondecode(file("${path.module}/firestore-indexes.json"))
 
-  # The provider gives up after 20 minutes; an index over a large directory takes longer. A build has six hours.
+  # The provider's default is 20 minutes. An index over a large directory takes longer; a build has six hours.
   index_timeout = "4h"
 }
 
@@ -54,8 +54,8 @@ resource "google_firestore_index" "query" {
   }
 }
 
-# Single-field indexes that no query asks for cost storage, and where a value
-# grows with time they bound the pace of writes.
+# Single-field indexes that no query uses cost storage, and one on a value that
+# grows with time limits the write rate.
 resource "google_firestore_field" "exemption" {
   for_each   = { for e in local.firestore.exemptions : "${e.collection} ${e.field}" => e }
   database   = google_firestore_database.directory.name
@@ -77,14 +77,14 @@ resource "google_firestore_field" "exemption" {
     }
   }
 
-  # Firestore deletes a document some time after the moment in the field.
+  # Firestore deletes a document within a day after the time in the field.
   dynamic "ttl_config" {
     for_each = each.value.ttl ? [true] : []
     content {}
   }
 }
 
-# Client SDKs are refused whatever else the project's rules allow. A database that was here before keeps its own rules.
+# Refuses client SDKs. A database from before keeps its own rules.
 resource "google_firebaserules_ruleset" "nobody" {
   count = var.firestore_existing ? 0 : 1
   source {

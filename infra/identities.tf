@@ -30,7 +30,7 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   member    = google_service_account.runtime[each.key].member
 }
 
-# Firestore's roles can be given on a project only; the condition narrows them to the one database.
+# Firestore's roles can only be granted on a project; the condition narrows them to the one database.
 resource "google_project_iam_member" "firestore" {
   for_each = local.firestore_roles
   project  = var.project_id
@@ -56,7 +56,7 @@ locals {
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
   for_each = {
     worker = google_service_account.invoker["push"].member
-    ui     = local.iap_agent # comes in after it has seen who asks
+    ui     = local.iap_agent # passes on viewers who have signed in
   }
   name     = google_cloud_run_v2_service.service[each.key].name
   location = var.region

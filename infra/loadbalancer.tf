@@ -1,5 +1,5 @@
-# Domains of one's own, as an option. Slack's request URL then survives a move of the service, and Cloud Armor stands
-# before the webhook. Both services keep their own checks: signatures, and Identity-Aware Proxy, which covers load balancers too.
+# Custom domains, as an option. Slack's request URL then survives a move of the service, and Cloud Armor protects the
+# webhook. Both services keep their own checks: signatures, and Identity-Aware Proxy, which also covers load balancers.
 locals {
   domains = { for name, domain in { webhook = var.domains.webhook, ui = var.domains.ui } : name => domain if domain != null }
 }
@@ -41,7 +41,7 @@ resource "google_compute_backend_service" "service" {
 resource "google_compute_security_policy" "webhook" {
   for_each    = { for name, domain in local.domains : name => domain if name == "webhook" }
   name        = "${local.name}-${each.key}"
-  description = "What may reach the webhook: its two paths, and from one address no flood."
+  description = "Lets only the webhook's two paths through, and limits each address."
   rule {
     action   = "deny(404)"
     priority = 1000
@@ -85,7 +85,7 @@ resource "google_compute_security_policy" "webhook" {
 
 resource "google_compute_managed_ssl_certificate" "balancer" {
   for_each = google_project_service.compute
-  name     = "${local.name}-${substr(sha256(join(",", values(local.domains))), 0, 8)}" # a certificate cannot be changed, only followed by another
+  name     = "${local.name}-${substr(sha256(join(",", values(local.domains))), 0, 8)}" # a certificate cannot be changed, only replaced
   managed {
     domains = values(local.domains)
   }

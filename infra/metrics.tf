@@ -1,9 +1,9 @@
-# What only the programs themselves know is in their log lines, one a request or message;
-# these metrics count them. All else (latency and errors of services and Pub/Sub) Google measures by itself.
+# Counts of the programs' log lines, one line for each request or message. Google itself measures the rest:
+# latency and errors of services, and Pub/Sub.
 locals {
   metrics = {
     webhook_requests = {
-      description = "Requests to the webhook, by what became of them: published, challenge, ignored, no_workspace (nothing says whose event it is), other_app, app_rate_limited, refused (reason says why: signature, busy, slow, …) or not_published."
+      description = "Requests to the webhook, by result: published, challenge, ignored, no_workspace (the event names none), other_app, app_rate_limited, refused (reason says why: signature, busy, slow, …) or not_published."
       program     = "webhook"
       condition   = "jsonPayload.result:*"
       labels      = ["result", "reason", "team_id"]
@@ -19,7 +19,7 @@ locals {
       unit        = "1"
     }
     post_to_document = {
-      description = "Seconds from Pub/Sub's acceptance of a message, which is the webhook's answer, to its document."
+      description = "Seconds from the webhook's answer, when Pub/Sub accepts the message, to the document."
       program     = "worker"
       condition   = "jsonPayload.latency>=0"
       labels      = ["source"]
@@ -27,7 +27,7 @@ locals {
       unit        = "s"
     }
     people_shown = {
-      description = "People that an answer of the page showed, by viewer."
+      description = "People whom answers of the page showed, by viewer."
       program     = "ui"
       condition   = "jsonPayload.audit=true AND jsonPayload.count>=0"
       labels      = ["viewer", "view", "team_id"]
@@ -51,7 +51,7 @@ locals {
       unit        = "1"
     }
     drift = {
-      description = "Users that a full sync had to repair although events should have told of them."
+      description = "Users whom a full sync had to repair although events should have."
       program     = "fullsync"
       condition   = "jsonPayload.drift>=0 AND jsonPayload.outcome=\"done\""
       labels      = ["team_id"]
@@ -61,7 +61,7 @@ locals {
   }
 }
 
-# Cloud Run's own line for a request that it refused: "The request was aborted because there was no available instance."
+# Cloud Run's own line for a request it refused: "The request was aborted because there was no available instance."
 resource "google_logging_metric" "no_instance" {
   name             = "${local.id}_no_instance"
   description      = "Requests that Cloud Run refused because all instances were busy."

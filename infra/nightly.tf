@@ -1,5 +1,5 @@
-# .ci/nightly, by Cloud Build, once a night. Cloud Scheduler publishes to a topic that the trigger listens to. Its service
-# agent may do that already, so nobody gets a right to start builds, and the tests run as the identity that can change nothing.
+# Cloud Build runs .ci/nightly once a night. Cloud Scheduler publishes to a topic that the trigger listens to. Its service
+# agent may already do that, so no identity needs the right to start builds. The tests run as the identity that can change nothing.
 locals {
   nightly = var.repository == null ? toset([]) : toset(["nightly"])
 }
@@ -15,11 +15,11 @@ resource "google_cloud_scheduler_job" "nightly" {
   name        = "${local.name}-nightly"
   region      = var.region
   description = "Starts the nightly tests."
-  schedule    = "23 1 * * *" # not when everybody else's jobs start
+  schedule    = "23 1 * * *" # off the full hour, when most jobs start
   time_zone   = "Etc/UTC"
   pubsub_target {
     topic_name = google_pubsub_topic.nightly[each.key].id
-    data       = base64encode("nightly") # a message needs some
+    data       = base64encode("nightly") # a message needs data
   }
   depends_on = [google_project_service.api]
 }

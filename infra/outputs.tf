@@ -1,10 +1,10 @@
 locals {
-  # users:read for who there is, users.profile:read for custom fields, team:read for the workspace's icon.
+  # users:read lists people, users.profile:read reads custom fields, team:read the workspace's icon.
   slack_scopes = concat(["users:read", "users.profile:read", "team:read"], sort(var.slack_optional_scopes))
 }
 
 output "slack_app_manifest" {
-  description = "What to paste at api.slack.com/apps, Create New App, From a manifest."
+  description = "The Slack app's manifest, to paste at api.slack.com/apps, Create New App, From a manifest."
   value = templatefile("${path.module}/slack/manifest.yaml", {
     url         = local.url.webhook
     scopes      = local.slack_scopes
@@ -18,17 +18,17 @@ output "webhook_url" {
 }
 
 output "ui_url" {
-  description = "The page, for those whom viewers names."
+  description = "The page, for the members of viewers."
   value       = local.url.ui
 }
 
 output "image_repository" {
-  description = "KO_DOCKER_REPO: where ko puts images."
+  description = "KO_DOCKER_REPO: where ko pushes images."
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
 }
 
 output "change_subscriptions" {
-  description = "Where subscribers of user-changes pull from, and whom they run as or are pushed to by."
+  description = "The subscription and the identity of each subscriber of user-changes."
   value       = { for name, s in google_pubsub_subscription.changes : name => { subscription = s.id, identity = try(google_service_account.subscriber[name].email, null) } }
 }
 

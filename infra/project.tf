@@ -8,7 +8,7 @@ resource "google_project_service" "api" {
     "firebaserules", "firestore", "iam", "iap", "logging", "monitoring", "pubsub", "run", "secretmanager",
   ])
   service = "${each.key}.googleapis.com"
-  # Others in the project may use it.
+  # Other applications in the project may use it.
   disable_on_destroy = false
 }
 
@@ -39,7 +39,7 @@ resource "google_artifact_registry_repository" "images" {
     enablement_config = "INHERITED" # on, by the API below
   }
 
-  # What runs, and enough before it to go back to.
+  # What runs, and enough older images to roll back to.
   cleanup_policies {
     id     = "keep-recent"
     action = "KEEP"
@@ -57,19 +57,19 @@ resource "google_artifact_registry_repository" "images" {
   depends_on = [google_project_service.api]
 }
 
-# The values are put in with `gcloud secrets versions add`, so that they are in
-# no variable and in no state.
+# A person adds the values with `gcloud secrets versions add`, so no variable
+# and no state contains them.
 resource "google_secret_manager_secret" "value" {
   for_each  = toset(["slack-signing-secret", "slack-bot-tokens", "audit-hash-key"])
   secret_id = "${var.prefix}${each.key}"
   replication {
-    user_managed { # automatic replication needs `global`, which policies on locations forbid, and cannot be changed later
+    user_managed { # automatic replication needs the location global, which policies may forbid, and cannot be changed later
       replicas {
         location = var.region
       }
     }
   }
-  # A version that was destroyed by mistake can be restored this long.
+  # For this long a version destroyed by mistake can be restored.
   version_destroy_ttl = "${7 * 24 * 3600}s"
   depends_on          = [google_project_service.api]
 }

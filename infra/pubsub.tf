@@ -1,4 +1,4 @@
-# A test compares these settings with those that local mode and the tests use
+# A test compares these settings with those of local mode and the tests
 # (internal/pubsub/topology.go).
 
 resource "google_pubsub_topic" "user_events" {
@@ -17,13 +17,13 @@ resource "google_pubsub_topic" "dead_letters" {
   }
 }
 
-# Keeps dead letters until somebody looks: a dead-letter topic without a subscription loses them.
+# Keeps dead letters until somebody looks. Without a subscription the topic would lose them.
 resource "google_pubsub_subscription" "parked" {
   name                       = "${var.prefix}user-events-dead-parked"
   topic                      = google_pubsub_topic.dead_letters.id
   message_retention_duration = "2678400s" # 31 days, Pub/Sub's longest
   expiration_policy {
-    ttl = "" # never: after 31 idle days Pub/Sub would delete it
+    ttl = "" # never; by default Pub/Sub deletes it after 31 idle days
   }
 }
 
@@ -31,7 +31,7 @@ resource "google_pubsub_subscription" "worker" {
   name                       = "${var.prefix}user-events-worker"
   topic                      = google_pubsub_topic.user_events.id
   ack_deadline_seconds       = 30
-  message_retention_duration = "604800s" # 7 days to mend the worker
+  message_retention_duration = "604800s" # 7 days to repair the worker
 
   expiration_policy {
     ttl = ""
@@ -67,7 +67,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letter_subscriber" {
   member       = local.pubsub_agent
 }
 
-# Signs the token that the push carries.
+# Signs the push's token.
 resource "google_service_account_iam_member" "push_token" {
   service_account_id = google_service_account.invoker["push"].name
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Rehearses the steps of OPERATING.md on Google's emulators, with local mode as the
-# deployment: the commands are the manual's own, which a test keeps so
-# (infra/rehearsal_test.go). What emulators have not got is played: an import
-# writes back the document that was saved before.
+# deployment. The commands are the manual's own, and infra/rehearsal_test.go keeps them
+# so. Emulators cannot import: the script writes back a document that it saved before.
 #
 #   gcloud emulators firestore start --host-port=127.0.0.1:8686 &
 #   gcloud emulators pubsub start --host-port=127.0.0.1:8687 &

@@ -1,10 +1,10 @@
 locals {
-  # The worker's own address would make it depend on itself.
+  # Not the worker's address: the worker would depend on itself.
   push_audience = "${local.name}-worker"
 
   job = "projects/${var.project_id}/locations/${var.region}/jobs/${local.name}-fullsync"
 
-  # With a domain, requests come by the load balancer, past Cloud Armor, and no other way.
+  # With a domain, requests only come through the load balancer and Cloud Armor.
   outside = { for name in ["webhook", "ui"] : name => contains(keys(local.domains), name) ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_ALL" }
 
   services = {
@@ -12,7 +12,7 @@ locals {
       ingress     = local.outside["webhook"]
       public      = true # Slack has no Google identity: it signs its requests
       iap         = false
-      concurrency = 80 # 80 bodies of 1 MiB have taken 373 MB
+      concurrency = 80 # 80 bodies of 1 MiB took 373 MB before unsigned bodies were bounded to 4 MiB
       timeout     = 10 # Slack gives up after 3
       env         = merge({ USER_EVENTS_TOPIC = google_pubsub_topic.user_events.name }, var.slack_app_id == "" ? {} : { SLACK_APP_ID = var.slack_app_id })
       secrets     = { SLACK_SIGNING_SECRET = "slack-signing-secret" }
@@ -21,13 +21,13 @@ locals {
       ingress     = "INGRESS_TRAFFIC_INTERNAL_ONLY" # Pub/Sub's push is internal traffic
       public      = false
       iap         = false
-      concurrency = 10 # users of 900 kB have taken 30 MB each while they are applied
+      concurrency = 10 # applying a user of 900 kB took 30 MB; the limit is now 128 kB
       timeout     = 30 # the subscription's ack deadline
       env = {
         FIRESTORE_DATABASE   = google_firestore_database.directory.name
         PUSH_AUDIENCE        = local.push_audience
         PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email
-        PUSH_SIGNATURE       = "removed-by-cloud-run" # it checks the signature, and hands on the rest of the token
+        PUSH_SIGNATURE       = "removed-by-cloud-run" # which checks the signature and passes on the rest of the token
         HISTORY_DAYS         = tostring(var.history_days)
         USER_CHANGES_TOPIC   = google_pubsub_topic.user_changes.name
         CHANGES_VALUES       = tostring(var.changes_values)
@@ -47,7 +47,7 @@ locals {
         SYNC_JOB                 = local.job
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
       })
-      secrets = { AUDIT_HASH_KEY = "audit-hash-key" } # one for all instances, so that equal searches can be told across them
+      secrets = { AUDIT_HASH_KEY = "audit-hash-key" } # the same in all instances, so that equal searches have equal hashes
     }
   }
 }
@@ -58,9 +58,9 @@ resource "google_cloud_run_v2_service" "service" {
   location             = var.region
   ingress              = each.value.ingress
   iap_enabled          = each.value.iap
-  invoker_iam_disabled = each.value.public # allows no more than a grant to allUsers, and organization policies admit it
+  invoker_iam_disabled = each.value.public # the same as a grant to allUsers, which organization policies may forbid
   custom_audiences     = each.key == "worker" ? [local.push_audience] : []
-  deletion_protection  = false # all that is worth keeping is in Firestore
+  deletion_protection  = false # what is worth keeping is in Firestore
 
   scaling {
     min_instance_count = var.min_instances[each.key]
@@ -140,7 +140,7 @@ resource "google_cloud_run_v2_service" "service" {
     }
   }
 
-  # Named, so that an apply takes the traffic back after somebody has sent it to an older revision.
+  # Explicit, so that an apply takes traffic back from an older revision.
   traffic {
     type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
     percent = 100
@@ -161,7 +161,7 @@ resource "google_cloud_run_v2_service" "service" {
     google_pubsub_topic_iam_member.publisher,
     google_pubsub_topic_iam_member.changes_publisher,
     google_project_iam_member.firestore,
-    google_firestore_index.query, # until its indexes are built, a query fails: so long the older revision serves
+    google_firestore_index.query, # the older revision serves until they are built, because queries fail without
   ]
 }
 
@@ -182,7 +182,7 @@ resource "google_cloud_run_v2_job" "fullsync" {
     template {
       service_account = google_service_account.runtime["fullsync"].email
       timeout         = "7200s" # 500,000 people take 25 minutes at Slack's pace
-      max_retries     = 2       # each goes on from the checkpoint of the one before
+      max_retries     = 2       # each resumes from the last checkpoint
 
       containers {
         image = try(var.images.fullsync, null)
@@ -239,9 +239,9 @@ resource "google_cloud_scheduler_job" "fullsync" {
   name             = "${local.name}-fullsync"
   region           = var.region
   description      = "Starts a full sync of every workspace."
-  schedule         = "7 */${var.sync_every_hours} * * *" # not when everybody else's jobs start
+  schedule         = "7 */${var.sync_every_hours} * * *" # off the full hour, when most jobs start
   time_zone        = "Etc/UTC"
-  attempt_deadline = "60s" # it starts the job, and does not wait for it
+  attempt_deadline = "60s" # it starts the job without waiting for it
 
   retry_config {
     retry_count = 3

@@ -1,6 +1,6 @@
-# What the installation promises, and the alerts on how fast that is used up. A burn rate of 1 uses up what may fail in
-# 28 days in just 28 days. A page at 14.4 means 2 % of it in an hour, a ticket at 6 means 5 % in six hours; the shorter window
-# ends the alert soon after the fault (The Site Reliability Workbook, "Alerting on SLOs").
+# SLOs, and alerts on how fast their error budgets burn. At a burn rate of 1 the budget of 28 days lasts exactly 28 days. 14.4 uses
+# 2 % of it in an hour (page), 6 uses 5 % in six hours (ticket). The shorter window ends an alert soon after the fault ends
+# (The Site Reliability Workbook, "Alerting on SLOs").
 locals {
   webhook_filter = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${local.name}-webhook\""
 
@@ -8,7 +8,7 @@ locals {
     WebhookErrors = {
       summary = "The webhook fails requests: over 95 % in an hour, and Slack disables the subscription"
       goal    = 0.999
-      # Requests that are refused for their signature count neither way.
+      # Requests refused for their signature count neither as good nor as bad.
       good  = "${local.webhook_filter} AND metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"2xx\""
       bad   = "${local.webhook_filter} AND metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code=one_of(\"429\",\"500\",\"502\",\"503\",\"504\")"
       times = null
@@ -28,7 +28,7 @@ locals {
       good    = null
       bad     = null
       times   = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.counted["post_to_document"].name}\" AND metric.labels.source=\"event\""
-      max     = 10.24 # seconds: a bound of the metric's buckets
+      max     = 10.24 # seconds, a bucket bound of the metric
     }
   }
 

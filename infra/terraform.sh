@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Terraform with what an installation has only once, next to its state in gs://$BUCKET: the settings, the digests of
-# the images, and the providers' checksums. Laptops and builds read them there, so they all apply the same.
+# Runs Terraform with the settings, image digests and provider checksums of an installation. They are beside its
+# state in gs://$BUCKET, where laptops and builds read them, so all apply the same.
 set -euo pipefail
 if [ $# = 0 ] || [ -z "${BUCKET:-}" ]; then
   cat >&2 <<'USAGE'
@@ -28,7 +28,7 @@ take() {
 case $command in
 settings)
   take settings.tfvars
-  # Refused if somebody else has written since; 0 stands for "there is none".
+  # Refuses to overwrite what somebody else has written since; 0 means that there is no object.
   generation=0
   if [ -e "$folder/settings.tfvars" ]; then
     generation=$(gcloud storage objects describe "gs://$BUCKET/settings.tfvars" --format 'value(generation)')
@@ -54,7 +54,7 @@ init)
 plan | apply | destroy | refresh | import | console)
   for file in *.auto.tfvars *.auto.tfvars.json terraform.tfvars terraform.tfvars.json; do
     if [ -e "$file" ]; then
-      echo "infra/$file would come between: move what it says to the bucket (infra/terraform.sh settings) and delete it" >&2
+      echo "infra/$file would override the installation's settings: move what it says to the bucket (infra/terraform.sh settings) and delete it" >&2
       exit 1
     fi
   done

@@ -8,7 +8,7 @@ variable "project_id" {
 }
 
 variable "prefix" {
-  description = "What all names begin with, so that one project can hold several installations: \"staging-\", say. Each needs a state bucket of its own."
+  description = "Prefix of all names, such as \"staging-\", so that one project can hold several installations. Each needs its own state bucket."
   type        = string
   default     = ""
   validation {
@@ -37,7 +37,7 @@ variable "firestore_location" {
 }
 
 variable "firestore_database" {
-  description = "The database's id; null for the prefix and \"rollcall\". A database of its own keeps its grants apart from what else the project stores."
+  description = "The database's ID; by default the prefix and \"rollcall\". With a database of its own, Rollcall's grants do not reach other data of the project."
   type        = string
   default     = null
   validation {
@@ -47,7 +47,7 @@ variable "firestore_database" {
 }
 
 variable "firestore_existing" {
-  description = "Whether the database was there before Rollcall: then it is never deleted, and its rules stay as they are."
+  description = "Whether the database existed before Rollcall. Terraform then never deletes it and leaves its rules alone."
   type        = bool
   default     = false
   validation {
@@ -57,14 +57,14 @@ variable "firestore_existing" {
 }
 
 variable "images" {
-  description = "The image of each deployable, by digest, and the commit they were built from. infra/images.sh writes it to the state's bucket."
+  description = "The images by digest, and where they come from. infra/images.sh writes this to the state's bucket."
   type = object({
     webhook   = string, worker = string, ui = string, fullsync = string
     commit    = optional(string, "")
-    build     = optional(string, "") # of Cloud Build; empty for a laptop's
-    committed = optional(number, 0)  # when, in Unix seconds: deployments do not go back
+    build     = optional(string, "") # of Cloud Build; empty from a laptop
+    committed = optional(number, 0)  # in Unix seconds; deployments do not go back in time
   })
-  default = null # the first apply comes before there are images
+  default = null # for the first apply
   validation {
     condition     = var.images == null ? true : alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : can(regex("@sha256:[0-9a-f]{64}$", var.images[name]))])
     error_message = "Images are given by digest (…@sha256:…): a tag can move under a running service."
@@ -72,7 +72,7 @@ variable "images" {
 }
 
 variable "domains" {
-  description = "Domains of your own for the webhook and the page, by a load balancer with Cloud Armor. Without them Cloud Run's addresses are used."
+  description = "Your own domains for the webhook and the page, through a load balancer with Cloud Armor. By default Cloud Run's addresses are used."
   type        = object({ webhook = optional(string), ui = optional(string) })
   default     = {}
   validation {
@@ -96,12 +96,12 @@ variable "sync_every_hours" {
   default     = 1
   validation {
     condition     = contains([1, 2, 3, 4, 6, 8, 12], var.sync_every_hours)
-    error_message = "Use 1, 2, 3, 4, 6, 8 or 12, so that the hours of a day come out even."
+    error_message = "Use 1, 2, 3, 4, 6, 8 or 12, which divide a day."
   }
 }
 
 variable "drift_threshold" {
-  description = "How many repairs that events should have made a full sync may need before somebody is told."
+  description = "How many missed changes a full sync may repair before it alerts."
   type        = number
   default     = 20
   validation {
@@ -111,13 +111,13 @@ variable "drift_threshold" {
 }
 
 variable "min_instances" {
-  description = "Instances kept warm. Slack repeats an event that a cold start was too slow for, so none is needed."
+  description = "Instances kept warm. None is needed, because Slack repeats an event after a slow cold start."
   type        = object({ webhook = optional(number, 0), worker = optional(number, 0), ui = optional(number, 0) })
   default     = {}
 }
 
 variable "max_instances" {
-  description = "Bound of instances, and so of the bill."
+  description = "Limit of instances, and so of the bill."
   type        = object({ webhook = optional(number, 20), worker = optional(number, 20), ui = optional(number, 5) })
   default     = {}
   validation {
@@ -127,12 +127,12 @@ variable "max_instances" {
 }
 
 variable "alert_emails" {
-  description = "Addresses that alerts are mailed to, by a name of your choice. Required unless alert_channels has some."
+  description = "E-mail addresses for alerts, by a name of your choice. Required unless alert_channels is set."
   type        = map(string)
   default     = {}
   validation {
     condition     = length(var.alert_emails) + length(var.alert_channels) > 0
-    error_message = "Alerts need somebody to go to: set alert_emails or alert_channels."
+    error_message = "Alerts need a recipient: set alert_emails or alert_channels."
   }
   validation {
     condition     = alltrue([for address in values(var.alert_emails) : can(regex("^[^@ ]+@[^@ ]+$", address))])
@@ -141,13 +141,13 @@ variable "alert_emails" {
 }
 
 variable "alert_channels" {
-  description = "Further notification channels, by their full names (projects/…/notificationChannels/…): chat, pager, webhooks."
+  description = "Other notification channels, such as chat or a pager, by their full names (projects/…/notificationChannels/…)."
   type        = set(string)
   default     = []
 }
 
 variable "repository" {
-  description = "The source repository, connected to Cloud Build: projects/…/locations/…/connections/…/repositories/…; null for no triggers."
+  description = "The source repository as connected to Cloud Build: projects/…/locations/…/connections/…/repositories/…. Without it there are no triggers."
   type        = string
   default     = null
   validation {
@@ -157,18 +157,18 @@ variable "repository" {
 }
 
 variable "repository_url" {
-  description = "Where people read the source, for the playbooks that alerts link to."
+  description = "The repository's address in a browser. Alerts link to the playbooks there."
   type        = string
   default     = null
 }
 
 variable "state_bucket" {
-  description = "The bucket of this state, which the triggers' builds use. Required with repository."
+  description = "The bucket of the state, for builds. Required with repository."
   type        = string
   default     = null
   validation {
     condition     = var.repository == null || var.state_bucket != null
-    error_message = "Builds need to know the bucket of the state."
+    error_message = "Builds need the state's bucket."
   }
 }
 
@@ -179,23 +179,23 @@ variable "signed_images_only" {
 }
 
 variable "deploy_approval" {
-  description = "Whether a deployment waits until a Cloud Build Approver has approved it."
+  description = "Whether a Cloud Build Approver must approve each deployment."
   type        = bool
   default     = false
 }
 
 variable "builder" {
-  description = "The image that builds run in, by digest, as infra/builder.sh prints it. Required with repository."
+  description = "The image in which builds run, by digest, as infra/builder.sh prints it. Required with repository."
   type        = string
   default     = null
   validation {
     condition     = var.builder == null ? var.repository == null : can(regex("@sha256:[0-9a-f]{64}$", var.builder))
-    error_message = "Builds run in an image that is given by digest: run infra/builder.sh, which makes it and prints it."
+    error_message = "Give the builder's image by digest: infra/builder.sh builds and prints it."
   }
 }
 
 variable "slack_socket_mode" {
-  description = "Print the Slack app's manifest for Socket Mode (local mode) rather than for the deployed webhook."
+  description = "Whether the printed manifest is for Socket Mode (local mode) instead of the deployed webhook."
   type        = bool
   default     = false
 }
@@ -223,19 +223,19 @@ variable "deletion_protection" {
 }
 
 variable "labels" {
-  description = "Labels of everything that can have them."
+  description = "Labels for all resources that can have them."
   type        = map(string)
   default     = { app = "rollcall" }
 }
 
 variable "secrets_rotated" {
-  description = "Anything new, as today's date, makes new revisions, which read the newest versions of the secrets."
+  description = "Any new value, such as today's date, makes new revisions, which read the newest versions of the secrets."
   type        = string
   default     = ""
 }
 
 variable "slack_app_id" {
-  description = "The Slack app's id (A…). The webhook then ignores events of other apps."
+  description = "The Slack app's ID (A…). If set, the webhook ignores events of other apps."
   type        = string
   default     = ""
   validation {
@@ -245,7 +245,7 @@ variable "slack_app_id" {
 }
 
 variable "viewers_by_workspace" {
-  description = "Who sees which workspace, like \"T0ONE=ada@example.com,@example.com; *=boss@example.com\". Empty: every viewer sees every workspace."
+  description = "Who sees which workspace, such as \"T0ONE=ada@example.com,@example.com; *=boss@example.com\". By default every viewer sees every workspace."
   type        = string
   default     = ""
 }
@@ -255,19 +255,19 @@ variable "history_days" {
   type        = number
   default     = 90
   validation {
-    condition     = var.history_days >= 0 && floor(var.history_days) == var.history_days
-    error_message = "Days are a whole number, at least 0."
+    condition     = var.history_days >= 0 && var.history_days <= 3650 && floor(var.history_days) == var.history_days
+    error_message = "Days are a whole number from 0 to 3650."
   }
 }
 
 variable "changes_values" {
-  description = "Whether messages on the topic user-changes say what fields were before and are now. Otherwise they name the fields, and subscribers read the person."
+  description = "Whether messages on the topic user-changes contain the values before and after. By default they only name the fields."
   type        = bool
   default     = false
 }
 
 variable "change_subscriptions" {
-  description = "Who is told of changes, by a name: push_endpoint for a push with a token (audience: the endpoint, unless given), null for a subscription to pull from; filter as in Pub/Sub, such as attributes.team_id=\"T…\"."
+  description = "Subscribers of changes, by name. With push_endpoint, changes are pushed there with a token (audience: by default the endpoint); without, the subscriber pulls. filter is Pub/Sub's, such as attributes.team_id=\"T…\"."
   type = map(object({
     push_endpoint = optional(string)
     audience      = optional(string)
@@ -280,16 +280,16 @@ variable "change_subscriptions" {
   }
   validation {
     condition     = alltrue([for s in values(var.change_subscriptions) : s.push_endpoint == null || can(regex("^https://", s.push_endpoint))])
-    error_message = "Changes are pushed over https only."
+    error_message = "A push endpoint begins with https://."
   }
 }
 
 variable "changes_to_bigquery" {
-  description = "Whether changes are written to a BigQuery table as well."
+  description = "Whether changes are also written to a BigQuery table."
   type        = bool
   default     = false
   validation {
     condition     = !var.changes_to_bigquery || var.history_days > 0
-    error_message = "Without a history there is nothing to write: set history_days."
+    error_message = "Without history there is nothing to write: set history_days."
   }
 }

@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.11"
 
-  # Where the state lives is said at init: terraform init -backend-config="bucket=…"
+  # init names the bucket: terraform init -backend-config="bucket=…"
   backend "gcs" {
     prefix = "rollcall"
   }
@@ -9,7 +9,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "7.45.0" # one version everywhere: what the tests have seen is what is applied
+      version = "7.45.0" # exactly: what is tested is what is applied
     }
   }
 }

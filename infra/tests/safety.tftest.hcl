@@ -163,8 +163,8 @@ run "firestore" {
     error_message = "Every index of the Go list, each field with an order or as an array."
   }
   assert {
-    condition     = toset([for f in google_firestore_field.exemption : "${f.collection}.${f.field}" if length(f.ttl_config) == 1]) == toset(["users.expire_at", "syncs.expire_at", "pages.expire_at"])
-    error_message = "Tombstones, records and checkpoints expire."
+    condition     = toset([for f in google_firestore_field.exemption : "${f.collection}.${f.field}" if length(f.ttl_config) == 1]) == toset(["users.expire_at", "syncs.expire_at", "pages.expire_at", "changes.expire_at"])
+    error_message = "Tombstones, records of syncs, checkpoints and history expire."
   }
   assert {
     condition     = length(google_firestore_field.exemption["users slack"].index_config) == 1 && length(google_firestore_field.exemption["users slack"].index_config[0].indexes) == 0

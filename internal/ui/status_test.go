@@ -226,3 +226,19 @@ func FuzzListing(f *testing.F) {
 		}
 	})
 }
+
+// TestLastEventIsNotAhead: an event that a wrong clock dated into the year 2200 is not the last one.
+func TestLastEventIsNotAhead(t *testing.T) {
+	f := people(t)
+	ahead := time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, UserID: "U9", User: []byte(`{"id":"U9","name":"tomorrow"}`),
+		Version: directory.VersionOf(ahead), Source: directory.FromEvent}, ahead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.users = append(f.users, u)
+	page := get(t, serving(t, f), "/status").Body.String()
+	if last := directory.Version(1648596712000001).Time().Format("2006-01-02T15:04"); strings.Contains(page, "2200-") || !strings.Contains(page, last) {
+		t.Errorf("not %s:\n%s", last, page)
+	}
+}
