@@ -108,13 +108,18 @@ func TestOneTrace(t *testing.T) {
 
 	spans.mu.Lock()
 	defer spans.mu.Unlock()
-	const way = "POST > user-events create > apply > cloud.google.com/go/firestore.DocumentRef."
-	read, trace := spans.ancestry("cloud.google.com/go/firestore.DocumentRef.Get")
-	if read != way+"Get" {
-		t.Errorf("the read: %s", read)
+	const way, read = "POST > user-events create > apply > ", "cloud.google.com/go/firestore.DocumentRef.Get"
+	got, trace := spans.ancestry(read)
+	if got != way+read {
+		t.Errorf("the read: %s", got)
 	}
-	if wrote, same := spans.ancestry("cloud.google.com/go/firestore.DocumentRef.Create"); wrote != way+"Create" || same != trace {
-		t.Errorf("the write: %s in trace %s, want %s", wrote, same, trace)
+	for what, name := range map[string]string{
+		"the write of the user and the record": "cloud.google.com/go/firestore.WriteBatch.Commit",
+		"telling subscribers":                  "user-changes create",
+	} {
+		if got, same := spans.ancestry(name); got != way+name || same != trace {
+			t.Errorf("%s: %s in trace %s, want %s", what, got, same, trace)
+		}
 	}
 	for _, line := range []struct {
 		of      *system.Process
