@@ -9,7 +9,7 @@ import "testing"
 const allocationBudget = 300
 
 func TestAllocations(t *testing.T) {
-	deliver, _ := deliverAgain(t)
+	deliver, _ := deliverAgain(t, status)
 	if got := testing.AllocsPerRun(100, deliver); got > allocationBudget {
 		t.Errorf("%.0f allocations a message, the budget is %d", got, allocationBudget)
 	}
