@@ -131,6 +131,15 @@ func (s *Store) CountChanged(ctx context.Context, teamID string, from, to direct
 	return n, err
 }
 
+// UsersByID returns the users with those ids, in no order, without those whom nobody has stored.
+func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error) {
+	list, err := encode(ids)
+	if err != nil {
+		return nil, err
+	}
+	return documents[directory.User](ctx, s, `SELECT document FROM users WHERE team_id = ? AND id IN (SELECT value FROM json_each(?))`, teamID, list)
+}
+
 // SumFingerprints returns the count and the exact sum of the fingerprints in the range.
 func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (count, sum int64, err error) {
 	err = s.queryRow(ctx, []any{&count, &sum}, `SELECT count(*), ifnull(sum(fingerprint), 0) FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`,

@@ -26,6 +26,9 @@ type ListStore interface {
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
 	// CountChanged returns how many users' newest message has a version in [from, to).
 	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
+	// UsersByID returns the users with those ids, removed ones too, in no order. It leaves out
+	// those whom nobody has stored.
+	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
 	// Watch yields users as they are written, removed ones too, from its first use until
 	// ctx is done. Writes from shortly before may appear too.
 	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
@@ -160,6 +163,35 @@ func testCountChanged(t *testing.T, s Store) {
 		}
 		if n, err := s.CountChanged(t.Context(), team, r[0], r[1]); n != want || err != nil {
 			t.Errorf("%v: %d, want %d, error %v", r, n, want, err)
+		}
+	}
+}
+
+func testUsersByID(t *testing.T, s Store) {
+	for _, user := range []string{`{"id":"U1","name":"ada"}`, `{"id":"U2","name":"boris"}`, `{"id":"U3","name":"gone"}`} {
+		apply(t, s, change(directory.Insert, 1, user))
+	}
+	apply(t, s, change(directory.Delete, 2, `{"id":"U3"}`))
+	other := change(directory.Insert, 1, `{"id":"U4","name":"elsewhere"}`)
+	other.TeamID = "T2"
+	apply(t, s, other)
+	for _, tt := range []struct{ ids, want []string }{
+		{nil, nil},
+		{[]string{"U404"}, nil},
+		{[]string{"U3", "U404", "U1", "U4"}, []string{"U1", "U3"}},
+		{[]string{"U2", "U1", "U3"}, []string{"U1", "U2", "U3"}},
+	} {
+		users, err := s.UsersByID(t.Context(), team, tt.ids)
+		var got []string
+		for _, u := range users {
+			got = append(got, u.ID)
+			if stored := get(t, s, u.ID); !gocmp.Equal(stored, u) {
+				t.Errorf("%s differs from what User returns", u.ID)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) || err != nil {
+			t.Errorf("%v: %v, want %v, error %v", tt.ids, got, tt.want, err)
 		}
 	}
 }

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"removed are not listed", testRemovedAreNotListed},
 		{"filters", testFilters},
 		{"count changed", testCountChanged},
+		{"users by id", testUsersByID},
 		{"watch", testWatch},
 		{"history", testHistory},
 		{"history pages", testHistoryPages},
