@@ -107,11 +107,6 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	return n, exact, err
 }
 
-// CountChanged returns how many users have a version in [from, to).
-func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error) {
-	return count(ctx, s.users(teamID).Where("sort_version", ">=", int64(from)).Where("sort_version", "<", int64(to)))
-}
-
 // UsersByID returns the users with those ids, in no order, without those whom nobody
 // has stored. It is one request, and bills a read for each id.
 func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error) {

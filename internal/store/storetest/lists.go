@@ -24,8 +24,6 @@ type ListStore interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// Count returns how many users match the filter, or an upper bound if exact is false.
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
-	// CountChanged returns how many users' newest message has a version in [from, to).
-	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
 	// UsersByID returns the users with those ids, removed ones too, in no order. It leaves out
 	// those whom nobody has stored.
 	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
@@ -150,21 +148,6 @@ func collect(t *testing.T, s Store, req directory.PageRequest) (ids []string, la
 	}
 	t.Fatal("paging does not end")
 	return nil, nil
-}
-
-func testCountChanged(t *testing.T, s Store) {
-	all := crowd(t, s, 40)
-	for _, r := range [][2]directory.Version{{0, 1}, {0, 10_000}, {1_000, 1_020}, {1_020, 1_040}, {1_040, 1_000}} {
-		want := 0
-		for _, u := range all {
-			if !u.Removed && u.Version >= r[0] && u.Version < r[1] {
-				want++
-			}
-		}
-		if n, err := s.CountChanged(t.Context(), team, r[0], r[1]); n != want || err != nil {
-			t.Errorf("%v: %d, want %d, error %v", r, n, want, err)
-		}
-	}
 }
 
 func testUsersByID(t *testing.T, s Store) {
