@@ -188,21 +188,28 @@ func (owner) RequireTransportSecurity() bool { return false }
 // onFirestore returns a handler over n people in the emulator, and the number of documents it has read.
 func onFirestore(tb testing.TB, n int) (http.Handler, *atomic.Int64) {
 	tb.Helper()
+	s, reads := countedFirestore(tb)
+	fill(tb, s, n)
+	// Without live updates, which read once per change.
+	return New(tb.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)}), reads
+}
+
+// countedFirestore returns an empty store in the emulator, and the number of documents it has read.
+func countedFirestore(tb testing.TB) (*firestore.Store, *atomic.Int64) {
+	tb.Helper()
 	var reads atomic.Int64
 	conn, err := grpc.NewClient(emulator.Firestore(tb).Host, countingReads(&reads),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(owner{}))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	client, err := gcfirestore.NewClient(tb.Context(), fmt.Sprintf("pages-%d-%d", n, time.Now().UnixNano()), option.WithGRPCConn(conn))
+	client, err := gcfirestore.NewClient(tb.Context(), fmt.Sprintf("pages-%d", time.Now().UnixNano()), option.WithGRPCConn(conn))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s := firestore.New(client)
 	tb.Cleanup(func() { s.Close() })
-	fill(tb, s, n)
-	// Without live updates, which read once per change.
-	return New(tb.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)}), &reads
+	return s, &reads
 }
 
 // unwatched is a store that reports no changes.
@@ -212,6 +219,47 @@ func (unwatched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.User
 	return func(yield func([]directory.User, error) bool) {
 		if yield(nil, nil) {
 			<-ctx.Done()
+		}
+	}
+}
+
+func (unwatched) WatchRecords(ctx context.Context, _ string) iter.Seq2[[]directory.Record, error] {
+	return func(yield func([]directory.Record, error) bool) {
+		if yield(nil, nil) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// TestChangesReads: a page of changes reads its rows, one more, and each person once; the chart reads once a day.
+func TestChangesReads(t *testing.T) {
+	s, reads := countedFirestore(t)
+	fill(t, s, 20)
+	newest := directory.VersionOf(time.Now())
+	for i := range changesPageSize + 20 {
+		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, Version: newest + directory.Version(i), Source: directory.FromEvent,
+			User: fmt.Appendf(nil, `{"id":"U%d","name":"n%d"}`, i%7, i)})
+		if err == nil {
+			_, err = directory.ApplyTo(t.Context(), s, c, time.Hour)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := New(t.Context(), Options{Store: unwatched{s}, Log: slog.New(slog.DiscardHandler)})
+	for _, tt := range []struct {
+		path string
+		want int64
+	}{
+		{"/changes", changesPageSize + 1 + 7},
+		{"/changes?type=user.updated&user=U1", 9 + 1}, // it is 10 times in 70, once as new
+		{"/users/" + team + "/U1", 1 + 10},
+	} {
+		next50(t, h, tt.path) // fills the caches
+		before := reads.Load()
+		next50(t, h, tt.path)
+		if n := reads.Load() - before; n != tt.want {
+			t.Errorf("%s: %d reads, want %d", tt.path, n, tt.want)
 		}
 	}
 }

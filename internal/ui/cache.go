@@ -14,6 +14,7 @@ type caches struct {
 	emoji       *cache[map[string]string]
 	counts      *cache[counted]
 	charts      *cache[[]chart]
+	labels      *cache[map[string]string]
 	zones       *cache[map[string]int]
 	deadLetters *cache[int]
 }
@@ -24,6 +25,7 @@ func newCaches() caches {
 		emoji:       newCache[map[string]string](10 * time.Minute),
 		counts:      newCache[counted](time.Minute),
 		charts:      newCache[[]chart](time.Minute),
+		labels:      newCache[map[string]string](10 * time.Minute),
 		zones:       newCache[map[string]int](5 * time.Minute),
 		deadLetters: newCache[int](10 * time.Second),
 	}

@@ -7,25 +7,39 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/service/audit"
+	"rollcall/internal/ui/live"
 )
 
-func (h *handler) renderRow(ctx context.Context, u directory.User) (string, error) {
-	if u.Removed {
-		return "", nil
+// renderUsers renders the rows of the list of people.
+func (h *handler) renderUsers(ctx context.Context, users []directory.User) ([]live.Row, error) {
+	rows := make([]live.Row, len(users))
+	for i, u := range users {
+		rows[i] = live.Row{ID: u.ID, UserID: u.ID, Erases: u.Removed || u.Kind == directory.Forgotten}
+		if u.Removed {
+			continue
+		}
+		var b bytes.Buffer
+		if err := tableRow(h.row(ctx, u)).Render(ctx, &b); err != nil {
+			return nil, err
+		}
+		rows[i].HTML = b.String()
 	}
-	var b bytes.Buffer
-	err := tableRow(h.row(ctx, u)).Render(ctx, &b)
-	return b.String(), err
+	return rows, nil
 }
 
-// events streams the changes to one list, from where the page was read or the browser was cut off.
+// events streams the changes to one list of people.
 func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	l, _, err := h.requested(r, "live")
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	e := l.shown(r, "live")
+	stream(h, w, r, h.people, l.teamID, l.shown(r, "live"), l.req.Filter.Matches, func(u directory.User) string { return u.ID })
+}
+
+// stream answers with the live rows that a list shows, from where the page was read or the browser
+// was cut off. At the end it audits who was shown.
+func stream[T any](h *handler, w http.ResponseWriter, r *http.Request, hub *live.Hub[T], teamID string, e audit.Entry, shows func(T) bool, userID func(T) string) {
 	if r.Method == http.MethodHead { // GET would hold it open
 		w.Header().Set("Content-Type", "text/event-stream")
 		h.Audit.Shown(r.Context(), e)
@@ -45,12 +59,12 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 	}
 	position := firstNonEmpty(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("since"))
-	h.hub.Stream(ctx, w, l.teamID, position, func(u directory.User) bool {
-		if !l.req.Filter.Matches(u) {
+	hub.Stream(ctx, w, teamID, position, func(written T) bool {
+		if !shows(written) {
 			return false
 		}
 		e.Count++
-		e.UserIDs = audit.Add(e.UserIDs, u.ID)
+		e.UserIDs = audit.Add(e.UserIDs, userID(written))
 		return true
 	})
 }

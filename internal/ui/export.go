@@ -20,23 +20,38 @@ import (
 )
 
 const (
-	// exportPageSize is how many people one query reads.
+	// exportPageSize is how many rows one query reads.
 	exportPageSize = 500
 	// exportWriteTimeout bounds how long a viewer may take to accept a page of an export.
 	exportWriteTimeout = 10 * time.Second
 )
 
-// exporter writes people one by one.
-type exporter interface {
-	user(u directory.User) error
+// pages are what an export streams.
+type pages[T any] struct {
+	workspace directory.Workspace
+	what      string                                                 // a part of the file's name
+	entry     audit.Entry                                            // without those who are shown
+	next      func(context.Context) (rows []T, more bool, err error) // reads the next page
+	userID    func(T) string
+}
+
+// format is a kind of file.
+type format[T any] struct {
+	extension, contentType string
+	open                   func(io.Writer) exporter[T]
+}
+
+// exporter writes rows one by one.
+type exporter[T any] interface {
+	write(row T) error
 	end() error
 }
 
 // export streams all pages of a list, from its start even if the address names a place in it. An
 // error cuts the connection, so that nobody takes a part for the whole.
-func (h *handler) export(view, contentType string, open func(io.Writer) exporter) http.Handler {
+func export[T any](h *handler, begin func(r *http.Request, view string) (pages[T], error), view string, f format[T]) http.Handler {
 	return compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l, workspace, err := h.requested(r, view)
+		all, err := begin(r, view)
 		if err != nil {
 			h.fail(w, r, err)
 			return
@@ -49,24 +64,22 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 			}
 			defer leave()
 		}
-		l.req.Limit, l.req.After, l.req.Before = exportPageSize, nil, nil
-		page, err := h.Store.Users(r.Context(), l.teamID, l.req)
+		rows, more, err := all.next(r.Context())
 		if err != nil {
 			h.fail(w, r, err)
 			return
 		}
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": h.fileName(workspace, view)}))
-		e := l.shown(r, view)
-		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), e) }()
+		w.Header().Set("Content-Type", f.contentType)
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": h.fileName(all.workspace, all.what, f.extension)}))
+		defer func() { h.Audit.Shown(context.WithoutCancel(r.Context()), all.entry) }()
 		if r.Method == http.MethodHead {
 			return
 		}
-		if err := h.exportFrom(w, r, l, page, open, &e); err != nil {
+		if err := exportFrom(w, r, &all, rows, more, f); err != nil {
 			if r.Context().Err() == nil {
 				h.Log.WarnContext(r.Context(), "export cut short", "error", err)
 			}
-			e.Cut = true
+			all.entry.Cut = true
 			panic(http.ErrAbortHandler)
 		}
 	}))
@@ -74,80 +87,71 @@ func (h *handler) export(view, contentType string, open func(io.Writer) exporter
 
 // fileName is like "Marlow-Finch-people-2022-03-30.csv". It keeps only letters and digits of the
 // workspace's name, which is Slack's text.
-func (h *handler) fileName(w directory.Workspace, extension string) string {
+func (h *handler) fileName(w directory.Workspace, what, extension string) string {
 	words := strings.FieldsFunc(workspaceName(w), func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.N) })
-	return strings.Join(append(words, "people", h.Now().UTC().Format(time.DateOnly)), "-") + "." + extension
+	return strings.Join(append(words, what, h.Now().UTC().Format(time.DateOnly)), "-") + "." + extension
 }
 
-// exportFrom writes a list's first page and all that follow, and notes in e who was written.
-func (h *handler) exportFrom(w http.ResponseWriter, r *http.Request, l listing, page directory.Page, open func(io.Writer) exporter, e *audit.Entry) error {
+// exportFrom writes the first page and all that follow, and notes in the audit entry who was written.
+func exportFrom[T any](w http.ResponseWriter, r *http.Request, all *pages[T], rows []T, more bool, f format[T]) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	to := open(out)
+	to := f.open(out)
 	c := http.NewResponseController(w)
 	for {
 		// The server's own deadline is for pages. Recorders of tests have none.
 		c.SetWriteDeadline(time.Now().Add(exportWriteTimeout)) //nolint:errcheck // see above
-		for _, u := range page.Users {
-			if err := to.user(u); err != nil {
+		for _, row := range rows {
+			if err := to.write(row); err != nil {
 				return err
 			}
-			e.Count++
-			e.UserIDs = audit.Add(e.UserIDs, u.ID)
+			all.entry.Count++
+			all.entry.UserIDs = audit.Add(all.entry.UserIDs, all.userID(row))
 		}
-		if page.Next == nil {
+		if !more {
 			return errors.Join(to.end(), out.Flush())
 		}
-		l.req.After = page.Next
 		var err error
-		if page, err = h.Store.Users(r.Context(), l.teamID, l.req); err != nil {
-			return fmt.Errorf("users: %w", err)
+		if rows, more, err = all.next(r.Context()); err != nil {
+			return err
 		}
 	}
 }
 
-// csvColumns have Slack's own names where they are Slack's fields. Times are in a form that
-// spreadsheets recognise, which has no time zone.
-var csvColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
-	"status_text", "status_emoji", "updated_utc", "version_utc", "source"}
-
-type csvExporter struct{ w *csv.Writer }
-
-// writeCSV writes RFC 4180, after a byte order mark, without which Excel does not read UTF-8.
-func writeCSV(w io.Writer) exporter {
-	io.WriteString(w, "\ufeff") //nolint:errcheck // end returns the error
-	e := csvExporter{csv.NewWriter(w)}
-	e.w.Write(csvColumns) //nolint:errcheck // end returns the error
-	return e
+// exportedUsers are the pages of a list of people.
+func (h *handler) exportedUsers(r *http.Request, view string) (pages[directory.User], error) {
+	l, workspace, err := h.requested(r, view)
+	if err != nil {
+		return pages[directory.User]{}, err
+	}
+	req := l.req
+	req.Limit, req.After, req.Before = exportPageSize, nil, nil
+	next := func(ctx context.Context) ([]directory.User, bool, error) {
+		page, err := h.Store.Users(ctx, l.teamID, req)
+		if err != nil {
+			return nil, false, fmt.Errorf("users: %w", err)
+		}
+		req.After = page.Next
+		return page.Users, page.Next != nil, nil
+	}
+	return pages[directory.User]{workspace, "people", l.shown(r, view), next, func(u directory.User) string { return u.ID }}, nil
 }
 
-func (e csvExporter) user(u directory.User) error {
+// userColumns have Slack's own names where they are Slack's fields. Times are in a form that
+// spreadsheets recognise, which has no time zone.
+var userColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
+	"status_text", "status_emoji", "updated_utc", "version_utc", "source"}
+
+func userCells(u directory.User) []string {
 	updated := ""
 	if u.Updated != 0 {
 		updated = time.Unix(u.Updated, 0).UTC().Format(time.DateTime)
 	}
-	cells := []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
+	return []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
 		u.StatusText, u.StatusEmoji, updated, u.Version.Time().UTC().Format(time.DateTime), string(u.Source)}
-	for i, c := range cells {
-		cells[i] = harmless(c)
-	}
-	return e.w.Write(cells)
 }
 
-func (e csvExporter) end() error {
-	e.w.Flush()
-	return e.w.Error()
-}
-
-type jsonExporter struct {
-	w     io.Writer
-	begun bool
-}
-
-// writeJSON writes an array with one user per line; Slack's own object is under "slack".
-func writeJSON(w io.Writer) exporter { return &jsonExporter{w: w} }
-
-// exported hides the fields of a user that only the store needs.
-type exported struct {
+// exportedUser hides the fields of a user that only the store needs. Slack's own object is under "slack".
+type exportedUser struct {
 	directory.User
 	SortName     string    `json:"sort_name,omitempty"`
 	Fingerprint  int64     `json:"fingerprint,omitempty"`
@@ -156,8 +160,49 @@ type exported struct {
 	Removed      bool      `json:"removed,omitempty"`
 }
 
-func (e *jsonExporter) user(u directory.User) error {
-	b, err := json.Marshal(exported{User: u})
+func userObject(u directory.User) any { return exportedUser{User: u} }
+
+// csvFile is RFC 4180, after a byte order mark, without which Excel does not read UTF-8.
+func csvFile[T any](columns []string, cells func(T) []string) format[T] {
+	return format[T]{"csv", "text/csv; charset=utf-8", func(w io.Writer) exporter[T] {
+		io.WriteString(w, "\ufeff") //nolint:errcheck // end returns the error
+		e := csvExporter[T]{csv.NewWriter(w), cells}
+		e.w.Write(columns) //nolint:errcheck // end returns the error
+		return e
+	}}
+}
+
+type csvExporter[T any] struct {
+	w     *csv.Writer
+	cells func(T) []string
+}
+
+func (e csvExporter[T]) write(row T) error {
+	cells := e.cells(row)
+	for i, c := range cells {
+		cells[i] = harmless(c)
+	}
+	return e.w.Write(cells)
+}
+
+func (e csvExporter[T]) end() error {
+	e.w.Flush()
+	return e.w.Error()
+}
+
+// jsonFile is an array with one object per line.
+func jsonFile[T any](object func(T) any) format[T] {
+	return format[T]{"json", "application/json", func(w io.Writer) exporter[T] { return &jsonExporter[T]{w: w, object: object} }}
+}
+
+type jsonExporter[T any] struct {
+	w      io.Writer
+	object func(T) any
+	begun  bool
+}
+
+func (e *jsonExporter[T]) write(row T) error {
+	b, err := json.Marshal(e.object(row))
 	if err != nil {
 		return err
 	}
@@ -170,7 +215,7 @@ func (e *jsonExporter) user(u directory.User) error {
 	return err
 }
 
-func (e *jsonExporter) end() error {
+func (e *jsonExporter[T]) end() error {
 	ending := "\n]\n"
 	if !e.begun {
 		ending = "[]\n"

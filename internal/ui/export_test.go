@@ -39,7 +39,7 @@ func TestCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]string{
-		csvColumns,
+		userColumns,
 		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "false", "admin", "Europe/London", "On a train", ":train:", "2022-03-29 22:13:20", "2022-03-29 23:31:52", "event"},
 	}
 	if diff := cmp.Diff(want, rows[:2]); diff != "" || len(rows) != 5 {
@@ -60,7 +60,7 @@ func TestFileNames(t *testing.T) {
 		"": "T1-people-2022-03-30.csv", "../../etc/passwd\x00": "etc-passwd-people-2022-03-30.csv",
 		"x\"; a=b\r\nSet-Cookie: y": "x-a-b-Set-Cookie-y-people-2022-03-30.csv", "Café 株式会社": "Café-株式会社-people-2022-03-30.csv",
 	} {
-		if got := h.fileName(directory.Workspace{ID: "T1", Name: name}, "csv"); got != want {
+		if got := h.fileName(directory.Workspace{ID: "T1", Name: name}, "people", "csv"); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}

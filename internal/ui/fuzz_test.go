@@ -38,7 +38,7 @@ func FuzzPages(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, target := range []string{"/", "/?q=ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed", "/users/" + team + "/U1", "/users/count?q=<zq1>", "/users.csv?team=" + team,
-		"/users.json", "/events?since=x-1", "/status?team=" + team + "&started=1648641600", "/nowhere/%2e%2e/%00", "/?after=WyJhIiwxLCJVMSJd", "//x", "/assets/../x"} {
+		"/users.json", "/changes?type=user.created&oldest=2022-03-30&user=U1", "/changes.csv?after=WzEsImEiXQ", "/changes/events?since=x-1", "/events?since=x-1", "/status?team=" + team + "&started=1648641600", "/nowhere/%2e%2e/%00", "/?after=WyJhIiwxLCJVMSJd", "//x", "/assets/../x"} {
 		f.Add("GET", target, "")
 	}
 	f.Add("POST", "/sync", "team="+team)

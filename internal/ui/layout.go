@@ -22,6 +22,7 @@ type chrome struct {
 	Icon         string          // of the workspace, "" if it has none
 	Home         string          // the address of the list
 	Workspaces   []workspaceLink // empty unless there are several
+	Changes      string          // the address of the list of changes
 	Status       string          // the address of the status page
 	SignedIn     string          // the viewer's e-mail address, "" without authentication
 	Disconnected time.Time       // when Slack disconnected the workspace; zero while it is connected
@@ -33,12 +34,13 @@ type workspaceLink struct {
 }
 
 func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, current directory.Workspace) chrome {
-	c := chrome{Title: firstNonEmpty(workspaceName(current), "Nobody yet"), Icon: h.image(current.Icon), SignedIn: viewerOf(r.Context()).Email, Home: "/", Status: "/status"}
+	c := chrome{Title: firstNonEmpty(workspaceName(current), "Nobody yet"), Icon: h.image(current.Icon), SignedIn: viewerOf(r.Context()).Email, Home: "/", Changes: "/changes", Status: "/status"}
 	if current.Disconnected() {
 		c.Disconnected = current.DisconnectedAt.Time()
 	}
 	if len(workspaces) > 1 {
 		c.Home += "?team=" + url.QueryEscape(current.ID)
+		c.Changes += "?team=" + url.QueryEscape(current.ID)
 		c.Status += "?team=" + url.QueryEscape(current.ID)
 		for _, w := range workspaces {
 			c.Workspaces = append(c.Workspaces, workspaceLink{workspaceName(w), "/?team=" + url.QueryEscape(w.ID), w.ID == current.ID})

@@ -71,7 +71,7 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	}
 	l.teamID = current.ID
 	view.listing = l
-	since := h.hub.Position(current.ID) // before the page is read, so that no change is missed
+	since := h.people.Position(current.ID) // before the page is read, so that no change is missed
 	page, err := h.Store.Users(ctx, current.ID, l.req)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
@@ -216,9 +216,13 @@ var kindNames = map[directory.Kind]string{
 	directory.External: "external", directory.Forgotten: "forgotten",
 }
 
+func userAddress(teamID, id string) string {
+	return "/users/" + url.PathEscape(teamID) + "/" + url.PathEscape(id)
+}
+
 func (h *handler) row(ctx context.Context, u directory.User) row {
 	r := row{
-		URL: "/users/" + url.PathEscape(u.TeamID) + "/" + url.PathEscape(u.ID),
+		URL: userAddress(u.TeamID, u.ID),
 		ID:  u.ID, Name: u.Name, RealName: u.RealName, Title: u.Title, TZ: u.TZ,
 		Kind: kindNames[u.Kind], Deleted: u.Deleted,
 		Avatar: avatar{h.image(u.Image72), initials(u)}, Changed: u.Version.Time(),

@@ -30,6 +30,8 @@ type personView struct {
 	Forgotten   bool
 	OpenInSlack string // the profile's address in the browser, "" if unknown
 	OpenInApp   string // the same for Slack's own programs
+	Changes     []told
+	AllChanges  string
 	Fields      []field
 }
 
@@ -55,10 +57,19 @@ func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("user: %w", err)
 	}
+	history := changeList{teamID: teamID, req: directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: id}, Limit: maxTimeline}}
+	newest, err := h.Store.Records(ctx, teamID, history.req)
+	if err != nil {
+		return nil, fmt.Errorf("records: %w", err)
+	}
 	e := shown(r, "person", teamID)
 	e.UserIDs, e.Count = []string{id}, 1
 	h.Audit.Shown(ctx, e)
 	view := h.personView(r, workspaces, current, u)
+	view.AllChanges = history.address("/changes")
+	for _, record := range newest.Records {
+		view.Changes = append(view.Changes, tell(record, h.labels(ctx, teamID)))
+	}
 	return layout(view.chrome, person(view)), nil
 }
 

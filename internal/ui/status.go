@@ -223,12 +223,14 @@ func lastDone(records []syncs.Sync) *syncs.Sync {
 // chart is a bar chart.
 type chart struct {
 	Title, Note string
-	Upright     bool // the bars stand side by side, for days
+	Upright     bool   // the bars stand side by side, for days
+	More        string // the address of what the chart counts; "" if there is none
 	Bars        []bar
 }
 
 type bar struct {
 	Label string
+	URL   string // of what the bar counts; "" if there is none
 	Value int
 	Share float64 // of the largest, 0 to 1
 }
@@ -241,7 +243,7 @@ func newChart(title, note string, upright bool, bars []bar) chart {
 	for i := range bars {
 		bars[i].Share = float64(bars[i].Value) / float64(largest)
 	}
-	return chart{title, note, upright, bars}
+	return chart{Title: title, Note: note, Upright: upright, Bars: bars}
 }
 
 // px formats a length in an SVG.
@@ -253,8 +255,6 @@ func columnAt(i, n int) float64 { return 400/float64(n)*float64(i) + 400/float64
 
 func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 	kinds := make([]bar, len(directory.Groups)+1)
-	days := make([]bar, chartDays)
-	today := h.Now().UTC().Truncate(24 * time.Hour)
 	counting, counts := errgroup.WithContext(ctx)
 	count := func(b *bar, label string, f directory.Filter) {
 		b.Label = label
@@ -267,22 +267,18 @@ func (h *handler) charts(ctx context.Context, teamID string) ([]chart, error) {
 		count(&kinds[i], groupNames[g], directory.Filter{AccountStatus: directory.Active, Group: g})
 	}
 	count(&kinds[len(directory.Groups)], "Deactivated", directory.Filter{AccountStatus: directory.Deactivated})
-	for i := range days {
-		from := today.AddDate(0, 0, i+1-chartDays)
-		days[i].Label = from.Format("2 Jan")
-		counting.Go(func() (err error) {
-			days[i].Value, err = h.Store.CountChanged(counts, teamID,
-				directory.Version(from.UnixMicro()), directory.Version(from.AddDate(0, 0, 1).UnixMicro()))
-			return err
-		})
-	}
+	var changes chart
+	counting.Go(func() (err error) {
+		changes, err = h.changesPerDay(counts, teamID)
+		return err
+	})
 	if err := counting.Wait(); err != nil {
 		return nil, fmt.Errorf("count: %w", err)
 	}
 	return []chart{
 		newChart("People by kind", "Active accounts by kind, and all deactivated accounts.", false, kinds),
 		newChart("People by time zone", "Active people, without bots, as of the last full sync.", false, zoneBars(h.timeZones(ctx, teamID))),
-		newChart("Changes per day", "Accounts by the day (UTC) of their last change.", true, days),
+		changes,
 	}, nil
 }
 

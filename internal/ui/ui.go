@@ -3,6 +3,8 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
+	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -21,8 +23,8 @@ import (
 type Store interface {
 	Directory
 	Counter
-	Records
-	live.Watcher
+	Syncs
+	History
 }
 
 // Directory has the people.
@@ -30,19 +32,33 @@ type Directory interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// User returns [directory.ErrNotFound] if there is no such user.
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
+	// UsersByID returns the users with those ids, removed ones too, in no order and without those who are unknown.
+	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
+	// TeamProfile returns the definitions of custom fields, as Slack's team.profile.get has them; nil if they are unknown.
+	TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error)
+	// Watch yields users as they are written, removed ones too, from its first use until ctx is
+	// done. It may also yield some that were written shortly before.
+	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
+}
+
+// History has the records of what changed.
+type History interface {
+	// Records returns a page of the records, the newest first.
+	Records(ctx context.Context, teamID string, req directory.RecordPageRequest) (directory.RecordPage, error)
+	CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (int, error)
+	// WatchRecords yields records as Watch yields users.
+	WatchRecords(ctx context.Context, teamID string) iter.Seq2[[]directory.Record, error]
 }
 
 // Counter counts people without reading them.
 type Counter interface {
 	// Count returns how many users match the filter or, if exact is false, an upper bound.
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
-	// CountChanged returns how many users have a newest message whose version is in [from, to).
-	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
 }
 
-// Records are the full syncs' own records, newest first, and the custom emoji that they copy.
-type Records interface {
+// Syncs are the full syncs' own records, newest first, and the custom emoji that they copy.
+type Syncs interface {
 	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
 	// LeasedUntil returns when the workspace's lease expires unless a running sync renews it.
 	LeasedUntil(ctx context.Context, teamID string) (time.Time, error)
@@ -78,7 +94,8 @@ type Options struct {
 
 type handler struct {
 	Options
-	hub     *live.Hub
+	people  *live.Hub[directory.User]
+	records *live.Hub[directory.Record]
 	caches  caches
 	streams *limiter
 	exports *limiter
@@ -93,14 +110,19 @@ func New(ctx context.Context, o Options) http.Handler {
 		o.Audit = audit.New(o.Log, nil)
 	}
 	h := &handler{Options: o, caches: newCaches(), streams: newLimiter(maxConcurrentStreams), exports: newLimiter(maxConcurrentExports)}
-	h.hub = live.New(ctx, o.Store, h.renderRow, o.Log)
+	h.people = live.New(ctx, o.Store.Watch, h.renderUsers, o.Log)
+	h.records = live.New(ctx, o.Store.WatchRecords, h.renderRecords, o.Log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", h.page(h.list))
 	mux.Handle("GET /users/{team}/{id}", h.page(h.person))
 	mux.Handle("GET /users/count", h.page(h.count))
-	mux.Handle("GET /users.csv", h.export("csv", "text/csv; charset=utf-8", writeCSV))
-	mux.Handle("GET /users.json", h.export("json", "application/json", writeJSON))
+	mux.Handle("GET /users.csv", export(h, h.exportedUsers, "csv", csvFile(userColumns, userCells)))
+	mux.Handle("GET /users.json", export(h, h.exportedUsers, "json", jsonFile(userObject)))
 	mux.Handle("GET /events", http.HandlerFunc(h.events))
+	mux.Handle("GET /changes", h.page(h.changes))
+	mux.Handle("GET /changes.csv", export(h, h.exportedRecords, "changes_csv", csvFile(recordColumns, recordCells)))
+	mux.Handle("GET /changes.json", export(h, h.exportedRecords, "changes_json", jsonFile(recordObject)))
+	mux.Handle("GET /changes/events", http.HandlerFunc(h.recordEvents))
 	mux.Handle("GET /status", h.page(h.status))
 	mux.Handle("POST /sync", http.HandlerFunc(h.startSync))
 	mux.Handle("GET "+assetsPath, h.assets())

@@ -34,7 +34,7 @@ func pages(s *site, id string) map[string]string {
 	team := s.slack.Options().TeamID
 	return map[string]string{
 		"table": "/", "everybody": "/?show=all&sort=changed", "nobody": "/?q=zzzzzz", "person": "/users/" + team + "/" + id,
-		"status": "/status", "starting": fmt.Sprintf("/status?started=%d", time.Now().Add(time.Minute).Unix()),
+		"status": "/status", "changes": "/changes", "no changes": "/changes?type=user.removed", "changes of a person": "/changes?user=" + id, "starting": fmt.Sprintf("/status?started=%d", time.Now().Add(time.Minute).Unix()),
 		"another workspace": "/?team=T0OTHER", "a failed sync": "/status?team=T0OTHER",
 		"deactivated": "/users/" + team + "/ULEFT", "erased": "/users/" + team + "/UERASED", "not found": "/users/" + team + "/U404", "invalid": "/?after=x",
 	}
@@ -99,6 +99,8 @@ func TestLanguage(t *testing.T) {
 	s := filled(t, fakeslack.Options{People: 1200})
 	call(tb, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "de-DE"})
 	call(tb, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "Chromium", AcceptLanguage: "de-DE"})
+	events, err := s.slack.Retitle(s.people(t)[0].ID)
+	s.deliver(t, events, err)
 	tb.visit(s.URL + "/?show=all")
 	tb.eventually("the count", `/^1,1\d\d people and \d\d bots$/.test(document.querySelector("span#count")?.textContent)`)
 	tb.eventually("relative times", `/ ago$|^now$/.test(document.querySelector("#list time").textContent)`)

@@ -25,6 +25,9 @@ import (
 	"rollcall/internal/worker"
 )
 
+// historyTTL is how long the tests' records are kept.
+const historyTTL = time.Hour
+
 // site is an invented workspace and a whole Rollcall: webhook, Pub/Sub, worker, store and pages.
 type site struct {
 	URL       string
@@ -59,7 +62,7 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 		t.Fatal(err)
 	}
 	topology := pubsub.Production()
-	work := httptest.NewServer(worker.New(s.store, worker.History{}, topology.WorkTimeout(), log))
+	work := httptest.NewServer(worker.New(s.store, worker.History{TTL: historyTTL}, topology.WorkTimeout(), log))
 	topology.PushEndpoint = work.URL + "/"
 	topology.MinimumBackoff, topology.MaximumBackoff = 50*time.Millisecond, 100*time.Millisecond
 	if err := topology.Ensure(ctx, server.Client); err != nil {
@@ -163,7 +166,7 @@ func (s *site) put(t *testing.T, object string) {
 	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: c.TeamID, Name: "Marlow & Finch"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := directory.ApplyTo(t.Context(), s.store, c, 0); err != nil {
+	if _, err := directory.ApplyTo(t.Context(), s.store, c, historyTTL); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,6 +12,90 @@ import (
 // listPaths all read the same parameters.
 var listPaths = []string{"/", "/users/count", "/users.csv", "/users.json", "/events"}
 
+// changePaths all read the parameters of changes.
+var changePaths = []string{"/changes", "/changes.csv", "/changes.json", "/changes/events"}
+
+// uiChanges are about the list of changes, of which there are none.
+func uiChanges(t *testing.T, w *world) (all []hostile) {
+	cursor := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
+	for name, query := range map[string]string{
+		"unknown type":               "type=user.promoted",
+		"a type without its prefix":  "type=created",
+		"a type in upper case":       "type=USER.CREATED",
+		"a good type and a bad one":  "type=user.created&type=*",
+		"two types in one":           "type=user.created,user.updated",
+		"a user with slashes":        "user=" + url.QueryEscape("U0WILHELMINA/../x"),
+		"a user of dots":             "user=..",
+		"a reserved user":            "user=__id7__",
+		"a user with a NUL":          "user=U0WILHELMINA%00",
+		"a user of 2,000":            "user=" + strings.Repeat("U", 2000),
+		"a user that is not UTF-8":   "user=%ff",
+		"a day in words":             "oldest=yesterday",
+		"a day that does not exist":  "latest=2022-02-30",
+		"a day with a time":          "oldest=2022-03-30T00:00:00Z",
+		"a day as a number":          "oldest=1648641600",
+		"the year 0":                 "oldest=0000-01-01",
+		"the year 1":                 "oldest=0001-01-01",
+		"the year 9999":              "latest=9999-12-31",
+		"the year 12000":             "latest=12000-01-01",
+		"a negative year":            "latest=-001-01-01",
+		"a cursor of words":          "after=hello",
+		"a cursor of a person":       "after=" + cursor(`["a",1,"U1"]`),
+		"a cursor of the beginning":  "after=" + cursor(`[0,""]`),
+		"a cursor at no record":      "before=" + cursor(`[1648641600000000,""]`),
+		"a cursor at no time":        "before=" + cursor(`[0,"a"]`),
+		"a cursor before all time":   "after=" + cursor(`[-9223372036854775808,"a"]`),
+		"a cursor behind all time":   "after=" + cursor(`[9223372036854775807,"a"]`),
+		"a cursor beyond 64 bits":    "after=" + cursor(`[99999999999999999999,"a"]`),
+		"a cursor at a fraction":     "after=" + cursor(`[1.5,"a"]`),
+		"a cursor of other types":    "after=" + cursor(`["1",2]`),
+		"a cursor of nulls":          "before=" + cursor("[null,null]"),
+		"a cursor at another path":   "after=" + cursor(`[1648641600000000,"a/b/c"]`),
+		"a cursor at a reserved id":  "before=" + cursor(`[1648641600000000,"__id1__"]`),
+		"both directions":            "after=" + cursor(`[1648641600000000,"a"]`) + "&before=" + cursor(`[1648641600000000,"a"]`),
+		"invalid percent signs":      "type=%zz",
+		"10,000 lists in a cursor":   "after=" + cursor(nested("[", "", "]", 10_001)),
+		"a semicolon":                "user=U1;type=user.created",
+		"a percent sign in the name": "%zz=1",
+	} {
+		for _, path := range changePaths {
+			all = append(all, hostile{name: path + ": " + name, send: w.get(t, path+"?"+query), status: 400})
+		}
+	}
+	for name, query := range map[string]string{"no such workspace": "team=T404", "a team with slashes": "team=" + url.QueryEscape(team+"/changes"), "a team of dots": "team=..", "two teams": "team=T404&team=" + team} {
+		for _, path := range changePaths {
+			all = append(all, hostile{name: path + ": " + name, send: w.get(t, path+"?"+query), status: 404})
+		}
+	}
+	for name, query := range map[string]string{
+		"nothing":                       "",
+		"every type":                    "type=user.created&type=user.updated&type=user.deactivated&type=user.reactivated&type=user.removed&type=user.forgotten",
+		"one type 3,000 times":          strings.Repeat("type=user.created&", 3_000),
+		"empty values":                  "type=&user=&oldest=&latest=&after=&before=",
+		"nobody by that id":             "user=U404",
+		"the last day before the first": "oldest=2022-03-31&latest=2022-03-30",
+		"the first and the last day":    "oldest=1970-01-01&latest=9998-12-31",
+		"a place before all":            "before=" + cursor(`[1,"a"]`),
+		"a place behind all":            "after=" + cursor(`[253000000000000000,"a"]`),
+		"parameters that nobody reads":  "types=user.created&limit=1000000&fields=before",
+	} {
+		all = append(all,
+			hostile{name: "/changes with " + name, send: w.get(t, "/changes?"+query), status: 200, holds: "<h1>Changes</h1>"},
+			hostile{name: "/changes.csv with " + name, send: w.get(t, "/changes.csv?"+query), status: 200,
+				body: "\ufeffat_utc,type,user_id,real_name,changed,before,after,source,written_at_utc,id,team_id\n", header: map[string]string{"Content-Type": "text/csv; charset=utf-8"}},
+			hostile{name: "/changes.json with " + name, send: w.get(t, "/changes.json?"+query), status: 200, body: "[]\n", header: map[string]string{"Content-Type": "application/json"}},
+			hostile{name: "/changes/events with " + name, send: w.get(t, "/changes/events?since=hello&"+query), status: 200, holds: "retry: 1000", stream: true})
+	}
+	return append(all,
+		hostile{name: "changes with markup in the user", send: w.get(t, "/changes?user=%3Cscript%3E"), status: 400},
+		hostile{name: "HEAD of changes", send: newMessage("HEAD", "/changes", "", w.token(t)), status: 200},
+		hostile{name: "HEAD of an export of changes that cannot be", send: newMessage("HEAD", "/changes.csv?oldest=x", "", w.token(t)), status: 400},
+		hostile{name: "DELETE of changes", send: newMessage("DELETE", "/changes", "", w.token(t), "Sec-Fetch-Site: same-origin"), status: 405, header: map[string]string{"Allow": "GET, HEAD"}},
+		hostile{name: "changes as another site's script", send: w.get(t, "/changes.json", with("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script")), status: 403},
+		hostile{name: "a slash behind changes", send: w.get(t, "/changes/"), status: 404},
+	)
+}
+
 // uiParameters are about what stands behind the question mark.
 func uiParameters(t *testing.T, w *world) (all []hostile) {
 	cursor := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }

@@ -143,6 +143,8 @@ func uiTokens(t *testing.T, w *world) []hostile {
 	return append(all,
 		hostile{name: "no token", send: without("GET", "/"), status: 401},
 		hostile{name: "no token, a person", send: without("GET", "/users/"+team+"/U0WILHELMINA"), status: 401},
+		hostile{name: "no token, changes", send: without("GET", "/changes"), status: 401},
+		hostile{name: "no token, an export of changes", send: without("GET", "/changes.json"), status: 401},
 		hostile{name: "no token, an export", send: without("GET", "/users.csv"), status: 401},
 		hostile{name: "no token, the events", send: without("GET", "/events"), status: 401},
 		hostile{name: "no token, a sync", send: without("POST", "/sync", "Sec-Fetch-Site: same-origin"), status: 401},

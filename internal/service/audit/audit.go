@@ -38,7 +38,7 @@ func New(to *slog.Logger, key []byte) *Log {
 // Entry is one answer.
 type Entry struct {
 	Viewer string // empty where nobody signs in
-	View   string // what was answered: list, person, count, live, csv, json, or a method of an API
+	View   string // what was answered: list, person, count, live, csv, json, changes, changes_live, changes_csv, changes_json, or a method of an API
 	Method string // of HTTP: a HEAD tells as much as a GET whether somebody is there
 	Status int
 	TeamID string

@@ -107,9 +107,29 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	return n, exact, err
 }
 
-// CountChanged returns how many users have a version in [from, to).
-func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error) {
-	return count(ctx, s.users(teamID).Where("sort_version", ">=", int64(from)).Where("sort_version", "<", int64(to)))
+// UsersByID returns the users with those ids, in no order, without those whom nobody
+// has stored. It is one request, and bills a read for each id.
+func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error) {
+	refs := make([]*firestore.DocumentRef, len(ids))
+	for i, id := range ids {
+		refs[i] = s.users(teamID).Doc(id)
+	}
+	snapshots, err := s.client.GetAll(ctx, refs)
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	var all []directory.User
+	for _, snapshot := range snapshots {
+		if !snapshot.Exists() {
+			continue
+		}
+		u, err := userOf(snapshot)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, u)
+	}
+	return all, nil
 }
 
 func count(ctx context.Context, q firestore.Query) (int, error) {

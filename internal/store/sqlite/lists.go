@@ -124,11 +124,13 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	return n, err == nil, err
 }
 
-// CountChanged returns how many users have a version in [from, to).
-func (s *Store) CountChanged(ctx context.Context, teamID string, from, to directory.Version) (n int, err error) {
-	err = s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM by_change WHERE team_id = ? AND list = ? AND version >= ? AND version < ?`,
-		teamID, everybody, int64(from), int64(to))
-	return n, err
+// UsersByID returns the users with those ids, in no order, without those whom nobody has stored.
+func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error) {
+	list, err := encode(ids)
+	if err != nil {
+		return nil, err
+	}
+	return documents[directory.User](ctx, s, `SELECT document FROM users WHERE team_id = ? AND id IN (SELECT value FROM json_each(?))`, teamID, list)
 }
 
 // SumFingerprints returns the count and the exact sum of the fingerprints in the range.

@@ -24,8 +24,9 @@ type ListStore interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// Count returns how many users match the filter, or an upper bound if exact is false.
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
-	// CountChanged returns how many users' newest message has a version in [from, to).
-	CountChanged(ctx context.Context, teamID string, from, to directory.Version) (int, error)
+	// UsersByID returns the users with those ids, removed ones too, in no order. It leaves out
+	// those whom nobody has stored.
+	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
 	// Watch yields users as they are written, removed ones too, from its first use until
 	// ctx is done. Writes from shortly before may appear too.
 	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
@@ -149,17 +150,31 @@ func collect(t *testing.T, s Store, req directory.PageRequest) (ids []string, la
 	return nil, nil
 }
 
-func testCountChanged(t *testing.T, s Store) {
-	all := crowd(t, s, 40)
-	for _, r := range [][2]directory.Version{{0, 1}, {0, 10_000}, {1_000, 1_020}, {1_020, 1_040}, {1_040, 1_000}} {
-		want := 0
-		for _, u := range all {
-			if !u.Removed && u.Version >= r[0] && u.Version < r[1] {
-				want++
+func testUsersByID(t *testing.T, s Store) {
+	for _, user := range []string{`{"id":"U1","name":"ada"}`, `{"id":"U2","name":"boris"}`, `{"id":"U3","name":"gone"}`} {
+		apply(t, s, change(directory.Insert, 1, user))
+	}
+	apply(t, s, change(directory.Delete, 2, `{"id":"U3"}`))
+	other := change(directory.Insert, 1, `{"id":"U4","name":"elsewhere"}`)
+	other.TeamID = "T2"
+	apply(t, s, other)
+	for _, tt := range []struct{ ids, want []string }{
+		{nil, nil},
+		{[]string{"U404"}, nil},
+		{[]string{"U3", "U404", "U1", "U4"}, []string{"U1", "U3"}},
+		{[]string{"U2", "U1", "U3"}, []string{"U1", "U2", "U3"}},
+	} {
+		users, err := s.UsersByID(t.Context(), team, tt.ids)
+		var got []string
+		for _, u := range users {
+			got = append(got, u.ID)
+			if stored := get(t, s, u.ID); !gocmp.Equal(stored, u) {
+				t.Errorf("%s differs from what User returns", u.ID)
 			}
 		}
-		if n, err := s.CountChanged(t.Context(), team, r[0], r[1]); n != want || err != nil {
-			t.Errorf("%v: %d, want %d, error %v", r, n, want, err)
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) || err != nil {
+			t.Errorf("%v: %v, want %v, error %v", tt.ids, got, tt.want, err)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"paging while others change", testPagingWhileOthersChange},
 		{"removed are not listed", testRemovedAreNotListed},
 		{"filters", testFilters},
-		{"count changed", testCountChanged},
+		{"users by id", testUsersByID},
 		{"watch", testWatch},
 		{"history", testHistory},
 		{"history pages", testHistoryPages},

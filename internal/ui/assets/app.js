@@ -93,6 +93,7 @@ function order(a, b) {
 function apply(change) {
   const section = list(), body = section?.querySelector("tbody");
   if (!body) return;
+  if (change.erased) body.querySelectorAll(`tr[data-user="${CSS.escape(change.erased)}"]`).forEach((r) => r.remove());
   const old = document.getElementById(change.id);
   const focused = old?.contains(document.activeElement);
   if (change.gone) {
@@ -110,9 +111,28 @@ function apply(change) {
   const after = at < 0 && !("last" in section.dataset) && rows.length > 0;
   if (before || after) return; // it belongs on another page
   body.insertBefore(row, at < 0 ? null : rows[at]);
-  if (body.rows.length > Number(section.dataset.size) && !("last" in section.dataset)) body.rows[body.rows.length - 1].remove();
+  shorten(section, body);
   row.classList.add("changed");
-  if (focused) row.querySelector("a").focus({ preventScroll: true });
+  if (focused) row.querySelector("a")?.focus({ preventScroll: true });
+}
+
+// shorten keeps a list to its size. If it was the only page, the list is read again once it is two pages.
+function shorten(section, body) {
+  const size = Number(section.dataset.size);
+  if ("last" in section.dataset) {
+    if (body.rows.length > 2 * size) readAgain();
+    return;
+  }
+  if (body.rows.length <= size) return;
+  body.rows[body.rows.length - 1].remove();
+  const next = section.querySelector("a[rel=next]"), last = body.rows[body.rows.length - 1];
+  if (!next || !last?.dataset.place) return;
+  // The next page goes on from the row that is now the last. htmx has noted the old address, so the link is a new one.
+  const link = next.cloneNode(true), url = new URL(next.href);
+  url.searchParams.set("after", last.dataset.place);
+  link.href = url.pathname + url.search;
+  next.replaceWith(link);
+  htmx.process(link);
 }
 
 // Keyboard: / goes to the search, arrows move between rows.
@@ -148,7 +168,7 @@ document.addEventListener("htmx:beforeSwap", (e) => {
 });
 document.addEventListener("htmx:afterSwap", () => {
   document.querySelector(".scroll")?.scrollTo({ left: scrolled, behavior: "instant" });
-  if (reached) document.getElementById(reached)?.querySelector("a").focus({ preventScroll: true });
+  if (reached) document.getElementById(reached)?.querySelector("a")?.focus({ preventScroll: true });
 });
 document.addEventListener("htmx:afterSettle", () => { tellTimes(content()); listen(); });
 document.addEventListener("htmx:afterRequest", (e) => {

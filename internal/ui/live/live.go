@@ -14,19 +14,22 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"rollcall/internal/directory"
 )
 
-// Watcher reports writes.
-type Watcher interface {
-	// Watch yields users as they are written, removed ones too, from its first use until ctx
-	// is done. It may also yield some that were written shortly before.
-	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
-}
+// Watch yields what a workspace's writers write, from its first use until ctx is done. It may
+// also yield what was written shortly before.
+type Watch[T any] func(ctx context.Context, teamID string) iter.Seq2[[]T, error]
 
-// Render returns the HTML that shows a user.
-type Render func(context.Context, directory.User) (string, error)
+// Render returns the rows that show what was written, one for each.
+type Render[T any] func(ctx context.Context, written []T) ([]Row, error)
+
+// Row is a row of a page's table.
+type Row struct {
+	ID     string // of its element
+	HTML   string
+	UserID string // whom it shows
+	Erases bool   // no older row of that user may be shown any more
+}
 
 const (
 	// maxChanges are kept per workspace for viewers who reconnect.
@@ -41,34 +44,34 @@ const (
 )
 
 // change is one write.
-type change struct {
-	user directory.User
-	html string
+type change[T any] struct {
+	written T
+	row     Row
 }
 
 // Hub has a feed for each workspace that somebody looks at.
-type Hub struct {
+type Hub[T any] struct {
 	ctx    context.Context
-	store  Watcher
-	render Render
+	source Watch[T]
+	render Render[T]
 	log    *slog.Logger
 
 	mu    sync.Mutex
-	feeds map[string]*feed
+	feeds map[string]*feed[T]
 }
 
 // New returns a hub whose watches and streams end with ctx.
-func New(ctx context.Context, store Watcher, render Render, log *slog.Logger) *Hub {
-	return &Hub{ctx: ctx, store: store, render: render, log: log, feeds: map[string]*feed{}}
+func New[T any](ctx context.Context, source Watch[T], render Render[T], log *slog.Logger) *Hub[T] {
+	return &Hub[T]{ctx: ctx, source: source, render: render, log: log, feeds: map[string]*feed[T]{}}
 }
 
 // feed is a workspace's latest changes.
-type feed struct {
+type feed[T any] struct {
 	ready chan struct{} // closed when the watch has begun
 
 	mu      sync.Mutex
 	epoch   string // a new one whenever changes may have been missed
-	changes []change
+	changes []change[T]
 	next    int // how many changes the epoch has had; the last of them are in changes
 	wake    chan struct{}
 	viewers int
@@ -76,12 +79,12 @@ type feed struct {
 }
 
 // join returns the workspace's feed and counts a viewer in. The first one starts the watch.
-func (h *Hub) join(teamID string) *feed {
+func (h *Hub[T]) join(teamID string) *feed[T] {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.feeds[teamID]
 	if f == nil {
-		f = &feed{ready: make(chan struct{}), epoch: rand.Text()[:8], wake: make(chan struct{})}
+		f = &feed[T]{ready: make(chan struct{}), epoch: rand.Text()[:8], wake: make(chan struct{})}
 		h.feeds[teamID] = f
 		ctx, stop := context.WithCancel(h.ctx)
 		f.linger = time.AfterFunc(lingerTimeout, func() { h.end(teamID, f, stop) })
@@ -95,7 +98,7 @@ func (h *Hub) join(teamID string) *feed {
 }
 
 // leave counts a viewer out.
-func (f *feed) leave() {
+func (f *feed[T]) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.viewers--; f.viewers == 0 {
@@ -103,7 +106,7 @@ func (f *feed) leave() {
 	}
 }
 
-func (h *Hub) end(teamID string, f *feed, stop context.CancelFunc) {
+func (h *Hub[T]) end(teamID string, f *feed[T], stop context.CancelFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f.mu.Lock()
@@ -114,16 +117,16 @@ func (h *Hub) end(teamID string, f *feed, stop context.CancelFunc) {
 	}
 }
 
-func (h *Hub) watch(ctx context.Context, teamID string, f *feed) {
+func (h *Hub[T]) watch(ctx context.Context, teamID string, f *feed[T]) {
 	ready := sync.OnceFunc(func() { close(f.ready) })
 	for ctx.Err() == nil {
-		for users, err := range h.store.Watch(ctx, teamID) {
+		for written, err := range h.source(ctx, teamID) {
 			if err != nil {
 				h.log.WarnContext(ctx, "watch failed, starting another", "team_id", teamID, "error", err)
 				break
 			}
 			ready()
-			h.add(ctx, f, users)
+			h.add(ctx, f, written)
 		}
 		if ctx.Err() != nil {
 			return
@@ -136,63 +139,61 @@ func (h *Hub) watch(ctx context.Context, teamID string, f *feed) {
 	}
 }
 
-func (h *Hub) add(ctx context.Context, f *feed, users []directory.User) {
-	var changes []change
-	for _, u := range users {
-		html, err := h.render(ctx, u)
-		if err != nil {
-			h.log.ErrorContext(ctx, "change not rendered", "error", err)
-			f.reset()
-			return
-		}
-		changes = append(changes, change{u, html})
+func (h *Hub[T]) add(ctx context.Context, f *feed[T], written []T) {
+	if len(written) == 0 {
+		return
 	}
-	if len(changes) > 0 {
-		f.append(changes)
+	rows, err := h.render(ctx, written)
+	if err != nil {
+		h.log.ErrorContext(ctx, "change not rendered", "error", err)
+		f.reset()
+		return
 	}
+	changes := make([]change[T], len(written))
+	for i, w := range written {
+		changes[i] = change[T]{w, rows[i]}
+	}
+	f.append(changes)
 }
 
-func (f *feed) append(changes []change) {
+func (f *feed[T]) append(changes []change[T]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.changes = append(f.changes, changes...)
-	if slices.ContainsFunc(changes, change.erases) {
+	if slices.ContainsFunc(changes, func(c change[T]) bool { return c.row.Erases }) {
 		f.changes = erase(f.changes)
 	}
 	f.next += len(changes)
 	if n := len(f.changes) - maxChanges; n > 0 {
-		f.changes = append([]change(nil), f.changes[n:]...)
+		f.changes = append([]change[T](nil), f.changes[n:]...)
 	}
 	f.wakeAll()
 }
 
-// erases reports whether no older change of the person may be shown any more.
-func (c change) erases() bool { return c.user.Removed || c.user.Kind == directory.Forgotten }
-
 // erase replaces what came before a person's erasure by the erasure, so that positions
 // stay valid. It returns a copy, because streams may be reading the original.
-func erase(changes []change) []change {
+func erase[T any](changes []change[T]) []change[T] {
 	changes = slices.Clone(changes)
-	erasures := map[string]change{}
+	erasures := map[string]change[T]{}
 	for i, c := range slices.Backward(changes) {
-		if erasure, ok := erasures[c.user.ID]; ok {
+		if erasure, ok := erasures[c.row.UserID]; ok {
 			changes[i] = erasure
-		} else if c.erases() {
-			erasures[c.user.ID] = c
+		} else if c.row.Erases {
+			erasures[c.row.UserID] = c
 		}
 	}
 	return changes
 }
 
 // reset starts a new epoch after changes that may have been missed.
-func (f *feed) reset() {
+func (f *feed[T]) reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.epoch, f.changes, f.next = rand.Text()[:8], nil, 0
 	f.wakeAll()
 }
 
-func (f *feed) wakeAll() {
+func (f *feed[T]) wakeAll() {
 	close(f.wake)
 	f.wake = make(chan struct{})
 }
@@ -200,7 +201,7 @@ func (f *feed) wakeAll() {
 // after returns the changes after a position, the position that follows them, and a
 // channel that is closed when there are more. A position is stale if the feed no longer
 // has all changes after it.
-func (f *feed) after(position string) (changes []change, now string, more <-chan struct{}, stale bool) {
+func (f *feed[T]) after(position string) (changes []change[T], now string, more <-chan struct{}, stale bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now = fmt.Sprintf("%s-%d", f.epoch, f.next)
@@ -214,7 +215,7 @@ func (f *feed) after(position string) (changes []change, now string, more <-chan
 }
 
 // Position returns the feed position to resume from after reading a page now.
-func (h *Hub) Position(teamID string) string {
+func (h *Hub[T]) Position(teamID string) string {
 	f := h.join(teamID)
 	defer f.leave()
 	select {

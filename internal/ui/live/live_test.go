@@ -3,7 +3,6 @@ package live
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"net/http/httptest"
@@ -49,11 +48,14 @@ func (w *watched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.Use
 	}
 }
 
-func render(_ context.Context, u directory.User) (string, error) {
-	if u.ID == "UBROKEN" {
-		return "", errors.New("cannot be rendered")
+func render(_ context.Context, users []directory.User) (rows []Row, err error) {
+	for _, u := range users {
+		if u.ID == "UBROKEN" {
+			return nil, errors.New("cannot be rendered")
+		}
+		rows = append(rows, Row{ID: u.ID, UserID: u.ID, HTML: "<" + u.ID + ">"})
 	}
-	return "<" + u.ID + ">", nil
+	return rows, nil
 }
 
 func everybody(directory.User) bool { return true }
@@ -64,7 +66,7 @@ func TestOneWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{users: make(chan []directory.User), err: make(chan error)}
 		ctx, stop := context.WithCancel(t.Context())
-		h := New(ctx, w, render, slog.New(slog.DiscardHandler))
+		h := New(ctx, w.Watch, render, slog.New(slog.DiscardHandler))
 		var bodies []*httptest.ResponseRecorder
 		viewing, leave := context.WithCancel(t.Context())
 		for range 100 {
@@ -106,7 +108,7 @@ func TestRowNotRendered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &watched{users: make(chan []directory.User)}
 		ctx, stop := context.WithCancel(t.Context())
-		h := New(ctx, w, render, slog.New(slog.DiscardHandler))
+		h := New(ctx, w.Watch, render, slog.New(slog.DiscardHandler))
 		body, position := httptest.NewRecorder(), h.Position("T1")
 		go h.Stream(ctx, body, "T1", position, everybody)
 		synctest.Wait()
@@ -123,17 +125,17 @@ func TestRowNotRendered(t *testing.T) {
 
 // TestManyChanges: a viewer who missed more changes than are kept reads the list again.
 func TestManyChanges(t *testing.T) {
-	f := &feed{epoch: "E", wake: make(chan struct{})}
+	f := &feed[int]{epoch: "E", wake: make(chan struct{})}
 	for i := range maxChanges + 10 {
-		f.append([]change{{user: directory.User{ID: fmt.Sprint(i)}}})
+		f.append([]change[int]{{written: i}})
 	}
 	for position, want := range map[string]int{"E-1010": 0, "E-1009": 1, "E-10": 1000, "E-9": -1, "E-0": -1, "E-1011": -1, "E--5": -1, "F-1010": -1} {
 		changes, now, _, stale := f.after(position)
 		if stale != (want < 0) || !stale && len(changes) != want || now != "E-1010" {
 			t.Errorf("after %s: %d changes, stale: %v, now %s", position, len(changes), stale, now)
 		}
-		if len(changes) > 0 && changes[len(changes)-1].user.ID != "1009" {
-			t.Errorf("after %s: the last is %s", position, changes[len(changes)-1].user.ID)
+		if len(changes) > 0 && changes[len(changes)-1].written != 1009 {
+			t.Errorf("after %s: the last is %d", position, changes[len(changes)-1].written)
 		}
 	}
 }
@@ -141,22 +143,37 @@ func TestManyChanges(t *testing.T) {
 // TestErasedIsNotReplayed: a viewer who reconnects does not receive what a person was before
 // they were forgotten or removed, only what they are since.
 func TestErasedIsNotReplayed(t *testing.T) {
-	row := func(id string, kind directory.Kind, removed bool, html string) change {
-		return change{directory.User{ID: id, Kind: kind, Removed: removed}, html}
+	type of = change[struct{}]
+	row := func(id string, erases bool, html string) of {
+		return of{row: Row{ID: id + html, UserID: id, Erases: erases, HTML: html}}
 	}
-	forgotten, gone := row("U1", directory.Forgotten, false, "(forgotten)"), row("U2", "", true, "")
-	bob, back := row("U3", directory.Member, false, "Bob"), row("U2", directory.Member, false, "Grace is back")
-	f := &feed{epoch: "E", wake: make(chan struct{})}
-	f.append([]change{row("U1", directory.Member, false, "Ada"), bob, row("U2", directory.Member, false, "Grace")})
+	forgotten, gone := row("U1", true, "(forgotten)"), row("U2", true, "")
+	bob, back := row("U3", false, "Bob"), row("U2", false, "Grace is back")
+	f := &feed[struct{}]{epoch: "E", wake: make(chan struct{})}
+	f.append([]of{row("U1", false, "Ada"), bob, row("U2", false, "Grace")})
 	before, _, _, _ := f.after("E-0")
-	f.append([]change{row("U1", directory.Member, false, "Ada King"), forgotten, gone, back})
+	f.append([]of{row("U1", false, "Ada King"), forgotten, gone, back})
 
 	got, now, _, stale := f.after("E-0")
-	want := []change{forgotten, bob, gone, forgotten, forgotten, gone, back}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(change{})); diff != "" || stale || now != "E-7" {
+	want := []of{forgotten, bob, gone, forgotten, forgotten, gone, back}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(of{})); diff != "" || stale || now != "E-7" {
 		t.Errorf("at %s, stale: %v (-want +got):\n%s", now, stale, diff)
 	}
-	if before[0].html != "Ada" {
+	if before[0].row.HTML != "Ada" {
 		t.Error("a change that a stream is reading has been changed")
+	}
+}
+
+// TestRows: a list loses what it does not show, and with an erasure all else of that person.
+func TestRows(t *testing.T) {
+	written := func(n int, r Row) change[int] { return change[int]{n, r} }
+	got := rowsOf([]change[int]{
+		written(1, Row{ID: "R1", UserID: "U1", HTML: "one"}), written(2, Row{ID: "R2", UserID: "U1", HTML: "two"}),
+		written(1, Row{ID: "R3", UserID: "U1", HTML: "three", Erases: true}), written(2, Row{ID: "R4", UserID: "U2", HTML: "four", Erases: true}),
+		written(2, Row{ID: "U3", UserID: "U3", Erases: true}),
+	}, func(n int) bool { return n == 1 })
+	want := []row{{ID: "R1", HTML: "one"}, {ID: "R2", Gone: true}, {ID: "R3", HTML: "three", Erased: "U1"}, {ID: "R4", Gone: true, Erased: "U2"}, {ID: "U3", Gone: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"rollcall/internal/directory"
 )
 
 const (
@@ -19,18 +17,19 @@ const (
 	writeTimeout = 10 * time.Second
 )
 
-// row is the data of a "row" event. Gone means that the viewer's list no longer shows the person.
+// row is the data of a "row" event.
 type row struct {
-	ID   string `json:"id"`
-	Gone bool   `json:"gone,omitempty"`
-	HTML string `json:"html,omitempty"`
+	ID     string `json:"id"`
+	Gone   bool   `json:"gone,omitempty"` // the viewer's list does not show it, or no longer
+	HTML   string `json:"html,omitempty"`
+	Erased string `json:"erased,omitempty"` // a user whose other rows must go as well
 }
 
 // Stream answers with the changes after a position as server-sent events (HTML Living
 // Standard, "Server-sent events"), until the hub ends, ctx is done or the viewer leaves: "row"
-// for one person, "stale" if the viewer must read the list again. shows reports
-// whether the viewer's list shows a user.
-func (h *Hub) Stream(ctx context.Context, w http.ResponseWriter, teamID, position string, shows func(directory.User) bool) {
+// for each change, "stale" if the viewer must read the list again. shows reports
+// whether the viewer's list shows what was written.
+func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, position string, shows func(T) bool) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	f := h.join(teamID)
@@ -46,7 +45,7 @@ func (h *Hub) Stream(ctx context.Context, w http.ResponseWriter, teamID, positio
 		case stale:
 			err = s.send("id: %s\nevent: stale\ndata:\n\n", now)
 		case len(changes) > 0:
-			err = s.changes(now, changes, shows)
+			err = s.rows(now, rowsOf(changes, shows))
 		}
 		if err != nil {
 			return // the viewer has left
@@ -79,18 +78,28 @@ func (s stream) send(format string, args ...any) error {
 	return s.c.Flush()
 }
 
-func (s stream) changes(position string, changes []change, shows func(directory.User) bool) error {
-	var b bytes.Buffer
+func rowsOf[T any](changes []change[T], shows func(T) bool) []row {
+	rows := make([]row, len(changes))
 	for i, c := range changes {
-		r := row{ID: c.user.ID, HTML: c.html}
-		if !shows(c.user) {
-			r.Gone, r.HTML = true, ""
+		rows[i] = row{ID: c.row.ID, HTML: c.row.HTML}
+		if !shows(c.written) {
+			rows[i].Gone, rows[i].HTML = true, ""
 		}
+		if c.row.Erases && c.row.ID != c.row.UserID {
+			rows[i].Erased = c.row.UserID
+		}
+	}
+	return rows
+}
+
+func (s stream) rows(position string, rows []row) error {
+	var b bytes.Buffer
+	for i, r := range rows {
 		data, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
-		if i == len(changes)-1 { // a browser that is cut off earlier receives all of them again
+		if i == len(rows)-1 { // a browser that is cut off earlier receives all of them again
 			fmt.Fprintf(&b, "id: %s\n", position)
 		}
 		fmt.Fprintf(&b, "event: row\ndata: %s\n\n", data)

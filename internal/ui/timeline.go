@@ -1,0 +1,195 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"rollcall/internal/directory"
+)
+
+const (
+	// maxTimeline is how many records a person's page shows.
+	maxTimeline = 20
+	// maxValueRunes is how much of a value is shown.
+	maxValueRunes = 200
+)
+
+// told is a record of history in words.
+type told struct {
+	What   string // "joined"
+	Fields []fieldChange
+	At     time.Time
+	Source string // "an event"
+}
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// fieldChange is what happened to a field. Values are "" where there were none.
+type fieldChange struct {
+	Name          string
+	Hidden        bool // the values say nothing to people
+	Before, After string
+}
+
+// typeNames say what happened.
+var typeNames = map[directory.RecordType]string{
+	directory.UserCreated: "joined", directory.UserUpdated: "changed", directory.UserDeactivated: "deactivated",
+	directory.UserReactivated: "came back", directory.UserRemoved: "removed", directory.UserForgotten: "forgotten",
+}
+
+// knownField is how a core field is shown.
+type knownField struct {
+	name   string
+	flag   bool // yes or no
+	hidden bool // only that it changed: avatar_hash names no picture
+	group  string
+}
+
+// The groups of fields that a change is named by.
+const (
+	nameGroup = "new name"
+	roleGroup = "new role"
+)
+
+// knownFields are the paths of [directory.Record.Changed], without custom fields.
+var knownFields = map[string]knownField{
+	"deleted":             {name: "Deactivated", flag: true},
+	"image":               {name: "Picture", hidden: true},
+	"is_admin":            {name: "Admin", flag: true, group: roleGroup},
+	"is_bot":              {name: "Bot", flag: true},
+	"is_forgotten":        {name: "Forgotten", flag: true},
+	"is_owner":            {name: "Owner", flag: true, group: roleGroup},
+	"is_primary_owner":    {name: "Primary owner", flag: true, group: roleGroup},
+	"is_restricted":       {name: "Guest", flag: true, group: roleGroup},
+	"is_ultra_restricted": {name: "Single-channel guest", flag: true, group: roleGroup},
+	"name":                {name: "Username", group: nameGroup},
+	"team_id":             {name: "Workspace"},
+	"tz":                  {name: "Time zone"},
+
+	"enterprise_user.enterprise_id":    {name: "Organization ID"},
+	"enterprise_user.enterprise_name":  {name: "Organization"},
+	"enterprise_user.id":               {name: "ID in the organization"},
+	"enterprise_user.is_admin":         {name: "Organization admin", flag: true, group: roleGroup},
+	"enterprise_user.is_owner":         {name: "Organization owner", flag: true, group: roleGroup},
+	"enterprise_user.is_primary_owner": {name: "Organization primary owner", flag: true, group: roleGroup},
+
+	"profile.display_name": {name: "Display name", group: nameGroup},
+	"profile.email":        {name: "Email"},
+	"profile.phone":        {name: "Phone"},
+	"profile.pronouns":     {name: "Pronouns"},
+	"profile.real_name":    {name: "Real name", group: nameGroup},
+	"profile.skype":        {name: "Skype"},
+	"profile.start_date":   {name: "Start date"},
+	"profile.title":        {name: "Title"},
+}
+
+const customFields = "profile.fields."
+
+// tell puts a record into words. labels are those of custom fields, by id.
+func tell(r directory.Record, labels map[string]string) told {
+	v := told{What: cmp.Or(typeNames[r.Type], string(r.Type)), At: r.At, Source: cmp.Or(sourceNames[r.Source], string(r.Source))}
+	before, after := values(r.Before), values(r.After)
+	switch r.Type {
+	case directory.UserUpdated:
+		v.What = updateName(r.Changed)
+	case directory.UserCreated, directory.UserRemoved, directory.UserForgotten:
+		return v // all that there is comes or goes
+	}
+	for _, path := range r.Changed {
+		known := knownFields[path]
+		if r.Type != directory.UserUpdated && (len(before[path]) == 0 || len(after[path]) == 0) {
+			continue // the flag itself, and what a deactivated account has not got
+		}
+		f := fieldChange{Name: fieldName(path, labels), Hidden: known.hidden}
+		if !known.hidden {
+			f.Before, f.After = valueText(before[path], known.flag), valueText(after[path], known.flag)
+		}
+		v.Fields = append(v.Fields, f)
+	}
+	return v
+}
+
+// updateName says whether a role or a name has changed, or something else.
+func updateName(changed []string) string {
+	for _, group := range []string{roleGroup, nameGroup} {
+		if slices.ContainsFunc(changed, func(path string) bool { return knownFields[path].group == group }) {
+			return group
+		}
+	}
+	return typeNames[directory.UserUpdated]
+}
+
+func fieldName(path string, labels map[string]string) string {
+	if id, ok := strings.CutPrefix(path, customFields); ok {
+		return firstNonEmpty(labels[id], id)
+	}
+	return cmp.Or(knownFields[path].name, path)
+}
+
+// values are the fields of a record's Before or After by path.
+func values(object json.RawMessage) (all map[string]json.RawMessage) {
+	if json.Unmarshal(object, &all) != nil {
+		return nil // there are none
+	}
+	return all
+}
+
+// valueText is a value for people, "" if there is none.
+func valueText(raw json.RawMessage, flag bool) string {
+	var text string
+	var custom struct{ Value, Alt *string }
+	switch {
+	case flag && string(raw) == "true":
+		return "yes"
+	case flag:
+		return "no"
+	case len(raw) == 0:
+		return ""
+	case json.Unmarshal(raw, &text) == nil:
+	case json.Unmarshal(raw, &custom) == nil && custom.Value != nil:
+		text = *custom.Value
+		if custom.Alt != nil && *custom.Alt != "" {
+			text = *custom.Alt + " (" + text + ")"
+		}
+	default:
+		text = string(raw)
+	}
+	return shorten(text)
+}
+
+func shorten(text string) string {
+	if utf8.RuneCountInString(text) <= maxValueRunes {
+		return text
+	}
+	return string([]rune(text)[:maxValueRunes]) + "…"
+}
+
+// labels returns the labels of custom fields by id, none if they are unknown.
+func (h *handler) labels(ctx context.Context, teamID string) map[string]string {
+	labels, err := h.caches.labels.get(teamID, func() (map[string]string, error) {
+		profile, err := h.Store.TeamProfile(ctx, teamID)
+		if err != nil || len(profile) == 0 {
+			return nil, err
+		}
+		var definitions struct {
+			Fields []struct{ ID, Label string }
+		}
+		if err := json.Unmarshal(profile, &definitions); err != nil {
+			return nil, err
+		}
+		all := map[string]string{}
+		for _, f := range definitions.Fields {
+			all[f.ID] = f.Label
+		}
+		return all, nil
+	})
+	if err != nil && ctx.Err() == nil {
+		h.Log.WarnContext(ctx, "labels of custom fields not read", "team_id", teamID, "error", err)
+	}
+	return labels
+}
