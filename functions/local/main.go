@@ -13,6 +13,7 @@ import (
 	"rollcall/internal/config"
 	"rollcall/internal/local"
 	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
 const usage = `Rollcall in one process: webhook, Pub/Sub, worker, store and page.
@@ -61,5 +62,5 @@ func run(ctx context.Context) error {
 		return errors.New("-change-every and -sync-every: must be positive")
 	}
 	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeEvery: *every, SyncEvery: *syncEvery,
-		Out: os.Stdout, Terminal: service.IsTerminal(os.Stdout)})
+		Out: os.Stdout, Terminal: terminal.Is(os.Stdout)})
 }

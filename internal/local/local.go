@@ -20,6 +20,7 @@ import (
 	"rollcall/internal/pubsub"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
+	"rollcall/internal/terminal"
 	"rollcall/internal/ui"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
@@ -65,7 +66,7 @@ type Store interface {
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, o Options) (err error) {
-	out := &console{w: service.Terminal(o.Out)}
+	out := &console{w: terminal.NewWriter(o.Out)}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
 	page, err := service.Listen("127.0.0.1", o.Config.Port)

@@ -16,7 +16,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
 // progressInterval is after how many letters or documents progress is told where there is no terminal.
@@ -78,7 +78,7 @@ type letters struct {
 }
 
 func (p Program) letters(open *clients, idle time.Duration, yes bool) letters {
-	p.Out = service.Terminal(p.Out) // attributes are whatever somebody has published
+	p.Out = terminal.NewWriter(p.Out) // attributes are whatever somebody has published
 	open.parking.Idle = idle
 	return letters{p, open.parking, open.config.Topic, yes}
 }
@@ -96,7 +96,7 @@ func (l letters) list(ctx context.Context, filter deadletters.Filter) error {
 		}
 		by[cmp.Or(letter.Operation, deadletters.Unknown)]++
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", letter.ID, letter.Parked.UTC().Format(time.RFC3339), letter.Attempts,
-			service.Printable(letter.Operation), service.Printable(letter.TeamID), service.Printable(letter.UserID), service.Printable(letter.Source))
+			terminal.Printable(letter.Operation), terminal.Printable(letter.TeamID), terminal.Printable(letter.UserID), terminal.Printable(letter.Source))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -197,7 +197,7 @@ func missed(done, total int) error {
 func counts(by map[string]int) string {
 	var parts []string
 	for _, operation := range slices.Sorted(maps.Keys(by)) {
-		parts = append(parts, fmt.Sprintf("%d %s", by[operation], service.Printable(operation)))
+		parts = append(parts, fmt.Sprintf("%d %s", by[operation], terminal.Printable(operation)))
 	}
 	switch n := sum(by); n {
 	case 0:

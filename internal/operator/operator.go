@@ -21,8 +21,8 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/terminal"
 )
 
 // The exit codes.
@@ -46,7 +46,7 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(service.Terminal(p.Err), "rollcallctl:", err) // it may quote what strangers have published
+	fmt.Fprintln(terminal.NewWriter(p.Err), "rollcallctl:", err) // it may quote what strangers have published
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}

@@ -11,7 +11,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
 // WorkspaceStore is where workspaces are kept, with all that is below them.
@@ -69,11 +69,11 @@ func (p Program) listWorkspaces(ctx context.Context, store WorkspaceStore) error
 		fmt.Fprintln(p.Out, "no workspaces")
 		return nil
 	}
-	w := tabwriter.NewWriter(service.Terminal(p.Out), 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(terminal.NewWriter(p.Out), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TEAM\tSTATE\tSINCE\tNAME")
 	for _, one := range all {
 		state, since := stateOf(one)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.ID, state, since, service.Printable(one.Name))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.ID, state, since, terminal.Printable(one.Name))
 	}
 	return w.Flush()
 }
@@ -101,7 +101,7 @@ func (p Program) purge(ctx context.Context, store WorkspaceStore, teamID string,
 	case !w.Disconnected() && !w.Hidden && !force:
 		return fmt.Errorf("%s is connected, and would come back: remove the app from it in Slack, and its token from slack-bot-tokens, or give --force", teamID)
 	}
-	if err := p.confirm(yes, fmt.Sprintf("Delete %s (%s) and everything below it for good?", teamID, service.Printable(w.Name))); err != nil {
+	if err := p.confirm(yes, fmt.Sprintf("Delete %s (%s) and everything below it for good?", teamID, terminal.Printable(w.Name))); err != nil {
 		return err
 	}
 	deleted, err := store.PurgeWorkspace(ctx, teamID, p.progress(0))

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"rollcall/internal/terminal"
 )
 
 // drainWithin leaves two of the ten seconds that Cloud Run grants between
@@ -27,7 +29,7 @@ func Main(run func(context.Context) error) {
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(Terminal(os.Stderr), err) // it may quote Slack
+		fmt.Fprintln(terminal.NewWriter(os.Stderr), err) // it may quote Slack
 		os.Exit(1)
 	}
 }

@@ -37,6 +37,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 )
@@ -65,7 +66,7 @@ type handler struct {
 	verifier  Verifier
 	publisher Publisher
 	appID     string
-	bodies    *service.Bodies
+	bodies    *httpbody.Pool
 	log       *slog.Logger
 }
 
@@ -74,7 +75,7 @@ type handler struct {
 // business, so that Slack neither repeats it nor disables the subscription. Events
 // of another app than that of appID are ignored, unless it is empty.
 func New(verifier Verifier, publisher Publisher, appID string, log *slog.Logger) http.Handler {
-	h := &handler{verifier, publisher, appID, service.NewBodies(maxBody), log}
+	h := &handler{verifier, publisher, appID, httpbody.NewPool(maxBody), log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/events", h.events)
 	return mux
@@ -86,22 +87,21 @@ type refusal struct {
 	reason string
 }
 
-// refusals is the one table from errors to answers.
+// refusals maps errors to answers, besides those of [httpbody.Error].
 var refusals = []struct {
 	err error
 	refusal
 }{
 	{slack.ErrSignature, refusal{http.StatusUnauthorized, "signature"}},
-	{service.ErrTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
-	{service.ErrBusy, refusal{http.StatusServiceUnavailable, "busy"}},
-	{service.ErrSlow, refusal{http.StatusRequestTimeout, "slow"}},
-	{service.ErrBody, refusal{http.StatusBadRequest, "body"}},
 	{slack.ErrNotJSON, refusal{http.StatusBadRequest, "not_json"}},
 	{slack.ErrMalformed, refusal{http.StatusBadRequest, "malformed"}},
 }
 
-// refusalOf returns what to answer. What is not in the table is Pub/Sub's trouble.
+// refusalOf returns the answer to an error. All that remains is Pub/Sub's trouble.
 func refusalOf(err error) refusal {
+	if e, ok := errors.AsType[*httpbody.Error](err); ok {
+		return refusal{e.Status, e.Reason}
+	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return r.refusal
@@ -144,7 +144,7 @@ func (h *handler) signedBody(w http.ResponseWriter, r *http.Request) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	defer room.Leave()
+	defer room.Release()
 	return body, signature.Check(body)
 }
 

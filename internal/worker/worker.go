@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/pubsub/push"
-	"rollcall/internal/service"
 )
 
 const (
@@ -75,22 +75,22 @@ type failure struct {
 	reason string
 }
 
-// failures is the one table from errors to answers.
+// failures maps errors to answers, besides those of [httpbody.Error].
 var failures = []struct {
 	err error
 	failure
 }{
 	{push.ErrEnvelope, failure{http.StatusBadRequest, "malformed"}},
-	{service.ErrTooLarge, failure{http.StatusRequestEntityTooLarge, "too_large"}},
-	{service.ErrSlow, failure{http.StatusRequestTimeout, "slow"}},
-	{service.ErrBody, failure{http.StatusBadRequest, "body"}},
 	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
 	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
 	{errPublish, failure{http.StatusServiceUnavailable, "publish"}},
 }
 
-// failureOf returns what to answer. What is not in the table is the store's trouble.
+// failureOf returns the answer to an error. All that remains is the store's trouble.
 func failureOf(err error) failure {
+	if e, ok := errors.AsType[*httpbody.Error](err); ok {
+		return failure{e.Status, e.Reason}
+	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			return f.failure
@@ -135,7 +135,7 @@ func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
-	body, err := service.ReadBody(w, r, maxBody, readTimeout)
+	body, err := httpbody.Read(w, r, maxBody, readTimeout)
 	if err != nil {
 		return push.Message{}, err
 	}

@@ -1,4 +1,4 @@
-package service
+package terminal
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTerminal(t *testing.T) {
+func TestWriter(t *testing.T) {
 	for text, want := range map[string]string{
 		"3 of 7\n":                  "3 of 7\n",
 		"a\tb":                      "a\tb",
@@ -24,7 +24,7 @@ func TestTerminal(t *testing.T) {
 		"Zoë 👩‍💻":                   "Zoë 👩‍💻",
 	} {
 		var out bytes.Buffer
-		if n, err := Terminal(&out).Write([]byte(text)); n != len(text) || err != nil || out.String() != want {
+		if n, err := NewWriter(&out).Write([]byte(text)); n != len(text) || err != nil || out.String() != want {
 			t.Errorf("%q: %q, %d bytes, %v; want %q", text, &out, n, err, want)
 		}
 	}
@@ -33,12 +33,12 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// FuzzTerminal: nothing gets through that a terminal acts on, and JSON says the same as before.
-func FuzzTerminal(f *testing.F) {
+// FuzzWriter: nothing gets through that a terminal acts on, and JSON keeps its meaning.
+func FuzzWriter(f *testing.F) {
 	f.Add("\x1b[31m\u009b\u202e\x00")
 	f.Fuzz(func(t *testing.T, said string) {
 		var out bytes.Buffer
-		if err := json.NewEncoder(Terminal(&out)).Encode(said); err != nil {
+		if err := json.NewEncoder(NewWriter(&out)).Encode(said); err != nil {
 			t.Fatal(err)
 		}
 		if i := strings.IndexFunc(strings.TrimSuffix(out.String(), "\n"), acts); i >= 0 {

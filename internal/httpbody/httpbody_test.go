@@ -1,4 +1,4 @@
-package service
+package httpbody
 
 import (
 	"errors"
@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// TestBodyLeavesNoDeadline: what is done with a body may take longer than its coming.
-func TestBodyLeavesNoDeadline(t *testing.T) {
-	bodies := NewBodies(1 << 20)
-	bodies.waiting = 1 // so that the deadline is the short one
+// TestReadLeavesNoDeadline: handling a body may take longer than reading it.
+func TestReadLeavesNoDeadline(t *testing.T) {
+	pool := NewPool(1 << 20)
+	pool.waiting = 1 // so that the short deadline applies
 	for name, read := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"ReadBody": func(w http.ResponseWriter, r *http.Request) error {
-			_, err := ReadBody(w, r, 100, crowdedTimeout)
+		"Read": func(w http.ResponseWriter, r *http.Request) error {
+			_, err := Read(w, r, 100, crowdedTimeout)
 			return err
 		},
-		"Bodies": func(w http.ResponseWriter, r *http.Request) error {
-			_, room, err := bodies.Read(w, r)
-			room.Leave()
+		"Pool": func(w http.ResponseWriter, r *http.Request) error {
+			_, room, err := pool.Read(w, r)
+			room.Release()
 			return err
 		},
 	} {
@@ -46,19 +46,19 @@ func TestBodyLeavesNoDeadline(t *testing.T) {
 	}
 }
 
-// TestBodyMemory: a body takes the memory that it has announced, not what doubling buffers take.
-func TestBodyMemory(t *testing.T) {
+// TestPoolMemory: a body takes the memory that it announces. Doubling buffers would take more.
+func TestPoolMemory(t *testing.T) {
 	const size = 1 << 20
-	bodies := NewBodies(size)
+	pool := NewPool(size)
 	for range 2 {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size)))
-		body, room, err := bodies.Read(httptest.NewRecorder(), r)
+		body, room, err := pool.Read(httptest.NewRecorder(), r)
 		if err != nil || len(body) != size || cap(body) > size+8<<10 {
 			t.Errorf("%d bytes in %d, error %v", len(body), cap(body), err)
 		}
-		room.Leave()
+		room.Release()
 	}
-	if err := bodies.room.Acquire(t.Context(), maxUnsigned); err != nil {
-		t.Errorf("room is not given back: %v", err)
+	if err := pool.room.Acquire(t.Context(), maxPool); err != nil {
+		t.Errorf("room is not released: %v", err)
 	}
 }

@@ -1,4 +1,5 @@
-package service
+// Package terminal writes text from strangers to a person's terminal.
+package terminal
 
 import (
 	"fmt"
@@ -9,24 +10,23 @@ import (
 	"unicode/utf8"
 )
 
-// IsTerminal says whether a person watches f.
-func IsTerminal(f *os.File) bool {
+// Is reports whether f is a terminal.
+func Is(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// ClearLine goes back to the line's beginning and clears it (ECMA-48).
+// ClearLine returns to the start of the line and clears it (ECMA-48).
 const ClearLine = "\r\x1b[K"
 
-// Terminal returns a writer for what a person reads in a terminal. Names and messages come from
-// strangers: what would move the cursor, colour, retitle or reorder is written as JSON would
-// escape it, so that JSON stays the same JSON. Only a line that is written over, which
-// begins with "\r" or [ClearLine], keeps that beginning.
-func Terminal(w io.Writer) io.Writer { return terminal{w} }
+// NewWriter returns a writer that escapes whatever would move the cursor, colour, retitle or reorder:
+// names and messages come from strangers. It escapes as JSON does, so that JSON stays the
+// same JSON. A line that overwrites another keeps the "\r" or [ClearLine] that it begins with.
+func NewWriter(w io.Writer) io.Writer { return writer{w} }
 
-type terminal struct{ w io.Writer }
+type writer struct{ w io.Writer }
 
-func (t terminal) Write(b []byte) (int, error) {
+func (t writer) Write(b []byte) (int, error) {
 	text := string(b)
 	begin := ""
 	for _, ours := range []string{ClearLine, "\r"} {
@@ -41,7 +41,7 @@ func (t terminal) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Printable escapes what [Terminal] does, and line breaks and tabs as well: for one value within a line.
+// Printable escapes what [NewWriter] does, and line breaks and tabs as well: for one value within a line.
 func Printable(s string) string { return printable(s, "") }
 
 func printable(s, allowed string) string {
@@ -49,7 +49,7 @@ func printable(s, allowed string) string {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s { // bytes that are no UTF-8, which 8-bit terminals take for controls, become U+FFFD
+	for _, r := range s { // invalid UTF-8, which 8-bit terminals take for controls, becomes U+FFFD
 		if acts(r) && !strings.ContainsRune(allowed, r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		} else {
@@ -59,7 +59,7 @@ func printable(s, allowed string) string {
 	return b.String()
 }
 
-// acts says whether a terminal does something at r instead of showing it. None lies beyond 16 bits.
+// acts reports whether a terminal acts on r instead of showing it. No such rune has more than 16 bits.
 func acts(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
