@@ -112,7 +112,12 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
+		return Drain(ctx, server, log)
 	}
+}
+
+// Drain stops a server once the requests under way are finished, or have used up their time.
+func Drain(ctx context.Context, server *http.Server, log *slog.Logger) error {
 	log.InfoContext(ctx, "draining")
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()

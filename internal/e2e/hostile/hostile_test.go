@@ -52,7 +52,7 @@ func catalogue(t *testing.T, w *world) {
 	})
 	requests := map[string][]hostile{
 		"webhook": slices.Concat(webhookHeaders(), webhookFraming(), webhookEncodings(), webhookBodies(), webhookIDs(), routes("/slack/events", 404)),
-		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), routes("/projects/p/topics/t", 400)),
+		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), workerRoutes()),
 		"ui":      slices.Concat(uiTokens(t, w), uiParameters(t, w), uiRequests(t, w)),
 	}
 	n := 0

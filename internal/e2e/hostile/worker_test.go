@@ -88,9 +88,29 @@ func workerEnvelopes() []hostile {
 		{name: "gzip", send: envelope("\x1f\x8b\x08\x00", with("Content-Encoding: gzip")), status: 400},
 		{name: "a form", send: envelope("message=1", set("Content-Type", "application/x-www-form-urlencoded")), status: 400},
 		{name: "another topic's path", send: deliver(somebody("U0TOPIC")).edited([]edit{target("/projects/p/topics/t?token=x")}), status: 200, effect: 1},
-		{name: "a path with dots for a topic", send: deliver(somebody("U0FORGED")).edited([]edit{target("/projects/p/topics/..")}), status: 307, header: map[string]string{"Location": "/projects/p"}},
+		{name: "a path with dots for a topic", send: deliver(somebody("U0FORGED")).edited([]edit{target("/projects/p/topics/..")}), status: 307, server: true, none: true, header: map[string]string{"Location": "/projects/p"}},
 		{name: "GET at the root", send: envelope("", method("GET")), status: 405, header: map[string]string{"Allow": "POST"}},
 	}
+}
+
+// workerRoutes differ where the Functions Framework answers before our handler does: its server takes a
+// header of up to 1 MiB and answers "OPTIONS *", and its mux cleans paths. It also waits for slow
+// headers and keeps idle connections for ever. Only Google's front end, which has limits of its own, reaches the worker.
+func workerRoutes() []hostile {
+	all := routes("/projects/p/topics/t", 400)
+	for i, h := range all {
+		switch {
+		case h.name == "OPTIONS *":
+			all[i].status, all[i].server = http.StatusOK, true
+		case h.status == http.StatusRequestHeaderFieldsTooLarge:
+			all[i].status, all[i].server = http.StatusNotFound, false
+		case h.name == "CONNECT":
+			all[i].server, all[i].body = true, usual("worker", http.StatusNotFound)
+		case h.status == http.StatusTemporaryRedirect, h.none && h.status == http.StatusBadRequest:
+			all[i].server, all[i].none = true, true
+		}
+	}
+	return append(all, hostile{name: "a path of 2 MB", send: newMessage("POST", strings.Repeat("/x", 1<<20), ""), status: 431, server: true})
 }
 
 // replace puts something else into the body.

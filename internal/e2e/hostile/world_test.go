@@ -54,6 +54,7 @@ type world struct {
 	// published, applied and synced count what requests led to.
 	published, applied, synced atomic.Int64
 	handlers                   map[string]http.Handler
+	framework                  bool // the worker is served by the Functions Framework itself
 }
 
 // services are what there is.
@@ -100,9 +101,7 @@ func newWorld(t *testing.T, open func(*testing.T) store) *world {
 		}
 	})
 	w := newWorldWith(t, publisher, open)
-	if w.handlers["worker"], err = function.Handler(t.Context(), fmt.Sprintf("hostile-%d", registered.Add(1)), w.handlers["worker"]); err != nil {
-		t.Fatal(err)
-	}
+	w.framework = true
 	return w
 }
 
@@ -168,7 +167,11 @@ func (w *world) serve(t *testing.T, listen func() net.Listener) {
 		listener := listen()
 		w.addresses[name] = listener.Addr().String()
 		serving.Go(func() {
-			if err := service.ServeListener(ctx, listener, w.handlers[name], service.NewLogger(w.log, slog.LevelDebug, "hostile")); err != nil {
+			serve := service.ServeListener
+			if name == "worker" {
+				serve = w.serveWorker
+			}
+			if err := serve(ctx, listener, w.handlers[name], service.NewLogger(w.log, slog.LevelDebug, "hostile")); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -176,13 +179,34 @@ func (w *world) serve(t *testing.T, listen func() net.Listener) {
 	t.Cleanup(func() { stop(); serving.Wait() })
 }
 
+// serveWorker serves by the Functions Framework or, because that opens its own listener, by a
+// server like its own on a listener of the test. Neither has limits of time.
+func (w *world) serveWorker(ctx context.Context, listener net.Listener, h http.Handler, log *slog.Logger) error {
+	if w.framework {
+		if err := listener.Close(); err != nil {
+			return err
+		}
+		return function.Serve(ctx, fmt.Sprintf("hostile-%d", registered.Add(1)), "127.0.0.1", listener.Addr().(*net.TCPAddr).Port, h, log)
+	}
+	server := http.Server{Handler: service.Handler(ctx, h)}             //nolint:gosec // as the framework's
+	context.AfterFunc(ctx, func() { service.Drain(ctx, &server, log) }) //nolint:errcheck // the test ends
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
 func (w *world) dial(t *testing.T, name string) net.Conn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", w.addresses[name], time.Second)
-	if err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // the framework may not listen yet
+		conn, err := net.DialTimeout("tcp", w.addresses[name], time.Second)
+		if err == nil {
+			return conn
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
-	return conn
 }
 
 type countingPublisher struct {
