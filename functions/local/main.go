@@ -35,8 +35,8 @@ func main() { service.Main(run) }
 func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	data := flags.String("data", byDefault, "`file` to keep the directory in; \""+byDefault+"\" for one in the user's cache folder, empty to keep nothing")
-	every := flags.Duration("change-every", local.ChangeEvery, "how often somebody in the invented workspace changes")
-	syncEvery := flags.Duration("sync-every", local.SyncEvery, "how often everybody is compared with Slack's list")
+	every := flags.Duration("change-every", local.ChangeInterval, "how often somebody in the invented workspace changes")
+	syncEvery := flags.Duration("sync-every", local.SyncInterval, "how often everybody is compared with Slack's list")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
@@ -61,6 +61,6 @@ func run(ctx context.Context) error {
 	if *every <= 0 || *syncEvery <= 0 {
 		return errors.New("-change-every and -sync-every: must be positive")
 	}
-	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeEvery: *every, SyncEvery: *syncEvery,
+	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeInterval: *every, SyncInterval: *syncEvery,
 		Out: os.Stdout, Terminal: terminal.Is(os.Stdout)})
 }

@@ -51,7 +51,7 @@ func TestLiveRow(t *testing.T) {
 		event := map[string]string{"U1": "user_change", "U2": "team_join"}[id]
 		s.MustPost(t, events.Callback(event, fmt.Sprintf(`{"id":%q,"name":"x","profile":{"real_name":%q}}`, id, name), base+10+directory.Version(i), "Ev"+id))
 		posted := time.Now()
-		for patience := time.After(30 * time.Second); ; {
+		for timeout := time.After(30 * time.Second); ; {
 			select {
 			case line, open := <-lines:
 				if !open {
@@ -60,7 +60,7 @@ func TestLiveRow(t *testing.T) {
 				if !strings.Contains(line, name) {
 					continue
 				}
-			case <-patience:
+			case <-timeout:
 				t.Fatalf("%s is not told of", id)
 			}
 			soonest = min(soonest, time.Since(posted))

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	repeats  = 3 // of each event
-	senders  = 32
-	whenever = 5 * time.Minute
+	repeats    = 3 // of each event
+	maxSenders = 32
+	timeout    = 5 * time.Minute
 )
 
 var eventsFlag = flag.Int("events", 2000, "how many events TestManyEvents sends, each three times")
@@ -54,9 +54,9 @@ func testManyEvents(t *testing.T, s *system.System, disturb func()) {
 	start := time.Now()
 	dead := sendShuffled(t, s, rng, all, disturb)
 	t.Logf("%d requests accepted in %v", repeats*len(all), time.Since(start).Round(time.Second))
-	events.Stored(t, s, all, whenever)
+	events.Stored(t, s, all, timeout)
 	t.Logf("all is well after %v", time.Since(start).Round(time.Second))
-	events.Parked(t, s, dead, whenever, 3*time.Second)
+	events.Parked(t, s, dead, timeout, 3*time.Second)
 	t.Logf("dead letters parked after %v", time.Since(start).Round(time.Second))
 	events.Stored(t, s, all, 0)
 }
@@ -78,9 +78,9 @@ func sendShuffled(t *testing.T, s *system.System, rng *rand.Rand, all []events.E
 	}
 	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
 	var wg sync.WaitGroup
-	for i := range senders {
+	for i := range maxSenders {
 		wg.Go(func() {
-			for body := range slices.Values(queue[i*len(queue)/senders : (i+1)*len(queue)/senders]) {
+			for body := range slices.Values(queue[i*len(queue)/maxSenders : (i+1)*len(queue)/maxSenders]) {
 				for {
 					status, err := s.Post(t.Context(), body)
 					if err == nil && status == http.StatusOK {

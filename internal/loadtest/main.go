@@ -40,7 +40,7 @@ func run(ctx context.Context) error {
 	rates := flags.String("rate", "0,500,833", "`rates`, in requests a second, one after the other; 0: as fast as the connections allow")
 	against := flags.String("against", strings.Join(driver.Parts, ","), "the `parts` to load")
 	flags.IntVar(&o.Connections, "connections", 32, "connections to each")
-	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long each is loaded at each rate, "+driver.Longest.String()+" at most")
+	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long each is loaded at each rate, "+driver.MaxDuration.String()+" at most")
 	flags.IntVar(&o.Rounds, "rounds", 5, "that the duration is divided into; the parts take turns")
 	flags.TextVar(&o.Mix, "mix", driver.Mix{"team_join": 5, "user_change": 95}, "how often each `type` of event comes, in parts")
 	flags.IntVar(&o.Workspaces, "workspaces", 100, "workspaces that events come from")

@@ -40,7 +40,7 @@ func ask(t *testing.T, method, address, host, body string, header ...string) (in
 
 // TestRebinding: under a name of another site's that points here, nobody reads people or starts a sync.
 func TestRebinding(t *testing.T) {
-	r := start(t, Options{ChangeEvery: time.Hour})
+	r := start(t, Options{ChangeInterval: time.Hour})
 	address := r.address(t)
 	eventually(t, 10*time.Second, "people are listed", func() bool { return len(listed(t, address)) == 250 })
 	for _, path := range []string{"/", "/users.json", "/status", "/events"} {
@@ -62,7 +62,7 @@ func TestRebinding(t *testing.T) {
 // TestPushPort: a message that another site, or anybody who does not know the path, posts to the push port is no message.
 func TestPushPort(t *testing.T) {
 	endpoint := make(chan string, 1)
-	o := Options{ChangeEvery: time.Hour, Out: io.Discard, Config: config.Local{Project: "p", LogLevel: slog.LevelError}}
+	o := Options{ChangeInterval: time.Hour, Out: io.Discard, Config: config.Local{Project: "p", LogLevel: slog.LevelError}}
 	o.pushing = func(t pubsub.Topology) { endpoint <- t.PushEndpoint }
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

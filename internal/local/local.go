@@ -26,23 +26,23 @@ import (
 	"rollcall/internal/worker"
 )
 
-// ChangeEvery is how often somebody in the invented workspace changes by default.
-const ChangeEvery = 2 * time.Second
+// ChangeInterval is how often somebody in the invented workspace changes by default.
+const ChangeInterval = 2 * time.Second
 
-// SyncEvery is the interval of full syncs by default.
-const SyncEvery = time.Hour
+// SyncInterval is the interval of full syncs by default.
+const SyncInterval = time.Hour
 
 // historyTTL is for how long changes are kept.
 const historyTTL = 90 * 24 * time.Hour
 
 // Options say what to run.
 type Options struct {
-	Config      config.Local
-	Data        string        // the file; empty to keep nothing
-	ChangeEvery time.Duration // in the invented workspace
-	SyncEvery   time.Duration // between full syncs; the first is at the start
-	Out         io.Writer     // for the person who watches
-	Terminal    bool          // Out is one
+	Config         config.Local
+	Data           string        // the file; empty to keep nothing
+	ChangeInterval time.Duration // in the invented workspace
+	SyncInterval   time.Duration // between full syncs; the first is at the start
+	Out            io.Writer     // for the person who watches
+	Terminal       bool          // Out is one
 
 	pushing func(pubsub.Topology) // told, in tests, where Pub/Sub pushes to
 }
@@ -96,7 +96,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 
 	watched := &watchedStore{Store: back.store, out: out, address: address}
-	syncer := &syncer{tokens: people.tokens, interval: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
+	syncer := &syncer{tokens: people.tokens, interval: o.SyncInterval, asked: make(chan struct{}, 1), options: fullsync.Options{
 		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
 		AllowMassDelete: people.invented, // it is another one at each start
 		Profiles:        fullsync.DefaultProfiles,

@@ -81,14 +81,14 @@ func (r *running) address(t *testing.T) string {
 	return addressLine.FindStringSubmatch(r.out.String())[1]
 }
 
-func eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+func eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", patience, what)
+	t.Fatalf("not within %v: %s", timeout, what)
 }
 
 var (
@@ -131,7 +131,7 @@ func listed(t *testing.T, address string) map[string]bool {
 // TestNewcomer: one command, 250 people on the pages, a line and a changed page
 // within two seconds of a change, and a clean end.
 func TestNewcomer(t *testing.T) {
-	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeEvery: 300 * time.Millisecond})
+	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeInterval: 300 * time.Millisecond})
 	address := r.address(t)
 	eventually(t, 10*time.Second, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 	line := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  (changed [\w, ]+|joined|deactivated|reactivated)  ` + regexp.QuoteMeta(address) + `(/users/T0ROLLCALL/(U\w+))$`)
@@ -150,7 +150,7 @@ func TestNewcomer(t *testing.T) {
 
 // TestSyncsAgain: a full sync at the start and every so often.
 func TestSyncsAgain(t *testing.T) {
-	r := start(t, Options{ChangeEvery: time.Hour, SyncEvery: 300 * time.Millisecond})
+	r := start(t, Options{ChangeInterval: time.Hour, SyncInterval: 300 * time.Millisecond})
 	eventually(t, 10*time.Second, "it syncs again", func() bool {
 		out := r.out.String()
 		return strings.Contains(out, "250 inserted") && strings.Count(out, "0 inserted, 0 updated, 0 removed, 250 unchanged") > 2
@@ -160,20 +160,20 @@ func TestSyncsAgain(t *testing.T) {
 // TestKeepsTheDirectory: what was loaded is there at the next start, before any load.
 func TestKeepsTheDirectory(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "x.db")
-	first := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	first := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	address := first.address(t)
 	eventually(t, 10*time.Second, "everybody is listed", func() bool { return len(listed(t, address)) == 250 })
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	growing := start(t, Options{Data: data, ChangeEvery: time.Millisecond})
+	growing := start(t, Options{Data: data, ChangeInterval: time.Millisecond})
 	eventually(t, 2*time.Minute, "more than a tenth have joined", func() bool { return strings.Count(growing.out.String(), "joined  ") > 40 })
 	if err := growing.stop(); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(1100 * time.Millisecond) // a listing's version is a whole second
 	// The next start invents the workspace anew: those who joined are gone.
-	shrunk := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	shrunk := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	address = shrunk.address(t)
 	eventually(t, 10*time.Second, "the directory is as the workspace is", func() bool {
 		n := len(listed(t, address))
@@ -182,11 +182,11 @@ func TestKeepsTheDirectory(t *testing.T) {
 	if err := shrunk.stop(); err != nil {
 		t.Fatal(err)
 	}
-	second := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	second := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	if n := len(listed(t, second.address(t))); n < 250 || n >= 270 {
 		t.Errorf("%d people at the last start", n)
 	}
-	third := Run(t.Context(), Options{Data: data, ChangeEvery: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
+	third := Run(t.Context(), Options{Data: data, ChangeInterval: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
 	if third == nil || !strings.Contains(third.Error(), "another process") {
 		t.Errorf("two at once: %v", third)
 	}
@@ -199,7 +199,7 @@ func TestOnTheEmulators(t *testing.T) {
 	t.Setenv("FIRESTORE_EMULATOR_HOST", firestoreHost)
 	c := config.Local{Project: "local-emulated", Database: "(default)", PubSubHost: pubsubHost, FirestoreHost: firestoreHost}
 	for range 2 { // a second start finds topics and subscriptions, and another port to push to
-		r := start(t, Options{Config: c, ChangeEvery: 300 * time.Millisecond})
+		r := start(t, Options{Config: c, ChangeInterval: 300 * time.Millisecond})
 		address := r.address(t)
 		eventually(t, 3*time.Minute, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 		eventually(t, 30*time.Second, "a change is told", func() bool { return strings.Contains(r.out.String(), "  changed ") })

@@ -85,7 +85,7 @@ func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, err
 			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
 		},
 		live: func(ctx context.Context) error {
-			err := w.Live(ctx, o.ChangeEvery, func(ctx context.Context, e fakeslack.Event) error {
+			err := w.Live(ctx, o.ChangeInterval, func(ctx context.Context, e fakeslack.Event) error {
 				return deliverer.Deliver(ctx, e.Envelope)
 			})
 			if errors.Is(err, context.Canceled) {

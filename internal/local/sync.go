@@ -59,7 +59,7 @@ func (s *syncer) repeat(ctx context.Context, loaded bool) error {
 	if loaded {
 		soon = time.After(profilesTimeout)
 	}
-	tick := time.NewTicker(cmp.Or(s.interval, SyncEvery))
+	tick := time.NewTicker(cmp.Or(s.interval, SyncInterval))
 	defer tick.Stop()
 	for {
 		select {

@@ -19,8 +19,8 @@ import (
 	"rollcall/internal/terminal"
 )
 
-// progressInterval is after how many letters or documents progress is told where there is no terminal.
-const progressInterval = 100
+// progressStep is after how many letters or documents progress is told where there is no terminal.
+const progressStep = 100
 
 func (p Program) deadLetters() *cli.Command {
 	action := func(name, usage string, do func(letters, context.Context, deadletters.Filter) error, extra ...cli.Flag) *cli.Command {
@@ -79,7 +79,7 @@ type letters struct {
 
 func (p Program) letters(open *clients, idle time.Duration, yes bool) letters {
 	p.Out = terminal.NewWriter(p.Out) // attributes are whatever somebody has published
-	open.parking.Idle = idle
+	open.parking.IdleTimeout = idle
 	return letters{p, open.parking, open.config.Topic, yes}
 }
 
@@ -169,7 +169,7 @@ func (p Program) progress(total int) func(done int) {
 		switch {
 		case p.Live:
 			io.WriteString(p.Out, fmt.Sprintf("\r%d%s", done, of)) //nolint:errcheck // it only tells
-		case done%progressInterval == 0:
+		case done%progressStep == 0:
 			fmt.Fprintf(p.Out, "%d%s\n", done, of)
 		}
 	}

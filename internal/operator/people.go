@@ -163,7 +163,7 @@ type speaker struct {
 	Program
 	store     PeopleStore
 	publisher Publisher
-	within    time.Duration
+	timeout   time.Duration
 }
 
 // say says it of all users, or of none if one of them refuses.
@@ -196,8 +196,8 @@ func (s speaker) say(ctx context.Context, v verb, teamID string, users []string,
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.within, fmt.Errorf(
-		"published, and not all of it applied within %v: see whether the worker runs; running this again does no harm", s.within))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf(
+		"published, and not all of it applied within %v: see whether the worker runs; running this again does no harm", s.timeout))
 	defer cancel()
 	for _, c := range changes {
 		if err := s.wait(ctx, v, c); err != nil {

@@ -33,7 +33,7 @@ func (p Program) smoke() *cli.Command {
 				publisher := pubsub.NewPublisher(open.pubsub, open.config.Topic)
 				defer publisher.Stop()
 				return smoke.Test{
-					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Within: c.Duration("within"),
+					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Timeout: c.Duration("within"),
 					Store: open.store, Publisher: publisher, Out: p.Out,
 				}.Run(ctx)
 			})

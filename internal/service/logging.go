@@ -29,12 +29,12 @@ func OpenLog(ctx context.Context, w io.Writer, c config.Common) *slog.Logger {
 	return log
 }
 
-// readLevelEvery is how soon a change of the file is noticed. On Cloud Run the file is
+// levelInterval is how soon a change of the file is noticed. On Cloud Run the file is
 // a mounted secret, and each reading of it an access that is billed.
-const readLevelEvery = 30 * time.Second
+const levelInterval = 30 * time.Second
 
 func followLevel(ctx context.Context, file string, level *slog.LevelVar, log *slog.Logger) {
-	tick := time.NewTicker(readLevelEvery)
+	tick := time.NewTicker(levelInterval)
 	defer tick.Stop()
 	var fault string // told once, not at every reading
 	for {

@@ -17,9 +17,9 @@ import (
 	"rollcall/internal/terminal"
 )
 
-// drainWithin leaves two of the ten seconds that Cloud Run grants between
+// drainTimeout leaves two of the ten seconds that Cloud Run grants between
 // SIGTERM and SIGKILL (Google's page "Container runtime contract").
-const drainWithin = 8 * time.Second
+const drainTimeout = 8 * time.Second
 
 // Main runs a command until it is done or told to stop by SIGINT or SIGTERM,
 // and exits with 1 after an error. A second signal ends it at once.
@@ -119,7 +119,7 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 // Drain stops a server once the requests under way are finished, or have used up their time.
 func Drain(ctx context.Context, server *http.Server, log *slog.Logger) error {
 	log.InfoContext(ctx, "draining")
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), server.Close())

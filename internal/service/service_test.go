@@ -129,7 +129,7 @@ func TestLogLevelFile(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(readLevelEvery)
+			time.Sleep(levelInterval)
 			synctest.Wait()
 		}
 		var out bytes.Buffer

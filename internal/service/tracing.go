@@ -31,9 +31,9 @@ import (
 // (Google's page "Migrate from the Trace exporter to the OTLP endpoint").
 const googleTelemetry = "telemetry.googleapis.com"
 
-// exportWithin bounds what the export of the last spans adds to a stop: with the drain before it
+// exportTimeout bounds what the export of the last spans adds to a stop: with the drain before it
 // it stays within what Cloud Run grants.
-const exportWithin = 1500 * time.Millisecond
+const exportTimeout = 1500 * time.Millisecond
 
 // StartTracing exports spans to c's OTLP endpoint until stop is called, which sends
 // those that are left. Without an endpoint no span is made, and requests only
@@ -73,7 +73,7 @@ func StartTracing(ctx context.Context, name string, c config.Common, log *slog.L
 	otel.SetTracerProvider(provider)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.WarnContext(ctx, "spans not exported", "error", err) }))
 	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTimeout)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
 			log.WarnContext(ctx, "last spans not exported", "error", err)

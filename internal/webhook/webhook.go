@@ -45,10 +45,10 @@ import (
 const (
 	// maxBody bounds a request's body. Slack's events are a few KiB.
 	maxBody = 1 << 20
-	// publishWithin leaves time to answer within 2.5 s: Slack gives up after 3 s and sends the event again.
-	publishWithin = 2200 * time.Millisecond
-	// longestLogged bounds what of a request's own words goes into the log line.
-	longestLogged = 100
+	// publishTimeout leaves time to answer within 2.5 s: Slack gives up after 3 s and sends the event again.
+	publishTimeout = 2200 * time.Millisecond
+	// maxLoggedValue bounds what of a request's own words goes into the log line.
+	maxLoggedValue = 100
 )
 
 // Publisher hands a change on. It returns nil only once the change is in safe hands.
@@ -154,7 +154,7 @@ func (h *handler) receive(ctx context.Context, body []byte, start time.Time) (sl
 	if err != nil || req.Change == nil || h.isOtherApp(req) {
 		return req, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, start.Add(publishWithin))
+	ctx, cancel := context.WithDeadline(ctx, start.Add(publishTimeout))
 	defer cancel()
 	return req, h.publisher.Publish(ctx, *req.Change)
 }
@@ -205,7 +205,7 @@ func (h *handler) logRequest(ctx context.Context, r *http.Request, req slack.Req
 	attrs = append(attrs, slog.String("result", result), slog.Int("status", answer.status), slog.Duration("took", took))
 	add := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, value[:min(len(value), longestLogged)]))
+			attrs = append(attrs, slog.String(key, value[:min(len(value), maxLoggedValue)]))
 		}
 	}
 	add("reason", answer.reason)

@@ -18,11 +18,11 @@ import (
 
 // Stored waits until everybody is stored as the newest event says, and fails
 // the test if that does not come about, or if anybody is stored whom no event told of.
-func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration) {
+func Stored(t *testing.T, s *system.System, all []Event, timeout time.Duration) {
 	t.Helper()
 	want := Newest(all)
 	var wrong map[string]string
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		var err error
 		if wrong, err = differing(t.Context(), s, want); err == nil && len(wrong) == 0 {
@@ -43,16 +43,16 @@ func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration)
 		}
 		t.Errorf("%s: %s", id, wrong[id])
 	}
-	t.Errorf("after %v not everybody is as the newest event says", patience)
+	t.Errorf("after %v not everybody is as the newest event says", timeout)
 }
 
 // Parked waits until the events with those ids are parked, and fails the test
 // if that does not come about, or if within late another one is.
-func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late time.Duration) {
+func Parked(t *testing.T, s *system.System, dead map[string]bool, timeout, late time.Duration) {
 	t.Helper()
 	seen := map[string]bool{}
-	park := func(patience time.Duration) {
-		for _, m := range s.Parked(t, 1, patience) {
+	park := func(timeout time.Duration) {
+		for _, m := range s.Parked(t, 1, timeout) {
 			c, err := directory.DecodeChange(m.GetData())
 			if err != nil || !dead[c.EventID] {
 				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID, c.Version, err)
@@ -61,7 +61,7 @@ func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late
 			seen[c.EventID] = true
 		}
 	}
-	for deadline := time.Now().Add(patience); len(seen) < len(dead) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(timeout); len(seen) < len(dead) && time.Now().Before(deadline); {
 		park(time.Second)
 	}
 	park(late)

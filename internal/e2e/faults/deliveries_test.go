@@ -17,11 +17,11 @@ import (
 // deliveries stands between Pub/Sub's push and the worker, and does to messages
 // all that Pub/Sub may do: deliver them late, in another order, more than once.
 type deliveries struct {
-	server *httptest.Server // to push to
-	worker string
-	client *http.Client
-	most   int // deliveries of a message, before it is parked
-	mess   atomic.Pointer[mess]
+	server      *httptest.Server // to push to
+	worker      string
+	client      *http.Client
+	maxAttempts int // before a message is parked
+	mess        atomic.Pointer[mess]
 
 	underWay atomic.Int32 // at the worker
 	refused  atomic.Int32 // by the worker
@@ -53,9 +53,9 @@ type mess struct {
 	again    time.Duration // at most
 }
 
-func newDeliveries(t testing.TB, worker string, most int32, dice *dice) *deliveries {
+func newDeliveries(t testing.TB, worker string, maxAttempts int32, dice *dice) *deliveries {
 	t.Helper()
-	d := &deliveries{worker: worker, most: int(most), pending: map[string]int{}, client: newClient(t), dice: dice}
+	d := &deliveries{worker: worker, maxAttempts: int(maxAttempts), pending: map[string]int{}, client: newClient(t), dice: dice}
 	d.disturb(mess{})
 	d.server = httptest.NewServer(d)
 	t.Cleanup(func() {
@@ -78,11 +78,11 @@ func (d *deliveries) draw() (kind int, wait time.Duration) {
 		d.mu.Lock()
 		d.messed[kind]++
 		d.mu.Unlock()
-		most := m.late
+		maxWait := m.late
 		if kind == again {
-			most = m.again
+			maxWait = m.again
 		}
-		return kind, time.Duration(d.dice.roll(int(most) + 1))
+		return kind, time.Duration(d.dice.roll(int(maxWait) + 1))
 	}
 	return kinds, 0
 }
@@ -137,7 +137,7 @@ func (d *deliveries) end(id string, acked bool) {
 	if acked {
 		d.acked++
 	}
-	if acked || d.pending[id] == d.most {
+	if acked || d.pending[id] == d.maxAttempts {
 		delete(d.pending, id)
 	}
 }

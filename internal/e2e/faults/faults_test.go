@@ -26,10 +26,10 @@ var (
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
 const (
-	fewEvery  = 5 * time.Millisecond // between the events of a scenario
-	lasts     = 3 * time.Second      // the fault
-	patience  = time.Minute
-	tellEvery = 10 * time.Second // how far it is
+	eventInterval    = 5 * time.Millisecond // between the events of a scenario
+	lasts            = 3 * time.Second      // the fault
+	waitTimeout      = time.Minute
+	progressInterval = 10 * time.Second // how far it is
 )
 
 // few are the events of one scenario.
@@ -74,7 +74,7 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	before, _ := r.warm(t)
 	all := mix.Make(r.rng)
 	bodies, dead := r.inSomeOrder(all, len(all)/4)
-	sent := r.send(t, bodies, 16, fewEvery)
+	sent := r.send(t, bodies, 16, eventInterval)
 	time.Sleep(500 * time.Millisecond)
 	r.late.atWorst()
 	from := time.Now()
@@ -84,7 +84,7 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	r.heal()
 	meanwhile := sent.between(from, to)
 	sent.wg.Wait()
-	if allowed := promised + 2*r.late.atWorst(); meanwhile.slowest > allowed {
+	if allowed := answerTimeout + 2*r.late.atWorst(); meanwhile.slowest > allowed {
 		t.Errorf("the slowest answer came after %v, want %v at most", meanwhile.slowest, allowed)
 	}
 	r.settle(t, all, dead)
@@ -112,8 +112,8 @@ func (r *rig) warm(t *testing.T) (goroutines int, stacks string) {
 func (r *rig) settle(t *testing.T, all []events.Event, dead map[string]bool) {
 	t.Helper()
 	r.delivered(t, len(all)-len(dead))
-	events.Stored(t, r.System, all, patience)
-	events.Parked(t, r.System, dead, patience, 500*time.Millisecond)
+	events.Stored(t, r.System, all, waitTimeout)
+	events.Parked(t, r.System, dead, waitTimeout, 500*time.Millisecond)
 	r.writes.inOrder(t)
 }
 
@@ -121,9 +121,9 @@ func (r *rig) settle(t *testing.T, all []events.Event, dead map[string]bool) {
 func (r *rig) delivered(t *testing.T, least int) {
 	t.Helper()
 	told := time.Now()
-	system.Eventually(t, 5*patience, "nothing is under way", func() bool {
+	system.Eventually(t, 5*waitTimeout, "nothing is under way", func() bool {
 		acked, pending := r.deliveries.progress()
-		if time.Since(told) > tellEvery {
+		if time.Since(told) > progressInterval {
 			told = time.Now()
 			t.Logf("%d deliveries acknowledged, %d messages under way", acked, pending)
 		}

@@ -93,12 +93,12 @@ func (w *living) syncOnce(t *testing.T) (s syncs.Sync, err error) {
 	return s, errors.Join(err, client.Close(), store.Close())
 }
 
-// runsAtMost is more than Cloud Run would try, but faults are more frequent here as well.
-const runsAtMost = 20
+// maxRuns is more than Cloud Run would try, but faults are more frequent here as well.
+const maxRuns = 20
 
 // sync runs the job again until it succeeds, as Cloud Run and Cloud Scheduler do.
 func (w *living) sync(t *testing.T) (s syncs.Sync, runs int) {
-	for runs = 1; runs <= runsAtMost; runs++ {
+	for runs = 1; runs <= maxRuns; runs++ {
 		var err error
 		s, err = w.syncOnce(t)
 		w.repairs = max(w.repairs, s.Inserted+s.Updated)
@@ -107,7 +107,7 @@ func (w *living) sync(t *testing.T) (s syncs.Sync, runs int) {
 		}
 		t.Logf("run %d failed, after %d pages and %d repairs: %v", runs, s.Pages, s.Inserted+s.Updated, err)
 	}
-	t.Errorf("no sync succeeded in %d runs", runsAtMost)
+	t.Errorf("no sync succeeded in %d runs", maxRuns)
 	return s, runs
 }
 
@@ -152,7 +152,7 @@ func (w *living) progress() string {
 
 func (w *living) listLane() *lane {
 	on := func(name string, put func()) fault { return fault{"Slack's list " + name, put, w.list.heal} }
-	return &lane{onAtLeast: 100 * time.Millisecond, onAtMost: time.Second, offAtLeast: time.Second, offAtMost: 4 * time.Second, faults: []fault{
+	return &lane{minOn: 100 * time.Millisecond, maxOn: time.Second, minOff: time.Second, maxOff: 4 * time.Second, faults: []fault{
 		on("slow", func() { w.list.slow(200 * time.Millisecond) }),
 		on("refusing", w.list.refuse),
 		on("cut during an answer", func() { w.list.cutBack(100_000) }),

@@ -36,7 +36,7 @@ func (h *hold) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-h.held:
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		t.Fatalf("no call of %s came", h.method)
 	}
 }
@@ -93,7 +93,7 @@ func TestWorkerKilled(t *testing.T) {
 		r := newRigOfPrograms(t, dir, hurried)
 		r.suffer(t, few, func() {
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-				system.Eventually(t, patience, "a message is under way", func() bool { return r.deliveries.underWay.Load() > 0 })
+				system.Eventually(t, waitTimeout, "a message is under way", func() bool { return r.deliveries.underWay.Load() > 0 })
 				r.worker.Kill()
 				r.worker.start(t)
 			}
@@ -118,7 +118,7 @@ func TestWebhookKilled(t *testing.T) {
 			h.wait(t)
 			r.webhook.Kill()
 			if name == "after" {
-				events.Stored(t, r.System, one, patience) // although Slack does not know
+				events.Stored(t, r.System, one, waitTimeout) // although Slack does not know
 			}
 			if sent.progress() != 0 {
 				t.Fatal("answered already: nothing is shown")

@@ -69,7 +69,7 @@ func (l *line) put(toxics ...toxic) {
 		}
 	}
 	// A program that is started at this moment holds the old listener open until it has become itself.
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(10 * time.Millisecond) {
 		err := l.proxy.Start()
 		if err == nil {
 			return

@@ -21,8 +21,8 @@ type answer struct {
 	took   time.Duration
 }
 
-// promised is within how long the webhook answers at the latest.
-const promised = 2500 * time.Millisecond
+// answerTimeout is within how long the webhook answers at the latest.
+const answerTimeout = 2500 * time.Millisecond
 
 // try posts once. Slack hangs up after three seconds; here it is shown whether it would have to.
 func (r *rig) try(ctx context.Context, body string, signed time.Time) (a answer) {
@@ -53,7 +53,7 @@ type sending struct {
 }
 
 // send posts each body until it is accepted, many at once and no more often than that.
-func (r *rig) send(t *testing.T, bodies []string, atOnce int, every time.Duration) *sending {
+func (r *rig) send(t *testing.T, bodies []string, maxConcurrent int, every time.Duration) *sending {
 	s := &sending{}
 	queue := make(chan string)
 	s.wg.Go(func() {
@@ -67,7 +67,7 @@ func (r *rig) send(t *testing.T, bodies []string, atOnce int, every time.Duratio
 			time.Sleep(every)
 		}
 	})
-	for range atOnce {
+	for range maxConcurrent {
 		s.wg.Go(func() {
 			for body := range queue {
 				for pause := 50 * time.Millisecond; t.Context().Err() == nil; pause = min(2*pause, 2*time.Second) {

@@ -17,12 +17,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// instanceRequests is how many requests at once Cloud Run gives an instance of the webhook (infra/services.tf);
+// maxConcurrentRequests is how many requests at once Cloud Run gives an instance of the webhook (infra/services.tf);
 // further ones wait their turn.
-const instanceRequests = 80
+const maxConcurrentRequests = 80
 
 func asOnCloudRun(h http.Handler) http.Handler {
-	slots := make(chan struct{}, instanceRequests)
+	slots := make(chan struct{}, maxConcurrentRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slots <- struct{}{}
 		defer func() { <-slots }()
@@ -58,7 +58,7 @@ func flood(t *testing.T, size int) {
 	begin := header(wire) + size/2
 	var strangers sync.WaitGroup
 	defer strangers.Wait()
-	for range 20 * instanceRequests {
+	for range 20 * maxConcurrentRequests {
 		conn := hook.dial()
 		defer conn.Close()
 		strangers.Go(func() {

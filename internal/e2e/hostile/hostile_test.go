@@ -31,8 +31,8 @@ type hostile struct {
 	stream bool              // the answer has no end
 }
 
-// atLeast is what a catalogue worth the name has.
-const atLeast = 250
+// minRequests is what a catalogue worth the name has.
+const minRequests = 250
 
 // TestCatalogue sends each request on a connection of its own. Afterwards each
 // service must still do its work, and the log must hold nothing that it should not.
@@ -69,8 +69,8 @@ func catalogue(t *testing.T, w *world) {
 		w.atWork(t, name, func() net.Conn { return w.dial(t, name) })
 	}
 	t.Logf("%d hostile requests", n)
-	if n < atLeast {
-		t.Errorf("%d hostile requests, want %d", n, atLeast)
+	if n < minRequests {
+		t.Errorf("%d hostile requests, want %d", n, minRequests)
 	}
 	if logged := strings.Count(w.log.String(), "\n"); logged < n/2 {
 		t.Errorf("only %d lines were logged", logged)

@@ -119,14 +119,14 @@ type answer struct {
 	body   string
 }
 
-const patience = 10 * time.Second
+const timeout = 10 * time.Second
 
 // exchange sends m and returns all answers until the server ends the connection.
 // Of a stream it returns the beginning.
 func exchange(t *testing.T, conn net.Conn, m *message, stream bool) (all []answer) {
 	t.Helper()
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		t.Fatal(err)
 	}
 	go func() { // the server may answer, and end the connection, before it has read all

@@ -33,7 +33,7 @@ type Publisher interface {
 type Test struct {
 	Webhook   string        // the address that Slack posts to
 	Secret    string        // that Slack signs with
-	Within    time.Duration // for each step to be visible
+	Timeout   time.Duration // for each step to be visible
 	Store     Store
 	Publisher Publisher
 	Out       io.Writer
@@ -42,8 +42,8 @@ type Test struct {
 // workspace is where the person is invented. No page offers it, and it is no id of Slack's.
 const workspace = "T0-SMOKE-TEST"
 
-// lookEvery is how often the store is asked.
-const lookEvery = 100 * time.Millisecond
+// lookInterval is how often the store is asked.
+const lookInterval = 100 * time.Millisecond
 
 // person is what is invented of one.
 type person struct {
@@ -147,7 +147,7 @@ func (t Test) post(ctx context.Context, eventType string, p person) error {
 }
 
 func (t Test) wait(ctx context.Context, p person, seen func(directory.User, error) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Within, fmt.Errorf("not visible within %v", t.Within))
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, fmt.Errorf("not visible within %v", t.Timeout))
 	defer cancel()
 	for {
 		u, _, err := t.Store.User(ctx, p.TeamID, p.ID)
@@ -160,7 +160,7 @@ func (t Test) wait(ctx context.Context, p person, seen func(directory.User, erro
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(lookEvery):
+		case <-time.After(lookInterval):
 		}
 	}
 }

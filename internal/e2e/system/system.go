@@ -174,13 +174,13 @@ func (s *System) MustPost(t *testing.T, body string) {
 	}
 }
 
-// Parked takes messages out of the dead-letter parking until there are want, or patience ends.
-func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsubpb.PubsubMessage {
+// Parked takes messages out of the dead-letter parking until there are want, or timeout ends.
+func (s *System) Parked(t *testing.T, want int, timeout time.Duration) []*pubsubpb.PubsubMessage {
 	t.Helper()
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", s.Project, s.Topology.DeadLetterParking)
 	var all []*pubsubpb.PubsubMessage
-	for deadline := time.Now().Add(patience); len(all) < want && time.Now().Before(deadline); {
-		ctx, cancel := context.WithTimeout(t.Context(), min(patience, 2*time.Second))
+	for deadline := time.Now().Add(timeout); len(all) < want && time.Now().Before(deadline); {
+		ctx, cancel := context.WithTimeout(t.Context(), min(timeout, 2*time.Second))
 		answer, err := s.PubSub.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription, MaxMessages: 1000})
 		cancel()
 		if err != nil {
@@ -201,12 +201,12 @@ func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsu
 }
 
 // Eventually tries check until it holds.
-func Eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+func Eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", patience, what)
+	t.Fatalf("not within %v: %s", timeout, what)
 }

@@ -16,8 +16,8 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// answerWithin is how long Slack waits.
-const answerWithin = 3 * time.Second
+// answerTimeout is how long Slack waits.
+const answerTimeout = 3 * time.Second
 
 // sender posts signed events to one address.
 type sender struct {
@@ -28,7 +28,7 @@ type sender struct {
 
 func newSender(url, secret string, connections int) *sender {
 	return &sender{url, secret, connections, &http.Client{
-		Timeout:       answerWithin,
+		Timeout:       answerTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, DisableCompression: true},
 	}}

@@ -37,8 +37,8 @@ type Options struct {
 	Progress func(string) // is told what is being measured
 }
 
-// Longest is how long one part may be loaded at one rate.
-const Longest = 10 * time.Minute
+// MaxDuration is how long one part may be loaded at one rate.
+const MaxDuration = 10 * time.Minute
 
 // target is the part that runs elsewhere.
 const target = "target"
@@ -60,7 +60,7 @@ func (o Options) validate() error {
 	}
 	check(o.Connections >= 1 && o.Connections <= 1000, "-connections: must be within 1 and 1000")
 	check(o.Rounds >= 1 && o.Rounds <= 100, "-rounds: must be within 1 and 100")
-	check(o.Duration >= time.Second && o.Duration <= Longest, "-duration: must be within 1s and %v", Longest)
+	check(o.Duration >= time.Second && o.Duration <= MaxDuration, "-duration: must be within 1s and %v", MaxDuration)
 	check(o.Workspaces >= 1 && o.Workspaces <= 1000, "-workspaces: must be within 1 and 1000")
 	check(o.People >= 1 && o.Workspaces*o.People <= 100_000, "-people: must be at least 1, and 100000 in all workspaces at most")
 	if o.Target != "" {

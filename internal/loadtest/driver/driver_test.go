@@ -102,7 +102,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.Against = []string{"all"} }, []string{"-against"}},
 		{func(o *Options) { o.Rates = []int{-1, 1e6} }, []string{"-rate: -1", "-rate: 1000000"}},
 		{func(o *Options) { o.Connections, o.Rounds, o.Workspaces, o.People = 0, 0, 0, 0 }, []string{"-connections", "-rounds", "-workspaces", "-people"}},
-		{func(o *Options) { o.Duration = Longest + 1 }, []string{"-duration"}},
+		{func(o *Options) { o.Duration = MaxDuration + 1 }, []string{"-duration"}},
 		{func(o *Options) { o.Workspaces, o.People = 1000, 101 }, []string{"-people"}},
 		{func(o *Options) { o.Target, o.Secret = "http://127.0.0.1:1/slack/events", "s" }, nil},
 		{func(o *Options) { o.Target, o.Secret = "http://[::1]:1/slack/events", "s" }, nil},
@@ -172,7 +172,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	o := small()
-	o.Against, o.Duration = []string{Signature}, Longest
+	o.Against, o.Duration = []string{Signature}, MaxDuration
 	report, err := Run(ctx, o)
 	if err != nil || !report.Interrupted || report.Loads[0].rows[0].accepted == 0 {
 		t.Fatalf("%+v, error %v", report, err)

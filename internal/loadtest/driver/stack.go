@@ -164,8 +164,8 @@ func (s *status) WriteHeader(code int) {
 	s.ResponseWriter.WriteHeader(code)
 }
 
-// patience is how long a backlog may take to be worked off.
-const patience = 5 * time.Minute
+// backlogTimeout is how long a backlog may take to be worked off.
+const backlogTimeout = 5 * time.Minute
 
 // during pushes to the worker while post posts, and until it is done with all that was accepted.
 func (c *chain) during(ctx context.Context, into *tally, post func() error) error {
@@ -180,7 +180,7 @@ func (c *chain) during(ctx context.Context, into *tally, post func() error) erro
 		return err
 	}
 	done := func() int { return int(c.acked.Load() - before) }
-	for deadline := time.Now().Add(patience); done() < into.accepted-accepted && time.Now().Before(deadline) && ctx.Err() == nil; {
+	for deadline := time.Now().Add(backlogTimeout); done() < into.accepted-accepted && time.Now().Before(deadline) && ctx.Err() == nil; {
 		time.Sleep(time.Millisecond)
 	}
 	into.applied += done()

@@ -27,8 +27,8 @@ const (
 	maxPulled = 100
 	// maxConcurrentPublishes is how many of them are on their way to the topic at once.
 	maxConcurrentPublishes = 10
-	// defaultLease is how long a letter stays with a run that was killed, before another can have it.
-	defaultLease = 20 * time.Second
+	// defaultLeaseTimeout is how long a letter stays with a run that was killed, before another can have it.
+	defaultLeaseTimeout = 20 * time.Second
 )
 
 // Unknown stands for the operation of a message that names none.
@@ -95,9 +95,9 @@ func (f Filter) matches(l Letter) bool {
 type Parking struct {
 	Client       *pubsub.Client
 	Subscription string        // its id
-	Idle         time.Duration // without a further letter, before all have been seen
+	IdleTimeout  time.Duration // without a further letter, before all have been seen
 
-	lease time.Duration // 0 for the default
+	leaseTimeout time.Duration // 0 for the default
 }
 
 // Each calls f once for each letter that matches, at most [maxConcurrentPublishes] at a
@@ -110,13 +110,13 @@ func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.Client.Project(), p.Subscription)
 	h := &held{
 		client: p.Client.SubscriptionAdminClient, subscription: subscription,
-		lease: cmp.Or(p.lease, defaultLease), letters: map[string]string{},
+		leaseTimeout: cmp.Or(p.leaseTimeout, defaultLeaseTimeout), letters: map[string]string{},
 	}
 	defer func() { err = errors.Join(err, h.release(context.WithoutCancel(ctx))) }()
 	ctx, stop := h.keep(ctx)
 	defer stop()
-	for last := time.Now(); time.Since(last) < p.Idle; {
-		pulled, err := h.pull(ctx, p.Idle-time.Since(last))
+	for last := time.Now(); time.Since(last) < p.IdleTimeout; {
+		pulled, err := h.pull(ctx, p.IdleTimeout-time.Since(last))
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 type held struct {
 	client       *vkit.SubscriptionAdminClient
 	subscription string
-	lease        time.Duration
+	leaseTimeout time.Duration
 
 	mu      sync.Mutex
 	letters map[string]string // message id → ack id
@@ -31,7 +31,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
-		tick := time.NewTicker(h.lease / 4)
+		tick := time.NewTicker(h.leaseTimeout / 4)
 		defer tick.Stop()
 		for {
 			select {
@@ -39,7 +39,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 				return
 			case <-tick.C:
 			}
-			if err := h.modify(ctx, h.ackIDs(), h.lease); err != nil {
+			if err := h.modify(ctx, h.ackIDs(), h.leaseTimeout); err != nil {
 				cancel(err)
 				return
 			}
@@ -50,7 +50,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 
 // pull waits at most timeout and returns what has not come before, or nothing.
 func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.PubsubMessage, error) {
-	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.lease/4))
+	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.leaseTimeout/4))
 	defer cancel()
 	answer, err := h.client.Pull(pulling, &pubsubpb.PullRequest{Subscription: h.subscription, MaxMessages: maxPulled})
 	switch {
@@ -62,7 +62,7 @@ func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.Pub
 		return nil, fmt.Errorf("pull dead letters: %w", err)
 	}
 	ids, fresh := h.hold(answer.GetReceivedMessages())
-	return fresh, h.modify(ctx, ids, h.lease)
+	return fresh, h.modify(ctx, ids, h.leaseTimeout)
 }
 
 // hold notes what was received, and returns the ack ids of all and the messages that are new.
@@ -100,7 +100,7 @@ func (h *held) take(ctx context.Context, messageIDs []string) error {
 
 // release lets others have all that is held.
 func (h *held) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.lease/2)
+	ctx, cancel := context.WithTimeout(ctx, h.leaseTimeout/2)
 	defer cancel()
 	return h.modify(ctx, h.ackIDs(), 0)
 }
