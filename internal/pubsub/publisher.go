@@ -1,5 +1,5 @@
-// Package pubsub publishes changes to Pub/Sub and knows the topics and
-// subscriptions that they travel through.
+// Package pubsub publishes changes to Pub/Sub, and creates the topics and
+// subscriptions that they go through.
 package pubsub
 
 import (
@@ -16,7 +16,7 @@ import (
 )
 
 // Open returns a Pub/Sub client for the project. If traced, messages carry their
-// publisher's trace, at some 60 allocations each. PUBSUB_EMULATOR_HOST, if set, names an emulator.
+// publisher's trace, which costs some 60 allocations each. PUBSUB_EMULATOR_HOST can name an emulator.
 func Open(ctx context.Context, project string, traced bool, options ...option.ClientOption) (*pubsub.Client, error) {
 	client, err := pubsub.NewClientWithConfig(ctx, project, &pubsub.ClientConfig{EnableOpenTelemetryTracing: traced}, options...)
 	if err != nil {
@@ -48,11 +48,11 @@ type Publisher struct {
 func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
 	p.PublishSettings.DelayThreshold = DelayThreshold
-	// At least as many as the webhook's concurrent requests (80), or some would wait for
-	// others. The client's default is 25 for each CPU.
+	// More than the webhook's concurrent requests (80), so that none waits for others. The
+	// client's default is 25 for each CPU.
 	p.PublishSettings.NumGoroutines = 100
-	// The client keeps trying in the background after its caller has given up. These
-	// bounds keep an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
+	// The client retries in the background after its caller has given up. These limits keep
+	// an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
 	p.PublishSettings.Timeout = 5 * time.Second
 	p.PublishSettings.FlowControlSettings = pubsub.FlowControlSettings{
 		MaxOutstandingMessages: 2000,
@@ -88,8 +88,8 @@ func (p *Publisher) send(stopping context.Context) {
 	}
 }
 
-// Publish returns nil once Pub/Sub has accepted the message. After an error the
-// message may have been accepted all the same. Publish it again: versions make repeats harmless.
+// Publish returns nil once Pub/Sub has accepted the message. After an error Pub/Sub may
+// have accepted it too. Publish it again: versions make repeats harmless.
 func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	data, err := c.Encode()
 	if err != nil {
@@ -110,7 +110,7 @@ func (p *Publisher) publish(ctx context.Context, m *pubsub.Message) error {
 	return nil
 }
 
-// attributes say what a message is about, for filters and for operators who look at a dead letter.
+// attributes say what a message is about: for filters, and for operators who look at dead letters.
 func attributes(c directory.Change) map[string]string {
 	a := map[string]string{
 		"operation": string(c.Operation),
@@ -126,5 +126,5 @@ func attributes(c directory.Change) map[string]string {
 	return a
 }
 
-// Stop sends the messages that are waiting, and returns once they are sent.
+// Stop sends the waiting messages and returns once they are sent.
 func (p *Publisher) Stop() { p.stop() }

@@ -1,4 +1,4 @@
-// Package worker applies changes that Pub/Sub pushes to the directory. It is
+// Package worker applies the changes that Pub/Sub pushes to the directory. It is
 // the only writer of users.
 package worker
 
@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
-	// envelope. It bounds what concurrent messages take of the memory.
+	// maxBody leaves room for a user of 128 kB, the maximum, in base64 and an envelope. It bounds
+	// the memory of concurrent messages.
 	maxBody = 1 << 20
 	// readTimeout is for reading the body.
 	readTimeout = 10 * time.Second
@@ -69,7 +69,7 @@ func New(store Store, history History, timeout time.Duration, log *slog.Logger) 
 	return mux
 }
 
-// failure says what to answer to an error, and what metrics call it.
+// failure is the answer to an error, and the reason that metrics count.
 type failure struct {
 	status int
 	reason string
@@ -86,7 +86,7 @@ var failures = []struct {
 	{errPublish, failure{http.StatusServiceUnavailable, "publish"}},
 }
 
-// failureOf returns the answer to an error. All that remains is the store's trouble.
+// failureOf returns the answer to an error. What is not in the tables comes from the store.
 func failureOf(err error) failure {
 	if e, ok := errors.AsType[*httpbody.Error](err); ok {
 		return failure{e.Status, e.Reason}
@@ -127,7 +127,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 
 var tracer = otel.Tracer("rollcall/internal/worker")
 
-// startSpan goes on with the trace of who published m, and links to that of the delivery.
+// startSpan continues the trace of m's publisher, and links to the trace of the delivery.
 func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span) {
 	delivery := trace.LinkFromContext(ctx)
 	return tracer.Start(m.Trace(ctx), "apply", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(delivery),
@@ -166,21 +166,21 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 // errPublish says that a change is stored and its subscribers are not told yet.
 var errPublish = errors.New("tell subscribers")
 
-// handled is one message and what became of it.
+// handled is a message and its outcome.
 type handled struct {
 	message push.Message
 	change  directory.Change
-	result  string // what became of it: a [directory.Outcome], one of ours, or the reason of a failure
+	result  string // a [directory.Outcome], one of ours, or the reason of a failure
 	status  int
 	err     error
 }
 
-// written says whether a document is now as the message says.
+// written reports whether a document now has what the message says.
 func (d handled) written() bool {
 	return d.err == nil && d.result != string(directory.Unchanged) && d.result != unknownWorkspace
 }
 
-// logMessage writes the one line of a delivery: who and what, never a profile.
+// logMessage writes a delivery's one log line: who and what, never a profile.
 func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,

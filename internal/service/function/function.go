@@ -1,4 +1,4 @@
-// Package function serves a handler by the Functions Framework.
+// Package function serves a handler through the Functions Framework.
 package function
 
 import (
@@ -17,15 +17,15 @@ import (
 	"rollcall/internal/service"
 )
 
-// Serve registers h as the HTTP function of that name, once in a program, and serves it until ctx is
-// done. Then it finishes the requests under way: the framework's server does not stop by itself,
-// but each request knows its server.
+// Serve registers h as the HTTP function called name, which a program can do once, and serves it
+// until ctx is done. Then it finishes the requests in flight: the framework has no way to stop its
+// server, but every request knows its server.
 //
-// That server has no limits of its own on the size of a header and on idle time. It is for
-// functions that only Google's front end reaches.
+// That server limits neither the time of a header nor idle time. Use it only for functions that
+// nobody but Google's front end reaches.
 //
-// h is an HTTP function, because the framework drops the delivery attempt when it makes
-// a CloudEvent of a push.
+// h is an HTTP function and not a CloudEvent function, because the framework drops the delivery attempt
+// when it turns a push into a CloudEvent.
 func Serve(ctx context.Context, name, host string, port int, h http.Handler, log *slog.Logger) error {
 	h = service.Handler(ctx, h)
 	var server atomic.Pointer[http.Server]
@@ -33,7 +33,7 @@ func Serve(ctx context.Context, name, host string, port int, h http.Handler, log
 		server.Store(r.Context().Value(http.ServerContextKey).(*http.Server))
 		h.ServeHTTP(w, r)
 	})
-	// The target is served at the root. With K_SERVICE set, the framework prints two empty lines for each request.
+	// FUNCTION_TARGET serves the function at the root. With K_SERVICE set, the framework prints two empty lines for each request.
 	if err := errors.Join(os.Setenv("FUNCTION_TARGET", name), os.Unsetenv("K_SERVICE")); err != nil {
 		return err
 	}
@@ -48,5 +48,5 @@ func Serve(ctx context.Context, name, host string, port int, h http.Handler, log
 	if s := server.Load(); s != nil {
 		return service.Drain(ctx, s, log)
 	}
-	return nil // no request has come
+	return nil // no request ever came
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestServe: the function gets every path, a panic ends one request, and a request under way when the
-// program is told to stop is finished before Serve returns.
+// TestServe: the function gets every path, a panic ends only its own request, and Serve returns
+// after the request in flight is finished.
 func TestServe(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,12 +63,12 @@ func TestServe(t *testing.T) {
 	stop()
 	select {
 	case err := <-served:
-		t.Fatalf("stopped with a request under way: %v", err)
+		t.Fatalf("stopped with a request in flight: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(leave)
 	if got := <-answered; got != "hello Ada<nil>" {
-		t.Errorf("the request under way: %s", got)
+		t.Errorf("the request in flight: %s", got)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)

@@ -393,9 +393,9 @@ func TestVersion(t *testing.T) {
 		"a cache_ts that is none":   {date(0), `,"cache_ts":{}`, 0, ""},
 		"a cache_ts of 0":           {date(0), `,"cache_ts":0`, 0, ""},
 		"none":                      {"", "", 0, "check what proxy"},
-		"Date in the future":        {date(time.Hour), "", 0, "set this one right"},
-		"both in the future":        {date(time.Hour), cache(time.Hour), 0, "set this one right"},
-		"cache_ts alone in future":  {"", cache(time.Hour), 0, "set this one right"},
+		"Date in the future":        {date(time.Hour), "", 0, "correct this machine's"},
+		"both in the future":        {date(time.Hour), cache(time.Hour), 0, "correct this machine's"},
+		"cache_ts alone in future":  {"", cache(time.Hour), 0, "correct this machine's"},
 		"Date a little ahead of us": {date(2 * time.Minute), "", 2 * time.Minute, ""},
 	} {
 		c := answering(t, tt.date, `{"ok":true,"members":[],"user":{"id":"U1"}`+tt.cache+`}`)
