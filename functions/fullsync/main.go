@@ -1,4 +1,4 @@
-// Command fullsync is the job that repairs the directories of all workspaces, once.
+// Command fullsync compares all workspaces with Firestore once, and repairs what differs.
 package main
 
 import (
@@ -66,7 +66,7 @@ func run(ctx context.Context) error {
 	publisher := pubsub.NewPublisher(client, c.Topic)
 	defer publisher.Stop()
 
-	var out io.Writer // to a person; otherwise the log tells
+	var out io.Writer // for a person; without one, progress goes to the log
 	live := terminal.Is(os.Stderr)
 	if live || o.DryRun {
 		out = terminal.NewWriter(os.Stderr)

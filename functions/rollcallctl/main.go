@@ -1,4 +1,4 @@
-// Command rollcallctl is the operator's: parked messages, people, workspaces, and
+// Command rollcallctl is the operator's command: parked messages, people, workspaces, and
 // the smoke test of a deployment.
 package main
 

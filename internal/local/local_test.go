@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
-// output is written to by the run and read by the test.
+// output is what Run writes and the test reads.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -110,8 +110,8 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// listed walks all pages of the table and returns who is on them. Someone who
-// is renamed meanwhile may be on two.
+// listed returns the people on all pages of the table. Someone who is renamed
+// meanwhile may be on two pages.
 func listed(t *testing.T, address string) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}
@@ -128,8 +128,8 @@ func listed(t *testing.T, address string) map[string]bool {
 	}
 }
 
-// TestNewcomer: one command, 250 people on the pages, a line and a changed page
-// within two seconds of a change, and a clean end.
+// TestNewcomer: one command shows 250 people, prints a line and updates the page within two
+// seconds of a change, and ends cleanly.
 func TestNewcomer(t *testing.T) {
 	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeInterval: 300 * time.Millisecond})
 	address := r.address(t)
@@ -148,7 +148,7 @@ func TestNewcomer(t *testing.T) {
 	}
 }
 
-// TestSyncsAgain: a full sync at the start and every so often.
+// TestSyncsAgain: there is a full sync at the start and at every interval.
 func TestSyncsAgain(t *testing.T) {
 	r := start(t, Options{ChangeInterval: time.Hour, SyncInterval: 300 * time.Millisecond})
 	eventually(t, 10*time.Second, "it syncs again", func() bool {
@@ -157,7 +157,7 @@ func TestSyncsAgain(t *testing.T) {
 	})
 }
 
-// TestKeepsTheDirectory: what was loaded is there at the next start, before any load.
+// TestKeepsTheDirectory: the next start has the people before any sync.
 func TestKeepsTheDirectory(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "x.db")
 	first := start(t, Options{Data: data, ChangeInterval: time.Hour})
@@ -171,13 +171,13 @@ func TestKeepsTheDirectory(t *testing.T) {
 	if err := growing.stop(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond) // a listing's version is a whole second
-	// The next start invents the workspace anew: those who joined are gone.
+	time.Sleep(1100 * time.Millisecond) // a listing's version has whole seconds
+	// The next start invents the workspace again, without those who joined.
 	shrunk := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	address = shrunk.address(t)
 	eventually(t, 10*time.Second, "the directory is as the workspace is", func() bool {
 		n := len(listed(t, address))
-		return n >= 250 && n < 270 // and some people of other workspaces
+		return n >= 250 && n < 270 // with some people of other workspaces
 	})
 	if err := shrunk.stop(); err != nil {
 		t.Fatal(err)
@@ -192,13 +192,13 @@ func TestKeepsTheDirectory(t *testing.T) {
 	}
 }
 
-// TestOnTheEmulators: the same with the gcloud emulators as backends.
+// TestOnTheEmulators runs local mode on the gcloud emulators.
 func TestOnTheEmulators(t *testing.T) {
 	pubsubHost, firestoreHost := emulator.PubSub(t).Host, emulator.Firestore(t).Host
 	t.Setenv("PUBSUB_EMULATOR_HOST", pubsubHost)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", firestoreHost)
 	c := config.Local{Project: "local-emulated", Database: "(default)", PubSubHost: pubsubHost, FirestoreHost: firestoreHost}
-	for range 2 { // a second start finds topics and subscriptions, and another port to push to
+	for range 2 { // the second start finds topics and subscriptions, and has another port to push to
 		r := start(t, Options{Config: c, ChangeInterval: 300 * time.Millisecond})
 		address := r.address(t)
 		eventually(t, 3*time.Minute, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
@@ -209,7 +209,7 @@ func TestOnTheEmulators(t *testing.T) {
 	}
 }
 
-// TestSocketMode: a workspace that is not ours, by token, with its events by Socket Mode.
+// TestSocketMode: with tokens, a workspace is loaded and its events arrive by Socket Mode.
 func TestSocketMode(t *testing.T) {
 	w := fakeslack.New(fakeslack.Options{TeamID: "T0REAL", People: 60, AckTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(w.Handler())

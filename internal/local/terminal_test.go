@@ -12,7 +12,7 @@ import (
 	"rollcall/internal/terminal"
 )
 
-// TestWorkspaceName: what a workspace calls itself does nothing to the terminal that shows a sync's progress.
+// TestWorkspaceName: a workspace's name cannot control the terminal that shows a sync's progress.
 func TestWorkspaceName(t *testing.T) {
 	w := fakeslack.New(fakeslack.Options{TeamID: "T0REAL", Name: "Acme\x1b]0;owned\x07\u202e", People: 20, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(w.Handler())

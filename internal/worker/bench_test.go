@@ -17,7 +17,7 @@ import (
 	"rollcall/internal/service"
 )
 
-// oneUser is a store of one user that never changes, and counts what it is asked.
+// oneUser is a store with one user who never changes. It counts reads and writes.
 type oneUser struct {
 	user          directory.User
 	reads, writes int
@@ -49,7 +49,7 @@ func (s *oneUser) Record(context.Context, string, string) (directory.Record, err
 
 func (s *oneUser) EraseRecords(context.Context, string, string) error { return nil }
 
-// fullSize returns a change of a user object as large as they are.
+// fullSize returns a change with a user object of ordinary size.
 func fullSize(tb testing.TB, op directory.Operation, v directory.Version) directory.Change {
 	tb.Helper()
 	event, err := os.ReadFile("../slack/testdata/events/user_change.json")
@@ -71,7 +71,7 @@ func fullSize(tb testing.TB, op directory.Operation, v directory.Version) direct
 	return c
 }
 
-// deliverAgain returns a function that delivers the same update of a stored user again. Little of what it takes is its own.
+// deliverAgain returns a function that delivers the same update of a stored user each time.
 func deliverAgain(tb testing.TB) (func(), *oneUser) {
 	tb.Helper()
 	stored, _, err := directory.Apply(nil, fullSize(tb, directory.Insert, 1), time.Now())
@@ -102,7 +102,7 @@ func deliverAgain(tb testing.TB) (func(), *oneUser) {
 	}, store
 }
 
-// TestOneReadOneWrite: what a message costs in Firestore.
+// TestOneReadOneWrite: a message costs one read and one write.
 func TestOneReadOneWrite(t *testing.T) {
 	deliver, store := deliverAgain(t)
 	deliver()
@@ -111,7 +111,7 @@ func TestOneReadOneWrite(t *testing.T) {
 	}
 }
 
-// BenchmarkMessage is what a message takes besides the server and the store.
+// BenchmarkMessage measures a message without the server and the store.
 func BenchmarkMessage(b *testing.B) {
 	deliver, _ := deliverAgain(b)
 	b.ReportAllocs()
