@@ -13,8 +13,8 @@ import (
 	"rollcall/internal/emulator"
 )
 
-// TestSmoke: the smoke test of deployments passes on local mode, and fails where
-// it must.
+// TestSmoke: the smoke test passes on local mode, and fails when
+// it should.
 func TestSmoke(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)

@@ -10,11 +10,11 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// TestOneLineAMessage: on Cloud Run, which sets K_SERVICE, the worker writes one line for each message and
-// nothing else. The Functions Framework would add two empty ones.
+// TestOneLineAMessage: with K_SERVICE set, as on Cloud Run, the worker writes one line for each message and
+// nothing else. The Functions Framework by itself would add two empty lines.
 func TestOneLineAMessage(t *testing.T) {
 	work := system.Run(t, filepath.Join(system.Build(t, "worker"), "worker"), "K_SERVICE=worker", "GOOGLE_CLOUD_PROJECT=lines",
-		"FIRESTORE_EMULATOR_HOST=127.0.0.1:1") // which no message here reaches
+		"FIRESTORE_EMULATOR_HOST=127.0.0.1:1") // no message here reaches it
 	const messages = 20
 	for range messages {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, work.Address, strings.NewReader(`{"message":{"messageId":"1","data":""}}`))

@@ -13,20 +13,20 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// fault is one that can be switched on and off.
+// fault can be switched on and off.
 type fault struct {
 	name    string
 	on, off func()
 }
 
-// lane is the faults of one part, of which one is on at a time, and for how long
-// they are on and off. Those of different lanes come together as it happens.
+// lane has the faults of one part, of which one is on at a time, and the bounds of the times
+// that they are on and off. Faults of different lanes may coincide.
 type lane struct {
 	faults        []fault
 	maxOn, maxOff time.Duration
 	minOn, minOff time.Duration
 
-	is     *fault // that is on; nil if none is
+	is     *fault // the fault that is on; nil if none
 	due    time.Time
 	counts map[string]int
 }
@@ -48,8 +48,8 @@ func (r *rig) publishingLane() *lane {
 	}}
 }
 
-// The faults of the other lanes fail deliveries, of which a message has five: they
-// must be off for most of the time, or messages are parked, as is right then.
+// The faults of the other lanes make deliveries fail, of which a message has only five. They
+// must be off most of the time, or messages are rightly parked.
 
 func (r *rig) writingLane() *lane {
 	on := func(name string, put func()) fault { return fault{"Firestore " + name, put, r.store.heal} }
@@ -97,15 +97,15 @@ func (r *rig) slackLane() *lane {
 
 func (r *rig) killLane(t *testing.T) *lane {
 	killed := func(p *program) fault {
-		return fault{"killed " + p.name, func() { p.Kill() }, func() { p.start(t) }} // each time another process
+		return fault{"killed " + p.name, func() { p.Kill() }, func() { p.start(t) }} // a new process each time
 	}
 	return &lane{minOn: 50 * time.Millisecond, maxOn: 500 * time.Millisecond, minOff: 4 * time.Second, maxOff: 12 * time.Second, faults: []fault{
 		killed(r.webhook), killed(r.worker),
 	}}
 }
 
-// disturb switches the faults of some lanes on and off, each lane by itself, until
-// work is done. What it does is drawn from the rig's seed. It logs how far it is.
+// disturb switches the faults of some lanes on and off, independently, until
+// work is done. The rig's seed determines its choices. It logs progress.
 func (r *rig) disturb(t *testing.T, work func(), progress func() string, lanes ...*lane) {
 	t.Helper()
 	done := make(chan struct{})
@@ -137,7 +137,7 @@ func (r *rig) disturb(t *testing.T, work func(), progress func() string, lanes .
 	}
 }
 
-// toggle switches one of the lane's faults on, or off the one that is.
+// toggle switches the current fault off, or another one on.
 func (l *lane) toggle(rng *rand.Rand, first bool) {
 	dueIn := func(least, most time.Duration) {
 		l.due = time.Now().Add(least + time.Duration(rng.Int64N(int64(most-least))))
