@@ -35,8 +35,8 @@ func main() { service.Main(run) }
 func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	data := flags.String("data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" means one in the user's cache folder, and \"\" none")
-	every := flags.Duration("change-every", local.ChangeInterval, "time between changes in the invented workspace")
-	syncEvery := flags.Duration("sync-every", local.SyncInterval, "time between full syncs")
+	changeInterval := flags.Duration("change-every", local.ChangeInterval, "time between changes in the invented workspace")
+	syncInterval := flags.Duration("sync-every", local.SyncInterval, "time between full syncs")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
@@ -58,9 +58,9 @@ func run(ctx context.Context) error {
 		}
 		*data = filepath.Join(cache, "rollcall", local.FileName(c))
 	}
-	if *every <= 0 || *syncEvery <= 0 {
+	if *changeInterval <= 0 || *syncInterval <= 0 {
 		return errors.New("-change-every and -sync-every: must be positive")
 	}
-	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeInterval: *every, SyncInterval: *syncEvery,
+	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeInterval: *changeInterval, SyncInterval: *syncInterval,
 		Out: os.Stdout, Terminal: terminal.Is(os.Stdout)})
 }
