@@ -71,10 +71,10 @@ type Webhook struct {
 type Worker struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
-	// HistoryDays is for how many days changes are kept; 0: not at all, and nobody is told.
+	// HistoryDays is for how many days records of changes are kept. 0: there are none, and none are published.
 	HistoryDays  int    `env:"HISTORY_DAYS" envDefault:"90"`
 	ChangesTopic string `env:"USER_CHANGES_TOPIC" envDefault:"user-changes"`
-	// ChangesValues says that messages to the topic have the values before and after.
+	// ChangesValues adds the values before and after to messages of the topic.
 	ChangesValues bool `env:"CHANGES_VALUES"`
 	// PushAudience and PushServiceAccount are those of the subscription's token. Empty: it is not checked.
 	PushAudience       string `env:"PUSH_AUDIENCE"`
@@ -86,7 +86,7 @@ type Worker struct {
 // maxHistoryDays is ten years.
 const maxHistoryDays = 3650
 
-// HistoryTTL is for how long changes are kept.
+// HistoryTTL is how long records of changes are kept.
 func (c Worker) HistoryTTL() time.Duration { return time.Duration(c.HistoryDays) * 24 * time.Hour }
 
 // SignatureRemoved reports whether Cloud Run checks the token's signature and removes it.

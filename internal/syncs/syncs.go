@@ -121,11 +121,11 @@ type External struct {
 	Removed int `json:"removed"`
 }
 
-// Profiles counts the people whom a sync asked users.profile.get about.
+// Profiles counts calls of users.profile.get.
 type Profiles struct {
 	Asked  int `json:"asked"`
 	Failed int `json:"failed,omitempty"`
-	// NeverAsked is how many people remain whose custom fields nobody knows.
+	// NeverAsked counts people whose custom fields have never been read.
 	NeverAsked int `json:"never_asked"`
 	// NoScope says that the token lacks users.profile:read.
 	NoScope bool `json:"no_scope,omitempty"`

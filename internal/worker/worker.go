@@ -24,26 +24,25 @@ import (
 const (
 	// maxBody leaves room for a user of 128 kB, the maximum, in base64 and an envelope. It bounds
 	// the memory of concurrent messages.
-	maxBody = 1 << 20
-	// readTimeout is for reading the body.
+	maxBody     = 1 << 20
 	readTimeout = 10 * time.Second
 )
 
 // Store is where users and workspaces are kept.
 type Store interface {
 	directory.Store
-	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	// Workspace returns a stored workspace, or [directory.ErrNotFound].
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
-	// PutWorkspace merges w into what is stored.
+	// PutWorkspace merges w into the stored workspace.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }
 
-// Publisher tells subscribers of a record of history. It returns once the message is accepted.
+// Publisher publishes a record of history to subscribers. It returns once Pub/Sub has accepted the message.
 type Publisher interface {
 	Publish(ctx context.Context, r directory.Record) error
 }
 
-// History says for how long changes are kept, 0 for not at all, and who tells of them, nil for nobody.
+// History says how long records are kept (0: there are none), and who publishes them (nil: nobody).
 type History struct {
 	TTL       time.Duration
 	Publisher Publisher
@@ -57,9 +56,9 @@ type handler struct {
 	log        *slog.Logger
 }
 
-// New returns the push endpoint. An answer of 200 acknowledges the message;
-// any other has Pub/Sub deliver it again and, after five, park it. A message is
-// given up after timeout, which must be below the subscription's ack deadline.
+// New returns the push endpoint. The answer 200 acknowledges the message. After any
+// other Pub/Sub delivers it again, and after five deliveries parks it. The handler gives up on a message
+// after timeout, which must be below the subscription's ack deadline.
 func New(store Store, history History, timeout time.Duration, log *slog.Logger) http.Handler {
 	h := &handler{store, history, newWorkspaces(store), timeout, log}
 	mux := http.NewServeMux()
@@ -154,7 +153,7 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	}
 	applied, err := directory.ApplyTo(ctx, h.store, c, h.history.TTL)
 	if err == nil && applied.Record != nil && h.history.Publisher != nil {
-		// Before the message is acknowledged: if this fails, or the process dies, it comes again.
+		// Publish before the acknowledgement: if this fails or the process dies, the message is delivered again.
 		err = h.history.Publisher.Publish(ctx, *applied.Record)
 		if err != nil {
 			err = fmt.Errorf("%w: %w", errPublish, err)
@@ -163,7 +162,7 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	return string(applied.Outcome), err
 }
 
-// errPublish says that a change is stored and its subscribers are not told yet.
+// errPublish means that a change is stored, but its record is not published yet.
 var errPublish = errors.New("tell subscribers")
 
 // handled is a message and its outcome.

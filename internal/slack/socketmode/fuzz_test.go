@@ -21,7 +21,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte) {
 		id, body := request(socketmode.Event{Type: socketmode.EventTypeErrorBadMessage, Data: &socketmode.ErrorBadMessage{Message: message}})
 		if id == "" {
-			return // nobody is handed it
+			return // it is not handled
 		}
 		if _, err := slack.DecodeRequest(body); err != nil && !errors.Is(err, slack.ErrNotJSON) && !errors.Is(err, slack.ErrMalformed) {
 			t.Error(err)
