@@ -114,6 +114,8 @@ func TestForbidden(t *testing.T) {
 		{"webhook", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/slack", false},
 		{"worker", "rollcall/internal/pubsub/push", false},
+		{"worker", "rollcall/internal/httpbody", false},
+		{"httpbody", "rollcall/internal/webhook", true},
 		{"store/sqlite", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/pubsub", true},
 		{"webhook", "rollcall/internal/worker", true},

@@ -188,7 +188,7 @@ func (w *world) serveWorker(ctx context.Context, listener net.Listener, h http.H
 		}
 		return function.Serve(ctx, fmt.Sprintf("hostile-%d", registered.Add(1)), "127.0.0.1", listener.Addr().(*net.TCPAddr).Port, h, log)
 	}
-	server := http.Server{Handler: service.Handler(ctx, h)}             //nolint:gosec // as the framework's
+	server := http.Server{Handler: service.Handler(ctx, h)}
 	context.AfterFunc(ctx, func() { service.Drain(ctx, &server, log) }) //nolint:errcheck // the test ends
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
