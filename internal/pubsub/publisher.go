@@ -5,8 +5,6 @@ package pubsub
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -25,29 +23,22 @@ func Open(ctx context.Context, project string, traced bool, options ...option.Cl
 	return client, nil
 }
 
-// DelayThreshold is how long a message waits for company at most, while others are
-// under way. Go's timers on Linux know nothing shorter, whatever they are told; the
-// client's default of 10 ms would be the longest part of the way to Pub/Sub.
-const DelayThreshold = time.Millisecond
+// A message waits for others to share its request, until DelayThreshold is over or there are
+// CountThreshold of them. With the client's default of 10 ms the wait would be the longest part of the way
+// to Pub/Sub. With its default of 100 messages a busy instance would wait the whole time.
+const (
+	DelayThreshold = time.Millisecond
+	CountThreshold = 16
+)
 
-// Publisher publishes changes to a topic. Whoever publishes waits for the
-// message's own arrival, so a message that comes alone is sent at once; those that
-// come while it is under way are sent together, as soon as it has arrived or
-// DelayThreshold is over.
-//
-// What that costs: Pub/Sub bills a request as 1,000 bytes at least, of which a
-// change of status fills less than half, and a whole user more than all. Longer
-// waits could save a cent on a million events.
-type Publisher struct {
-	publisher *pubsub.Publisher
-	waiting   chan struct{} // holds one if a message may wait
-	stop      func()
-}
+// Publisher publishes changes to one topic.
+type Publisher struct{ publisher *pubsub.Publisher }
 
-// NewPublisher returns a publisher to that topic of the client's project. Stop it after use.
+// NewPublisher returns a publisher to a topic of the client's project. Stop it after use.
 func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
 	p.PublishSettings.DelayThreshold = DelayThreshold
+	p.PublishSettings.CountThreshold = CountThreshold
 	// More than the webhook's concurrent requests (80), so that none waits for others. The
 	// client's default is 25 for each CPU.
 	p.PublishSettings.NumGoroutines = 100
@@ -59,33 +50,7 @@ func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 		MaxOutstandingBytes:    64 << 20,
 		LimitExceededBehavior:  pubsub.FlowControlSignalError,
 	}
-	publisher := &Publisher{publisher: p, waiting: make(chan struct{}, 1)}
-	stopping, stop := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	sending.Go(func() { publisher.send(stopping) })
-	publisher.stop = func() {
-		stop()
-		sending.Wait()
-		p.Stop()
-	}
-	return publisher
-}
-
-// send sends what waits as soon as nobody else is about to publish, again and
-// again; after DelayThreshold the client does so by itself. Its Flush returns when
-// all of that has arrived.
-func (p *Publisher) send(stopping context.Context) {
-	for {
-		select {
-		case <-p.waiting:
-			runtime.Gosched() // lets others publish who are about to
-			if len(p.waiting) == 0 {
-				p.publisher.Flush()
-			}
-		case <-stopping.Done():
-			return
-		}
-	}
+	return &Publisher{p}
 }
 
 // Publish returns nil once Pub/Sub has accepted the message. After an error Pub/Sub may
@@ -99,12 +64,7 @@ func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 }
 
 func (p *Publisher) publish(ctx context.Context, m *pubsub.Message) error {
-	result := p.publisher.Publish(ctx, m)
-	select {
-	case p.waiting <- struct{}{}:
-	default:
-	}
-	if _, err := result.Get(ctx); err != nil {
+	if _, err := p.publisher.Publish(ctx, m).Get(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
@@ -127,4 +87,4 @@ func attributes(c directory.Change) map[string]string {
 }
 
 // Stop sends the waiting messages and returns once they are sent.
-func (p *Publisher) Stop() { p.stop() }
+func (p *Publisher) Stop() { p.publisher.Stop() }

@@ -45,10 +45,11 @@ func baseline(secret string, publisher *gcpubsub.Publisher) http.Handler {
 	return mux
 }
 
-// plainPublisher has the client's defaults, but waits no longer than Rollcall's
-// own for company: with the default of 10 ms it would be the slower of the two.
+// plainPublisher has the client's defaults, except that it waits no longer for other messages than
+// Rollcall's own publisher. With the default of 10 ms it would be the slower one.
 func plainPublisher(client *gcpubsub.Client, topic string) *gcpubsub.Publisher {
 	p := client.Publisher(topic)
 	p.PublishSettings.DelayThreshold = pubsub.DelayThreshold
+	p.PublishSettings.CountThreshold = pubsub.CountThreshold
 	return p
 }
