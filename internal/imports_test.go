@@ -1,4 +1,4 @@
-// Package internal_test keeps the rules of which package may import which.
+// Package internal_test checks which package imports which, and the licences of all modules.
 package internal_test
 
 import (
@@ -16,10 +16,10 @@ type listed struct {
 	Imports    []string
 }
 
-// features are the packages of the deployables. They see adapters only through interfaces of their own.
+// features are the packages of the deployables. They use adapters only through their own interfaces.
 var features = []string{"webhook", "worker", "fullsync", "ui"}
 
-// adapters hold clients of other systems. Only what assembles a program chooses among them.
+// adapters hold clients of other systems. Only assemblies choose among them.
 var adapters = []string{"store/", "pubsub", "pubsub/embedded", "pubsub/deadletters", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
 
 // assemblies may import everything.
@@ -53,7 +53,7 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// forbidden says why the package of that name below internal may not import another, empty if it may.
+// forbidden returns the reason why internal/name may not import a package, empty if it may.
 func forbidden(name, imported string) string {
 	target, ours := strings.CutPrefix(imported, "rollcall/internal/")
 	if name == "directory" {
@@ -86,7 +86,7 @@ func forbidden(name, imported string) string {
 	return ""
 }
 
-// TestImages: what only local mode needs is in no image.
+// TestImages: no image contains what only local mode needs.
 func TestImages(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "rollcall/functions/webhook", "rollcall/functions/worker",
 		"rollcall/functions/fullsync", "rollcall/functions/ui").Output()
@@ -114,6 +114,8 @@ func TestForbidden(t *testing.T) {
 		{"webhook", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/slack", false},
 		{"worker", "rollcall/internal/pubsub/push", false},
+		{"worker", "rollcall/internal/httpbody", false},
+		{"httpbody", "rollcall/internal/webhook", true},
 		{"store/sqlite", "rollcall/internal/directory", false},
 		{"webhook", "rollcall/internal/pubsub", true},
 		{"webhook", "rollcall/internal/worker", true},

@@ -23,8 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write licences.csv anew")
 
-// allowed are licences that ask to be named, or not even that, and Mozilla's,
-// which asks for the changes to its own files.
+// allowed are permissive licences, and Mozilla's, which asks only for the changes to its own
+// files.
 var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MPL-2.0", "Unicode-DFS-2016", "Unlicense", "public-domain"}
 
 const (
@@ -32,7 +32,7 @@ const (
 	tests    = "tests"
 )
 
-// included is what is not a module: the licences are those that its publishers name.
+// included is code that is not in a module, with the licences that its publishers state.
 var included = []struct{ component, licence, partOf, file string }{
 	{"Go's standard library", "BSD-3-Clause", programs, ""},
 	{"htmx", "0BSD", programs, "ui/assets/htmx-*.min.js"},
@@ -41,7 +41,7 @@ var included = []struct{ component, licence, partOf, file string }{
 	{"axe-core", "MPL-2.0", tests, "e2e/browser/testdata/axe-*.min.js"},
 }
 
-// TestLicences keeps licences.csv, the list of whose work Rollcall contains and on which terms.
+// TestLicences checks licences.csv, the list of the modules that Rollcall contains and their licences.
 //
 //	go test ./internal -run Licences -update
 func TestLicences(t *testing.T) {
@@ -88,7 +88,7 @@ func TestLicences(t *testing.T) {
 	}
 }
 
-// TestIncluded finds files of others in this repository by what minifiers call theirs.
+// TestIncluded finds other people's files in this repository by their minified names.
 func TestIncluded(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.Contains(filepath.Base(path), ".min.") {
@@ -152,7 +152,7 @@ func licencesOf(t *testing.T, packages ...string) map[string]map[string]bool {
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([-._].*)?$`)
 
-// byHand are files that licensecheck cannot read, and what they say of the code that is linked.
+// byHand are files that licensecheck cannot read, with the licences of the linked code.
 var byHand = map[string][]string{
 	"modernc.org/libc/LICENSE-3RD-PARTY.md":   {"BSD-3-Clause", "MIT"}, // Go; musl, go-netdb and nixpkgs
 	"modernc.org/memory/LICENSE-LOGO":         {},                      // of a picture
@@ -168,7 +168,7 @@ func licencesIn(t *testing.T, module, dir string) (all []string) {
 	}
 	for _, e := range entries {
 		if !licenceFile.MatchString(e.Name()) || e.IsDir() || slices.Contains([]string{".go", ".docs"}, filepath.Ext(e.Name())) {
-			continue // .docs is for texts that nothing is built from
+			continue // .docs is for texts that are in no build
 		}
 		if known, ok := byHand[module+"/"+e.Name()]; ok {
 			all = append(all, known...)
@@ -179,7 +179,7 @@ func licencesIn(t *testing.T, module, dir string) (all []string) {
 			t.Fatal(err)
 		}
 		scanned := licensecheck.Scan(text)
-		if scanned.Percent < 75 { // as pkg.go.dev has it
+		if scanned.Percent < 75 { // the threshold of pkg.go.dev
 			all = append(all, "unknown")
 		}
 		for _, m := range scanned.Match {

@@ -1,4 +1,4 @@
-// Command fullsync is the job that repairs the directories of all workspaces, once.
+// Command fullsync compares all workspaces with Firestore once, and repairs what differs.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"rollcall/internal/service"
 	"rollcall/internal/slack/webapi"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/terminal"
 )
 
 const usage = `Lists every workspace that SLACK_BOT_TOKENS opens, compares it with Firestore and
@@ -65,12 +66,12 @@ func run(ctx context.Context) error {
 	publisher := pubsub.NewPublisher(client, c.Topic)
 	defer publisher.Stop()
 
-	var out io.Writer // to a person; otherwise the log tells
-	terminal := service.IsTerminal(os.Stderr)
-	if terminal || o.DryRun {
-		out = service.Terminal(os.Stderr)
+	var out io.Writer // for a person; without one, progress goes to the log
+	live := terminal.Is(os.Stderr)
+	if live || o.DryRun {
+		out = terminal.NewWriter(os.Stderr)
 	}
-	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, service.Terminal(os.Stdout), fullsync.NewProgress(out, terminal, o.Log)
+	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, terminal.NewWriter(os.Stdout), fullsync.NewProgress(out, live, o.Log)
 	var tokens []fullsync.Slack
 	for _, token := range c.BotTokens {
 		tokens = append(tokens, webapi.New(c.APIURL, token.Reveal(), o.Log))

@@ -1,5 +1,5 @@
-// Command local runs all of Rollcall in one process: the quickest way to see it
-// work, and to keep a copy of a real workspace without any cloud.
+// Command local runs all of Rollcall in one process. It is the quickest way to see Rollcall
+// work, or to keep a copy of a real workspace without a cloud.
 package main
 
 import (
@@ -13,29 +13,30 @@ import (
 	"rollcall/internal/config"
 	"rollcall/internal/local"
 	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
 const usage = `Rollcall in one process: webhook, Pub/Sub, worker, store and page.
 
 usage: go run ./functions/local [-data file]
 
-Without further ado it invents a Slack workspace of 250 people who change as you
-watch. With SLACK_BOT_TOKENS it loads a real workspace, and with SLACK_APP_TOKEN
-as well it receives that workspace's events by Socket Mode. With
-PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST it uses those emulators.
+By default it invents a Slack workspace of 250 people who change as you watch.
+With SLACK_BOT_TOKENS it loads real workspaces, and with SLACK_APP_TOKEN it also
+receives their events by Socket Mode. PUBSUB_EMULATOR_HOST and
+FIRESTORE_EMULATOR_HOST name emulators to use.
 
 `
 
-// byDefault is the value of -data that stands for a file in the user's cache folder.
+// byDefault is the value of -data for a file in the user's cache folder.
 const byDefault = "cache"
 
 func main() { service.Main(run) }
 
 func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	data := flags.String("data", byDefault, "`file` to keep the directory in; \""+byDefault+"\" for one in the user's cache folder, empty to keep nothing")
-	every := flags.Duration("change-every", local.ChangeEvery, "how often somebody in the invented workspace changes")
-	syncEvery := flags.Duration("sync-every", local.SyncEvery, "how often everybody is compared with Slack's list")
+	data := flags.String("data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" means one in the user's cache folder, and \"\" none")
+	changeInterval := flags.Duration("change-every", local.ChangeInterval, "time between changes in the invented workspace")
+	syncInterval := flags.Duration("sync-every", local.SyncInterval, "time between full syncs")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
@@ -57,9 +58,9 @@ func run(ctx context.Context) error {
 		}
 		*data = filepath.Join(cache, "rollcall", local.FileName(c))
 	}
-	if *every <= 0 || *syncEvery <= 0 {
+	if *changeInterval <= 0 || *syncInterval <= 0 {
 		return errors.New("-change-every and -sync-every: must be positive")
 	}
-	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeEvery: *every, SyncEvery: *syncEvery,
-		Out: os.Stdout, Terminal: service.IsTerminal(os.Stdout)})
+	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeInterval: *changeInterval, SyncInterval: *syncInterval,
+		Out: os.Stdout, Terminal: terminal.Is(os.Stdout)})
 }

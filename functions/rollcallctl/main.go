@@ -1,4 +1,4 @@
-// Command rollcallctl is the operator's: parked messages, people, workspaces, and
+// Command rollcallctl is the operator's command: parked messages, people, workspaces, and
 // the smoke test of a deployment.
 package main
 
@@ -9,14 +9,14 @@ import (
 	"syscall"
 
 	"rollcall/internal/operator"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	code := operator.Program{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Live: service.IsTerminal(os.Stdout),
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Live: terminal.Is(os.Stdout),
 	}.Run(ctx, os.Args)
 	stop()
 	os.Exit(code)

@@ -1,4 +1,4 @@
-// Command webhook receives Slack's Events API and publishes what it tells about users.
+// Command webhook receives Slack's Events API and publishes changes of users.
 package main
 
 import (

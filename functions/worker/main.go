@@ -57,8 +57,5 @@ func run(ctx context.Context) error {
 		caller := worker.Caller{Audience: c.PushAudience, Email: c.PushServiceAccount, SignatureRemoved: c.SignatureRemoved()}
 		h = worker.RequirePush(validator, caller, log)(h)
 	}
-	if h, err = function.Handler(ctx, "worker", h); err != nil {
-		return err
-	}
-	return service.Serve(ctx, service.Host(), c.Port, h, log)
+	return function.Serve(ctx, "worker", service.Host(), c.Port, h, log)
 }

@@ -1,5 +1,5 @@
-// Package config reads the environment into one validated struct per
-// deployable. All faults are reported at once, and secrets are never printed.
+// Package config reads the environment into one validated struct for each
+// program. It reports all faults at once, and never prints secrets.
 package config
 
 import (
@@ -41,9 +41,9 @@ type Common struct {
 	Project  string     `env:"GOOGLE_CLOUD_PROJECT,required,notEmpty"`
 	Port     int        `env:"PORT" envDefault:"8080"`
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"INFO"`
-	// LogLevelFile holds a level that may be changed while the program runs; empty: LogLevel stays.
+	// LogLevelFile is a file with a level that may change while the program runs. Empty: LogLevel stays.
 	LogLevelFile string `env:"LOG_LEVEL_FILE"`
-	// TraceEndpoint takes spans by OTLP over gRPC, as Google's Telemetry API does; empty: none are made.
+	// TraceEndpoint takes spans by OTLP over gRPC, as Google's Telemetry API does. Empty: no spans.
 	TraceEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
@@ -62,7 +62,7 @@ func (c Common) validate() error {
 type Webhook struct {
 	Common
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
-	// AppID is the Slack app's, "A…"; events of others are ignored. Empty: not checked.
+	// AppID is the Slack app's id, "A…". Events for other apps are ignored. Empty: not checked.
 	AppID string `env:"SLACK_APP_ID"`
 	Topic string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
 }
@@ -71,12 +71,12 @@ type Webhook struct {
 type Worker struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
-	// HistoryDays is for how many days changes are kept; 0: not at all, and nobody is told.
+	// HistoryDays is for how many days records of changes are kept. 0: there are none, and none are published.
 	HistoryDays  int    `env:"HISTORY_DAYS" envDefault:"90"`
 	ChangesTopic string `env:"USER_CHANGES_TOPIC" envDefault:"user-changes"`
-	// ChangesValues says that messages to the topic have the values before and after.
+	// ChangesValues adds the values before and after to messages of the topic.
 	ChangesValues bool `env:"CHANGES_VALUES"`
-	// PushAudience and PushServiceAccount are those of the subscription's token; empty: it is not checked.
+	// PushAudience and PushServiceAccount are those of the subscription's token. Empty: it is not checked.
 	PushAudience       string `env:"PUSH_AUDIENCE"`
 	PushServiceAccount string `env:"PUSH_SERVICE_ACCOUNT"`
 	PushSignature      string `env:"PUSH_SIGNATURE" envDefault:"required"`
@@ -86,16 +86,16 @@ type Worker struct {
 // maxHistoryDays is ten years.
 const maxHistoryDays = 3650
 
-// HistoryTTL is for how long changes are kept.
+// HistoryTTL is how long records of changes are kept.
 func (c Worker) HistoryTTL() time.Duration { return time.Duration(c.HistoryDays) * 24 * time.Hour }
 
-// SignatureRemoved says that Cloud Run, which requires an invoker, has checked and removed the token's signature.
+// SignatureRemoved reports whether Cloud Run checks the token's signature and removes it.
 func (c Worker) SignatureRemoved() bool { return c.PushSignature == "removed-by-cloud-run" }
 
 func (c Worker) validate() error {
 	err := c.Common.validate()
 	if (c.PushAudience == "") != (c.PushServiceAccount == "") {
-		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for pushes that nobody signs"))
+		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for unsigned pushes"))
 	}
 	if c.HistoryDays < 0 || c.HistoryDays > maxHistoryDays {
 		err = errors.Join(err, fmt.Errorf("HISTORY_DAYS: %d is not in 0 to %d", c.HistoryDays, maxHistoryDays))
@@ -118,12 +118,12 @@ type UI struct {
 	AllowUnauthenticated bool    `env:"ALLOW_UNAUTHENTICATED"`
 	SyncJob              string  `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
 	DeadLetters          string  `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
-	Viewers              Viewers `env:"VIEWERS"`                  // empty: everybody who is let in sees every workspace
-	AuditHashKey         Secret  `env:"AUDIT_HASH_KEY"`           // empty: each process has one of its own
-	OnCloudRun           string  `env:"K_SERVICE"`                // set by Cloud Run, where the listener is not loopback
+	Viewers              Viewers `env:"VIEWERS"`                  // empty: everybody whom IAP lets in sees every workspace
+	AuditHashKey         Secret  `env:"AUDIT_HASH_KEY"`           // empty: each process makes its own
+	OnCloudRun           string  `env:"K_SERVICE"`                // set by Cloud Run, where the ui listens on all interfaces
 }
 
-// Viewers are who sees which workspace: "T0ONE=ada@example.com,@example.com; *=boss@example.com".
+// Viewers says who sees which workspace: "T0ONE=ada@example.com,@example.com; *=boss@example.com".
 type Viewers map[string][]string
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -135,7 +135,7 @@ func (v *Viewers) UnmarshalText(text []byte) error {
 		}
 		team, who, _ := strings.Cut(part, "=")
 		if team = strings.TrimSpace(team); !viewedTeam.MatchString(team) || all[team] != nil {
-			return fmt.Errorf("%q is no workspace id, or comes twice: write T0ONE=ada@example.com,@example.com; *=boss@example.com", team)
+			return fmt.Errorf("%q is not a workspace id, or is given twice: write T0ONE=ada@example.com,@example.com; *=boss@example.com", team)
 		}
 		for one := range strings.SplitSeq(who, ",") {
 			if one = strings.TrimSpace(one); !viewerPattern.MatchString(one) {
@@ -155,7 +155,7 @@ var (
 	viewerPattern = regexp.MustCompile(`^[^@\s]*@[^@\s]+$`)
 )
 
-// minAuditHashKey keeps names from being found by trying out keys.
+// minAuditHashKey keeps anybody from finding names by trying keys.
 const minAuditHashKey = 32
 
 func (c UI) validate() error {
@@ -170,7 +170,7 @@ func (c UI) validate() error {
 			err = errors.Join(err, errors.New("AUTH: none is refused beyond loopback unless ALLOW_UNAUTHENTICATED=true"))
 		}
 		if len(c.Viewers) > 0 {
-			err = errors.Join(err, errors.New("VIEWERS: needs AUTH=iap, or nobody can be told apart"))
+			err = errors.Join(err, errors.New("VIEWERS: needs AUTH=iap, which identifies the viewer"))
 		}
 	default:
 		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
@@ -209,7 +209,7 @@ type Operator struct {
 
 func (Operator) validate() error { return nil }
 
-// SmokeTest is that of its smoke test, besides.
+// SmokeTest is the configuration of rollcallctl smoke.
 type SmokeTest struct {
 	Operator
 	SigningSecret Secret `env:"SLACK_SIGNING_SECRET,required,notEmpty"`
@@ -222,7 +222,7 @@ func validateTokens(tokens []Secret) error {
 	return nil
 }
 
-// validateAPIURL keeps tokens off the network in the clear: only a Slack on this machine may be spoken to without TLS.
+// validateAPIURL keeps tokens from being sent without TLS, except to this machine.
 func validateAPIURL(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
@@ -260,8 +260,8 @@ func (c Local) validate() error {
 	return errors.Join(err, validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
-// Load reads environ ("KEY=value" lines, as of [os.Environ]). Its error names
-// every variable at fault, one a line.
+// Load reads environ, as returned by [os.Environ]. Its error names
+// every faulty variable, one on each line.
 func Load[T interface{ validate() error }](environ []string) (T, error) {
 	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
 	var faults []string

@@ -21,8 +21,8 @@ import (
 	"rollcall/internal/store/firestore"
 )
 
-// TestTheProgramsThemselves: what is deployed, configured by environment, does
-// the whole way of a change, and ends cleanly on SIGTERM with work under way.
+// TestTheProgramsThemselves: the deployed programs, configured by environment, take a change
+// from Slack to the page, and end cleanly on SIGTERM while they work.
 func TestTheProgramsThemselves(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
@@ -60,7 +60,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 		return strings.Contains(html, "Open Sesame")
 	})
 
-	// SIGTERM in the middle of a burst: what was answered 200 is stored nonetheless.
+	// SIGTERM during a burst: every event answered 200 is stored.
 	var mu sync.Mutex
 	accepted := map[string]bool{}
 	var burst sync.WaitGroup
@@ -97,7 +97,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 	}
 }
 
-// TestMisconfigured: a program that lacks settings names all of them and ends with 1.
+// TestMisconfigured: a program without required settings names all of them and exits with 1.
 func TestMisconfigured(t *testing.T) {
 	dir := system.Build(t, "webhook")
 	command := exec.CommandContext(t.Context(), filepath.Join(dir, "webhook"))

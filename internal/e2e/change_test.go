@@ -1,4 +1,4 @@
-// Package e2e tests Rollcall as a whole: signed requests in, pages out, on the real emulators.
+// Package e2e tests Rollcall as a whole: from signed requests to pages, on the real emulators.
 package e2e
 
 import (
@@ -45,7 +45,7 @@ func pageOf(t *testing.T, s *system.System, path string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-// TestTheWayOfAChange: signed requests, through Pub/Sub and Firestore, to the page.
+// TestTheWayOfAChange: signed requests end up on the page, through Pub/Sub and Firestore.
 func TestTheWayOfAChange(t *testing.T) {
 	s := system.New(t, system.Impatient)
 	const base directory.Version = 1648596712000000
@@ -87,8 +87,8 @@ func TestTheWayOfAChange(t *testing.T) {
 	}
 }
 
-// TestDeadLetters: what cannot be applied ends, after five deliveries, in the
-// dead-letter parking, with its data as it was.
+// TestDeadLetters: a message that cannot be applied is parked after five deliveries, with
+// its data unchanged.
 func TestDeadLetters(t *testing.T) {
 	unknown, err := directory.NewChange(directory.Change{
 		Operation: directory.Update, TeamID: system.Team, User: []byte(`{"id":"U404","name":"nobody"}`),
@@ -107,7 +107,7 @@ func TestDeadLetters(t *testing.T) {
 		"no id":             `{"operation":"insert","team_id":"T1","user":{"name":"x"},"version":1,"source":"event"}`,
 		"unknown operation": `{"operation":"upsert","team_id":"T1","user":{"id":"U1"},"version":1,"source":"event"}`,
 	}
-	// Each has a subscription of its own, see [embedded.Push], and all wait at the same time.
+	// Each has its own subscription, see [embedded.Push], so that all wait at the same time.
 	systems := map[string]*system.System{}
 	for name, data := range undeliverable {
 		s := system.New(t, system.Impatient)

@@ -18,9 +18,9 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// TestRedrive: updates that outran their inserts by too much are parked; the
-// command sends them on their way again, is killed halfway and run again, and
-// all have been applied.
+// TestRedrive: updates that arrive long before their inserts are parked. The
+// command publishes them again, is killed halfway and run again, and then
+// all are applied.
 func TestRedrive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
@@ -45,7 +45,7 @@ func TestRedrive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// at counts the people who are stored at a version.
+	// at counts the people stored at a version.
 	at := func(version directory.Version) int {
 		var n atomic.Int32
 		var all errgroup.Group
@@ -97,7 +97,7 @@ func TestRedrive(t *testing.T) {
 	if n := at(2); n == people {
 		t.Fatal("the first run had done everything: nothing was shown")
 	}
-	// What the killed run had on lease comes back within seconds.
+	// The killed run's leases expire within seconds.
 	second := command("redrive", "--yes", "--idle", "15s")
 	if out, err := second.CombinedOutput(); err != nil {
 		t.Fatalf("the second run: %v\n%s", err, out)

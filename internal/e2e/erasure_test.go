@@ -24,9 +24,9 @@ import (
 	"rollcall/internal/slack/webapi"
 )
 
-// TestErasure: once an operator has forgotten somebody, nothing in the database, none of
-// the parked messages and nothing that subscribers are told from then on has their name or their e-mail address, by whatever way
-// Slack told it, also after Slack has told it again; and somebody else loses nothing.
+// TestErasure: after an operator has forgotten somebody, neither the database, nor any parked message, nor
+// any later message to subscribers has their name or e-mail address, whichever way it arrived, even after
+// Slack sends it again. Nobody else loses anything.
 func TestErasure(t *testing.T) {
 	s := system.NewPumped(t, system.Impatient)
 	w := system.Invent(t, fakeslack.Options{TeamID: system.Team, People: 1010})
@@ -59,7 +59,7 @@ func TestErasure(t *testing.T) {
 		t.Fatalf("history %+v, error %v: nothing would be shown", page.Records, err)
 	}
 	told := events.Subscribe(t, s)
-	fullSync(t, s, w, 2) // leaves what it remembers of the listing
+	fullSync(t, s, w, 2) // leaves its checkpoints
 	for _, p := range []person{ada, other} {
 		park(t, s, fmt.Sprintf(`{"operation":"update","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+1))
 		park(t, s, fmt.Sprintf(`{"operation":"no such","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+2))
@@ -75,7 +75,7 @@ func TestErasure(t *testing.T) {
 	if out, code := rollcallctl(t, s, "people", "forget", "--team", system.Team, "--user", ada.ID, "--yes"); code != 0 || !strings.Contains(out, "1 forgotten") || !strings.Contains(out, "2 dropped") {
 		t.Fatalf("exit code %d:\n%s", code, out)
 	}
-	// Slack knows nothing of it, and goes on telling.
+	// Slack does not know, and keeps sending events.
 	s.MustPost(t, events.Callback("user_change", string(ada.whole), directory.VersionOf(time.Now()), "Ev2"))
 	marker := events.Callback("user_change", strings.Replace(string(other.whole), `"name":"`, `"name":"marker-`, 1), directory.VersionOf(time.Now()), "Ev3")
 	fullSync(t, s, w, 0)
@@ -85,7 +85,7 @@ func TestErasure(t *testing.T) {
 		u, _ := stored(t, s, other.ID)
 		return strings.HasPrefix(u.Name, "marker-")
 	})
-	time.Sleep(2 * time.Second) // deliveries keep no order
+	time.Sleep(2 * time.Second) // deliveries are not ordered
 	records := events.Feed(t, s)
 	if !slices.ContainsFunc(records, func(r directory.Record) bool { return r.UserID == ada.ID && r.Type == directory.UserForgotten }) {
 		t.Errorf("history does not say that somebody was forgotten: %+v", records)
@@ -107,7 +107,7 @@ func TestErasure(t *testing.T) {
 	}
 }
 
-// person is one of an invented workspace.
+// person is a person in an invented workspace.
 type person struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
@@ -122,7 +122,7 @@ type person struct {
 
 func (p person) values() []string { return []string{p.Name, p.Profile.RealName, p.Profile.Email} }
 
-// twoPeople returns two of whom nobody else has a part of the name.
+// twoPeople returns two people whose names nobody else shares.
 func twoPeople(t *testing.T, w *system.Workspace) (first, second person) {
 	t.Helper()
 	var found []person
@@ -155,7 +155,7 @@ func twoPeople(t *testing.T, w *system.Workspace) (first, second person) {
 	return person{}, person{}
 }
 
-// fullSync runs a full sync, which is told to stop at that page of the listing; 0 for never.
+// fullSync runs a full sync and interrupts it at a page of the listing; 0 means never.
 func fullSync(t *testing.T, s *system.System, w *system.Workspace, stopAt int) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -178,7 +178,7 @@ func fullSync(t *testing.T, s *system.System, w *system.Workspace, stopAt int) {
 	}
 }
 
-// park parks a message as Pub/Sub does.
+// park parks a message as Pub/Sub would.
 func park(t *testing.T, s *system.System, data string) {
 	t.Helper()
 	publisher := s.PubSub.Publisher(s.Topology.DeadLetterTopic)
@@ -200,7 +200,7 @@ func rollcallctl(t *testing.T, s *system.System, args ...string) (output string,
 	return out.String(), code
 }
 
-// parked returns the dead letters, whole.
+// parked returns all dead letters.
 func parked(t *testing.T, s *system.System) map[string]string {
 	t.Helper()
 	out, code := rollcallctl(t, s, "deadletters", "show", "--idle", "2s")
@@ -214,7 +214,7 @@ func parked(t *testing.T, s *system.System) map[string]string {
 	return all
 }
 
-// dump returns all documents of the database by path, each as text.
+// dump returns all documents of the database as text, by path.
 func dump(t *testing.T, s *system.System) map[string]string {
 	t.Helper()
 	client, err := gcfirestore.NewClient(t.Context(), s.Project)
@@ -239,7 +239,7 @@ func dump(t *testing.T, s *system.System) map[string]string {
 				write(&text, d.Data())
 				_, path, _ := strings.Cut(d.Ref.Path, "/documents/")
 				all[path] = text.String()
-				if c.ID != "users" { // nothing is below people, and they are many
+				if c.ID != "users" { // there are many people, and nothing below them
 					collect(d.Ref.Collections(t.Context()))
 				}
 			}
@@ -263,7 +263,7 @@ func anyPath(all map[string]string, part string) bool {
 	return false
 }
 
-// write writes all values as text, bytes too.
+// write writes all values as text, even bytes.
 func write(text *strings.Builder, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -283,7 +283,7 @@ func write(text *strings.Builder, value any) {
 	text.WriteByte('\n')
 }
 
-// holding returns where a value occurs, in whatever case.
+// holding returns the paths of documents with a value, ignoring case.
 func holding(all map[string]string, value string) (where []string) {
 	for path, text := range all {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(value)) {

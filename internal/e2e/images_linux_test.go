@@ -35,7 +35,7 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// maxImage is the most that an image's layers may have, compressed.
+// maxImage bounds the compressed layers of an image.
 const maxImage = 12_000_000
 
 // TestImages: ko builds what is deployed, the same each time, into small images
@@ -117,7 +117,7 @@ func TestImages(t *testing.T) {
 			}
 			dir := t.TempDir()
 			entry := unpack(t, image, dir)
-			if n == "fullsync" { // is no server: without its settings it says which
+			if n == "fullsync" { // not a server: without its settings it names them
 				c := inImage(t, dir, entry)
 				out, err := c.CombinedOutput()
 				if c.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "SLACK_BOT_TOKENS") {
@@ -166,7 +166,7 @@ func immutableTags(registry http.Handler) http.Handler {
 	})
 }
 
-// drains stops p while it reads a request, and expects that to be answered.
+// drains stops p while it reads a request, and expects an answer.
 func drains(t *testing.T, p *system.Process, path, body string, want int) {
 	t.Helper()
 	reader, writer := io.Pipe()
@@ -188,7 +188,7 @@ func drains(t *testing.T, p *system.Process, path, body string, want int) {
 	if _, err := io.WriteString(writer, body[:1]); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the request is under way
+	time.Sleep(200 * time.Millisecond) // the request is in flight
 	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func drains(t *testing.T, p *system.Process, path, body string, want int) {
 	}
 }
 
-// pushImage puts a base like the real one into the registry: a platform, certificates, a user.
+// pushImage pushes a base like the real one: with a platform, certificates and a user.
 func pushImage(t *testing.T, ref string) {
 	t.Helper()
 	certificates, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
@@ -291,8 +291,8 @@ func unpack(t *testing.T, image v1.Image, dir string) string {
 	return config.Config.Entrypoint[0]
 }
 
-// inImage runs a program with nothing of this machine's files, as the image's
-// user, where this machine lets us.
+// inImage runs a program without this machine's files and as the image's
+// user, if this machine allows it.
 func inImage(t *testing.T, dir, entry string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(filepath.Join(dir, entry))

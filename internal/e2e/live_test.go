@@ -16,8 +16,8 @@ import (
 
 var liveAddress = regexp.MustCompile(`data-live="([^"]+)"`)
 
-// TestLiveRow: what the worker writes into Firestore reaches an open page, by
-// way of a snapshot listener.
+// TestLiveRow: what the worker writes to Firestore appears on an open page, through
+// a snapshot listener.
 func TestLiveRow(t *testing.T) {
 	s := system.New(t, system.Impatient)
 	const base directory.Version = 1648596712000000
@@ -45,13 +45,13 @@ func TestLiveRow(t *testing.T) {
 			lines <- all.Text()
 		}
 	}()
-	soonest := time.Hour                      // of both, since the machine may be busy
-	for i, id := range []string{"U1", "U2"} { // somebody who is there, and somebody new
+	soonest := time.Hour                      // of both: the machine may be busy
+	for i, id := range []string{"U1", "U2"} { // somebody known, and somebody new
 		name := fmt.Sprintf("Grace %d", i)
 		event := map[string]string{"U1": "user_change", "U2": "team_join"}[id]
 		s.MustPost(t, events.Callback(event, fmt.Sprintf(`{"id":%q,"name":"x","profile":{"real_name":%q}}`, id, name), base+10+directory.Version(i), "Ev"+id))
 		posted := time.Now()
-		for patience := time.After(30 * time.Second); ; {
+		for timeout := time.After(30 * time.Second); ; {
 			select {
 			case line, open := <-lines:
 				if !open {
@@ -60,7 +60,7 @@ func TestLiveRow(t *testing.T) {
 				if !strings.Contains(line, name) {
 					continue
 				}
-			case <-patience:
+			case <-timeout:
 				t.Fatalf("%s is not told of", id)
 			}
 			soonest = min(soonest, time.Since(posted))

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	repeats  = 3 // of each event
-	senders  = 32
-	whenever = 5 * time.Minute
+	repeats    = 3 // of each event
+	maxSenders = 32
+	timeout    = 5 * time.Minute
 )
 
-var eventsFlag = flag.Int("events", 2000, "how many events TestManyEvents sends, each three times")
+var eventsFlag = flag.Int("events", 2000, "number of events in TestManyEvents, each sent three times")
 
-// TestManyEvents: mixed events, each sent three times, shuffled, by 32 senders, end in the
-// state that the newest event of each user says.
+// TestManyEvents: after mixed events, each sent three times, shuffled, by 32 senders, each user
+// is stored as in their newest event.
 func TestManyEvents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes minutes")
@@ -35,7 +35,7 @@ func TestManyEvents(t *testing.T) {
 	t.Run("with Firestore stopped for ten seconds", func(t *testing.T) {
 		s := system.NewPumped(t, func(t *pubsub.Topology) {
 			hurry(t)
-			t.AckDeadline = 10 * time.Second // the stop is longer than one attempt
+			t.AckDeadline = 10 * time.Second // the pause is longer than one attempt
 		})
 		testManyEvents(t, s, func() {
 			e := emulator.Firestore(t)
@@ -54,15 +54,15 @@ func testManyEvents(t *testing.T, s *system.System, disturb func()) {
 	start := time.Now()
 	dead := sendShuffled(t, s, rng, all, disturb)
 	t.Logf("%d requests accepted in %v", repeats*len(all), time.Since(start).Round(time.Second))
-	events.Stored(t, s, all, whenever)
-	t.Logf("all is well after %v", time.Since(start).Round(time.Second))
-	events.Parked(t, s, dead, whenever, 3*time.Second)
+	events.Stored(t, s, all, timeout)
+	t.Logf("all stored after %v", time.Since(start).Round(time.Second))
+	events.Parked(t, s, dead, timeout, 3*time.Second)
 	t.Logf("dead letters parked after %v", time.Since(start).Round(time.Second))
 	events.Stored(t, s, all, 0)
 }
 
-// sendShuffled sends each event three times, in any order. What is not accepted
-// is sent again, as Slack does. It returns the ids of those that must end as dead letters.
+// sendShuffled sends each event three times, in random order. Like Slack, it sends an event again
+// until it is accepted. It returns the ids of events that must become dead letters.
 func sendShuffled(t *testing.T, s *system.System, rng *rand.Rand, all []events.Event, disturb func()) (dead map[string]bool) {
 	t.Helper()
 	dead = map[string]bool{}
@@ -78,9 +78,9 @@ func sendShuffled(t *testing.T, s *system.System, rng *rand.Rand, all []events.E
 	}
 	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
 	var wg sync.WaitGroup
-	for i := range senders {
+	for i := range maxSenders {
 		wg.Go(func() {
-			for body := range slices.Values(queue[i*len(queue)/senders : (i+1)*len(queue)/senders]) {
+			for body := range slices.Values(queue[i*len(queue)/maxSenders : (i+1)*len(queue)/maxSenders]) {
 				for {
 					status, err := s.Post(t.Context(), body)
 					if err == nil && status == http.StatusOK {

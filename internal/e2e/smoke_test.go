@@ -13,8 +13,8 @@ import (
 	"rollcall/internal/emulator"
 )
 
-// TestSmoke: the smoke test of deployments passes on local mode, and fails where
-// it must.
+// TestSmoke: the smoke test passes on local mode, and fails when
+// it should.
 func TestSmoke(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
@@ -42,7 +42,7 @@ func TestSmoke(t *testing.T) {
 		t.Errorf("with the wrong secret: %v\n%s", err, out)
 	}
 	if out, err := test("invented-signing-secret", "--within", "1ms"); err == nil || !strings.Contains(out, "joined: not visible within 1ms") {
-		t.Errorf("without patience: %v\n%s", err, out)
+		t.Errorf("with a short timeout: %v\n%s", err, out)
 	}
 	if out, err := test("invented-signing-secret", "--webhook", "nowhere"); err == nil || !strings.Contains(out, "give the address") {
 		t.Errorf("without an address: %v\n%s", err, out)

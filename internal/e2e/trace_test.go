@@ -25,7 +25,7 @@ import (
 	"rollcall/internal/store/firestore"
 )
 
-// collector takes spans as Cloud Trace does.
+// collector accepts spans as Cloud Trace does.
 type collector struct {
 	collectorpb.UnimplementedTraceServiceServer
 	mu    sync.Mutex
@@ -45,7 +45,7 @@ func (c *collector) Export(_ context.Context, r *collectorpb.ExportTraceServiceR
 	return &collectorpb.ExportTraceServiceResponse{}, nil
 }
 
-// ancestry returns the names from the outermost span to the one named last, and their trace.
+// ancestry returns the names from the root span to the one called last, and their trace.
 func (c *collector) ancestry(last string) (names, trace string) {
 	byID := map[string]*tracepb.Span{}
 	var span *tracepb.Span
@@ -63,8 +63,8 @@ func (c *collector) ancestry(last string) (names, trace string) {
 	return names, trace
 }
 
-// TestOneTrace: the programs themselves export the way of a change as one trace, from Slack's
-// request through Pub/Sub to Firestore; their log lines name it; nothing personal is in it.
+// TestOneTrace: the programs export a change as one trace, from Slack's request through Pub/Sub
+// to Firestore. Their log lines name the trace, and it has no personal data.
 func TestOneTrace(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)

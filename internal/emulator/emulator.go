@@ -36,8 +36,8 @@ type kind struct {
 	install  string
 }
 
-// The launchers are started directly. The gcloud command is a Python program
-// around them and adds some seconds to each start.
+// The launchers are started directly: the gcloud command, a Python program around
+// them, adds some seconds to each start.
 var (
 	firestore = kind{
 		name: "Firestore emulator", variable: "FIRESTORE_EMULATOR_HOST",
@@ -70,8 +70,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Firestore returns the Firestore emulator, started once per process. If it is
-// not installed, the test is skipped, or under CI fails.
+// Firestore returns the Firestore emulator, which starts once per process. If it is
+// not installed, the test is skipped, or fails under CI.
 func Firestore(t testing.TB) *Emulator { t.Helper(); return get(t, firestore) }
 
 // PubSub is [Firestore] for the Pub/Sub emulator.
@@ -109,7 +109,7 @@ func missing(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// find returns the path of k's launcher in the installation that the gcloud command belongs to.
+// find returns the path of k's launcher in the installation of the gcloud command.
 func find(k kind) (string, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return "", err
@@ -127,7 +127,7 @@ func find(k kind) (string, error) {
 	return path, err
 }
 
-// startTimeout is generous: Java starts on a machine that is busy with other tests.
+// startTimeout is generous: Java may start while other tests keep the machine busy.
 const startTimeout = time.Minute
 
 func start(k kind, path string) (*Emulator, error) {
@@ -136,9 +136,9 @@ func start(k kind, path string) (*Emulator, error) {
 		return nil, err
 	}
 	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
-	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...) //nolint:noctx // it serves all tests, and Main ends it
+	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...) //nolint:noctx // Main ends it after all tests
 	e.process.Stdout, e.process.Stderr = e.output, e.output
-	// The Firestore launcher runs $JAVA as a child. With exec it becomes Java, and a signal ends it.
+	// The Firestore launcher runs $JAVA as a child. With exec the launcher becomes Java, and a signal ends it.
 	e.process.Env = append(os.Environ(), "JAVA=exec java")
 	ownGroup(e.process)
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -170,7 +170,7 @@ func freePort() (int, error) {
 }
 
 // Pause suspends the emulator until [Emulator.Resume] or the end of the test.
-// Requests hang, as they do when a service does not answer.
+// Meanwhile requests hang.
 func (e *Emulator) Pause(t testing.TB) {
 	t.Helper()
 	if e.process == nil {

@@ -2,5 +2,5 @@ package emulator
 
 import "syscall"
 
-// endWithParent ends the launcher when the test binary dies without a chance to stop it.
+// endWithParent ends the launcher if the test binary is killed.
 func endWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

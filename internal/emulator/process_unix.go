@@ -13,7 +13,7 @@ const (
 	resume = syscall.SIGCONT
 )
 
-// ownGroup lets a signal reach the launcher, a shell script, and the Java that it runs.
+// ownGroup lets a signal reach both the launcher, a shell script, and its Java.
 func ownGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(c.SysProcAttr)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/service"
 	"rollcall/internal/syncs"
+	"rollcall/internal/terminal"
 )
 
 // logInterval is how often progress is logged where there is no terminal.
@@ -39,7 +39,7 @@ func (p *Progress) start(w directory.Workspace) {
 	if p == nil {
 		return
 	}
-	p.workspace, p.started, p.from, p.told = service.Printable(w.Name), time.Now(), 0, time.Now()
+	p.workspace, p.started, p.from, p.told = terminal.Printable(w.Name), time.Now(), 0, time.Now()
 	if p.out == nil {
 		p.log.Info("full sync started", "team_id", w.ID)
 	}
@@ -97,7 +97,7 @@ func (p *Progress) tell(s syncs.Sync, what string, done, total int, remaining ti
 	if remaining > 0 {
 		line += fmt.Sprintf(", about %v left", remaining)
 	}
-	fmt.Fprint(p.out, service.ClearLine, line)
+	fmt.Fprint(p.out, terminal.ClearLine, line)
 }
 
 // end reports the outcome.
@@ -129,7 +129,7 @@ func (p *Progress) end(s syncs.Sync, err error) {
 		how = "not synced"
 	}
 	if p.live {
-		fmt.Fprint(p.out, service.ClearLine)
+		fmt.Fprint(p.out, terminal.ClearLine)
 	}
 	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
 		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",

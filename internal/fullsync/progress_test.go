@@ -11,8 +11,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/service"
 	"rollcall/internal/syncs"
+	"rollcall/internal/terminal"
 )
 
 // TestProgress: a terminal gets a status line, a file only the outcome, and
@@ -27,9 +27,9 @@ func TestProgress(t *testing.T) {
 		err           error
 		want          string
 	}{
-		{"terminal", true, true, nil, service.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left" +
-			service.ClearLine + "Acme: listing 100 of 200, 2 pages, 1 waits, about 20s left" +
-			service.ClearLine + "Acme: repairs 7 of 9, 2 pages, 1 waits" + service.ClearLine + summary},
+		{"terminal", true, true, nil, terminal.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left" +
+			terminal.ClearLine + "Acme: listing 100 of 200, 2 pages, 1 waits, about 20s left" +
+			terminal.ClearLine + "Acme: repairs 7 of 9, 2 pages, 1 waits" + terminal.ClearLine + summary},
 		{"file", true, false, nil, summary},
 		{"log", false, false, nil, `level=INFO msg="full sync started" team_id=T1
 level=INFO msg="full sync" team_id=T1 sync_id=S phase=listing done=50 total=200 pages=1 waits=0 remaining=30s
@@ -85,8 +85,8 @@ func TestRemaining(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		p.walked(syncs.Sync{Listed: 150, Pages: 3}, previous)
 		p.walked(syncs.Sync{Listed: 50, Pages: 1}, previous) // anew
-		const want = service.ClearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
-			service.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
+		const want = terminal.ClearLine + "Acme: listing 150 of 200, 3 pages, 0 waits, about 10s left" +
+			terminal.ClearLine + "Acme: listing 50 of 200, 1 pages, 0 waits, about 30s left"
 		if diff := gocmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

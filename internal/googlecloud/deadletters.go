@@ -13,12 +13,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// lookBack is how far back to look for a point: Pub/Sub's metrics come once a
-// minute and some minutes late (Google's page "Google Cloud metrics").
+// lookBack is how far back to look for a point. Pub/Sub's metrics come once a
+// minute, some minutes late (Google's page "Google Cloud metrics").
 const lookBack = 10 * time.Minute
 
 // DeadLetters counts the messages that wait on a subscription. It asks Cloud
-// Monitoring, because Pub/Sub's API cannot tell.
+// Monitoring, because Pub/Sub's API does not say.
 type DeadLetters struct {
 	project, subscription string
 	metrics               *monitoring.MetricClient
@@ -34,7 +34,7 @@ func OpenDeadLetters(ctx context.Context, project, subscription string, options 
 	return &DeadLetters{project, subscription, metrics}, nil
 }
 
-// Waiting returns how many messages waited some minutes ago.
+// Waiting returns how many messages were waiting some minutes ago.
 func (d *DeadLetters) Waiting(ctx context.Context) (int, error) {
 	now := time.Now()
 	series, err := d.metrics.ListTimeSeries(ctx, &monitoringpb.ListTimeSeriesRequest{
@@ -53,7 +53,7 @@ func (d *DeadLetters) Waiting(ctx context.Context) (int, error) {
 	if len(series.GetPoints()) == 0 {
 		return 0, nil
 	}
-	return int(series.GetPoints()[0].GetValue().GetInt64Value()), nil // the newest first
+	return int(series.GetPoints()[0].GetValue().GetInt64Value()), nil // newest first
 }
 
 // Close ends the connection.

@@ -1,5 +1,4 @@
-// Package googlecloud does what the status page asks of Google Cloud: it starts
-// the full sync's job and counts dead letters.
+// Package googlecloud starts the full sync's job and counts dead letters, for the status page.
 package googlecloud
 
 import (
@@ -36,7 +35,7 @@ func OpenJob(ctx context.Context, name string, options ...option.ClientOption) (
 	return &Job{name, jobs, executions}, nil
 }
 
-// StartSync starts the job unless it is running: then it fails with [syncs.ErrLeased].
+// StartSync starts the job. If it is running, the error is [syncs.ErrLeased].
 func (j *Job) StartSync(ctx context.Context) error {
 	newest, err := j.executions.ListExecutions(ctx, &runpb.ListExecutionsRequest{Parent: j.name, PageSize: 1}).Next()
 	if err != nil && !errors.Is(err, iterator.Done) {

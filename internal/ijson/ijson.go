@@ -1,9 +1,8 @@
-// Package ijson reads JSON from strangers as RFC 7493 (I-JSON) has it: names
-// count exactly as written, where encoding/json takes "ID" for "id", and no
-// name comes twice in an object. Half a surrogate pair, which is left when
-// somebody cuts an emoji in two, becomes U+FFFD.
+// Package ijson reads JSON from strangers by the rules of RFC 7493 (I-JSON): names are
+// case-sensitive, where encoding/json accepts "ID" for "id", and no object has a name
+// twice. Half a surrogate pair, as is left of an emoji that was cut in two, becomes U+FFFD.
 //
-// It is a thin layer over the Go team's next encoding/json, ahead of its release.
+// It is a thin layer over the Go team's next encoding/json, which is not released yet.
 package ijson
 
 import (
@@ -28,7 +27,7 @@ func Unmarshal(raw []byte, v any) error {
 	return json.Unmarshal(raw, v, surrogateHalves)
 }
 
-// surrogateHalves accepts escaped halves of surrogate pairs. Bytes that are not UTF-8 have been refused before.
+// surrogateHalves accepts escaped halves of surrogate pairs. Invalid UTF-8 is refused before.
 var surrogateHalves = jsontext.AllowInvalidUTF8(true)
 
 // Text is a string for [Unmarshal]. A value of another type leaves it empty.
@@ -45,7 +44,7 @@ func (t *Text) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-// RawObject is an object as it was written. A value of another type leaves it empty.
+// RawObject is the text of an object. A value of another type leaves it empty.
 type RawObject []byte
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -59,8 +58,8 @@ func (o *RawObject) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-// maxDepth is how deep an object may nest. Slack's are five deep. Stores and
-// pages wrap objects in their own, and JSON cannot be read below 10,000 levels.
+// maxDepth is how deep an object may nest. Slack's are five levels deep. Stores and
+// pages wrap them in objects of their own, and the decoder stops at 10,000 levels.
 const maxDepth = 128
 
 // CheckDepth fails if valid JSON nests too deep to be stored and shown.
@@ -84,7 +83,7 @@ func CheckDepth(raw []byte) error {
 	return nil
 }
 
-// Maybe holds a T, or the zero value where the JSON is of another type.
+// Maybe holds a T, or the zero value if the JSON has another type.
 type Maybe[T any] struct{ Value T }
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].

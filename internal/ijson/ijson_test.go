@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// objects are JSON texts that strangers may send for an object.
+// objects are texts that strangers may send as an object.
 var objects = []string{
 	`{"id":"U1"}`,
 	` {"name":"x","profile":{"id":"U2","fields":[{"id":"U3"}]},"id":"U1","x":1e999} `,
@@ -106,7 +106,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is accepted has one canonical text, which means the same and is read back.
+// FuzzParse: an accepted object has one canonical text, which means the same and can be parsed again.
 func FuzzParse(f *testing.F) {
 	for _, o := range objects {
 		f.Add([]byte(o))
@@ -115,7 +115,7 @@ func FuzzParse(f *testing.F) {
 		var any map[string]any
 		o, err := Parse(raw)
 		if readable := Unmarshal(raw, &any) == nil && any != nil && CheckDepth(raw) == nil; readable != (err == nil) {
-			// Numbers that no float can hold are kept.
+			// Numbers beyond float64 are kept.
 			if err != nil || !strings.ContainsAny(string(raw), "0123456789") {
 				t.Fatalf("readable %v, error %v", readable, err)
 			}

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Object is a JSON object in canonical form: its members sorted by name, no
-// spaces, strings with the fewest escapes, numbers as they were written. Equal
+// Object is a JSON object in canonical form: members sorted by name, no
+// spaces, strings with as few escapes as possible, numbers unchanged. Equal
 // objects have equal text.
 type Object []Member
 
@@ -22,13 +22,13 @@ type Member struct {
 	Value Value
 }
 
-// Value is canonical JSON text, empty for a member that is absent.
+// Value is canonical JSON text. It is empty for an absent member.
 //
-// The accessors return the zero value for what is absent, null or of another
-// type: Slack sends all three for "nothing there".
+// The accessors return the zero value for a value that is absent, null or of another
+// type: Slack sends all three for a missing value.
 type Value string
 
-// Parse reads exactly one object, by the rules of this package. Errors hold nothing of the input.
+// Parse reads exactly one object, by the rules of this package. Errors quote nothing of the input.
 func Parse(raw []byte) (Object, error) {
 	if err := CheckDepth(raw); err != nil {
 		return nil, err
@@ -44,13 +44,13 @@ func Parse(raw []byte) (Object, error) {
 	return split(Value(text), text)
 }
 
-// ParseCanonical reads what [Object.Text] returned.
+// ParseCanonical parses the result of [Object.Text].
 func ParseCanonical(text Value) (Object, error) { return split(text, []byte(text)) }
 
-// split returns the members of canonical text, which bytesOf is as well. Their
-// names and values are parts of the one text.
+// split returns the members of canonical text. bytesOf holds the same text. The values
+// share the memory of text.
 func split(text Value, bytesOf []byte) (Object, error) {
-	// What is canonical has no name twice.
+	// Canonical text has no duplicate names, so do not look for them.
 	d := jsontext.NewDecoder(bytes.NewBuffer(bytesOf), jsontext.AllowDuplicateNames(true), surrogateHalves)
 	if token, err := d.ReadToken(); err != nil || token.Kind() != jsontext.KindBeginObject {
 		return nil, errNotObject
@@ -86,7 +86,7 @@ func (o Object) Get(name string) Value {
 
 func compareName(m Member, name string) int { return compareNames(m.Name, name) }
 
-// compareNames orders as RFC 8785 does, by UTF-16 code units, which is how Parse sorts.
+// compareNames orders by UTF-16 code units as RFC 8785 does, and Parse.
 func compareNames(a, b string) int {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
@@ -100,7 +100,7 @@ func compareNames(a, b string) int {
 
 func utf16Units(s string) []uint16 { return utf16.Encode([]rune(s)) }
 
-// With returns o with the member set, or without it if v is empty. It leaves o as it was.
+// With returns a copy of o with the member set, or without it if v is empty.
 func (o Object) With(name string, v Value) Object {
 	i, found := slices.BinarySearchFunc(o, name, compareName)
 	switch {
@@ -116,8 +116,8 @@ func (o Object) With(name string, v Value) Object {
 	return slices.Concat(o[:i], Object{{name, v}}, o[i:])
 }
 
-// Merge walks two objects side by side and keeps what pick returns for each name;
-// empty leaves the name out. The values are empty where an object has not got the name.
+// Merge builds an object from what pick returns for each name in a or b. An empty result
+// omits the name. pick gets an empty value for an object that lacks the name.
 func Merge(a, b Object, pick func(name string, a, b Value) Value) Object {
 	merged := make(Object, 0, len(a)+len(b)/4)
 	keep := func(name string, a, b Value) {
@@ -160,7 +160,7 @@ func (o Object) Text() Value {
 		}
 		var err error
 		if text, err = jsontext.AppendQuote(text, m.Name); err != nil {
-			panic(err) // names have been read as UTF-8
+			panic(err) // names are valid UTF-8
 		}
 		text = append(append(text, ':'), m.Value...)
 	}
@@ -191,7 +191,7 @@ func Quote(s string) Value {
 	return Value(v)
 }
 
-// Bool says whether v is true.
+// Bool reports whether v is true.
 func (v Value) Bool() bool { return string(v) == "true" }
 
 // Int returns a whole number.
@@ -215,7 +215,7 @@ func (v Value) Object() Object {
 	return o
 }
 
-// Strings returns the strings of a list. Other elements are passed over.
+// Strings returns the strings in a list, and skips other elements.
 func (v Value) Strings() []string {
 	if len(v) == 0 || v[0] != '[' {
 		return nil
@@ -225,7 +225,7 @@ func (v Value) Strings() []string {
 	for {
 		token, err := d.ReadToken()
 		if err != nil {
-			return all // at the end
+			return all // end of the list
 		}
 		if token.Kind() == jsontext.KindString && d.StackDepth() == 1 {
 			all = append(all, token.String())
@@ -233,7 +233,7 @@ func (v Value) Strings() []string {
 	}
 }
 
-// Empty says whether v is one of the ways in which Slack says "nothing there":
+// Empty reports whether v is one of Slack's forms of a missing value:
 // absent, null, "", 0, false, {} or [].
 func (v Value) Empty() bool {
 	switch string(v) {

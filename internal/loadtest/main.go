@@ -1,4 +1,4 @@
-// Command loadtest measures how many events Rollcall takes, how fast, and at what cost.
+// Command loadtest measures how many events Rollcall accepts, how fast, and at what cost.
 package main
 
 import (
@@ -15,20 +15,20 @@ import (
 	"rollcall/internal/service"
 )
 
-const usage = `Sends signed events as Slack would, and reports in Markdown how many are accepted
-a second, how long the answers take and how long it is until the document is
-written, what fails, and what memory and allocations it costs.
+const usage = `Sends signed events as Slack would, and reports in Markdown: accepted events a
+second, latencies of answers and until documents are written, failures, memory
+and allocations.
 
 usage: go run ./internal/loadtest [-rate 0,500] [-duration 10s] [-against webhook,chain]
 
-By default all of it runs in this process, on loopback: the webhook between
-Google's Pub/Sub client and its in-process server; behind them, for the whole
-chain, push delivery, worker and a store in a file; and for comparison, on the
-same server, a handler that checks the signature only, and one that publishes
-the body as well. Driver and servers share the CPUs.
+By default everything runs in this process, on loopback: the webhook with Google's
+Pub/Sub client and in-process server; for the whole chain also push delivery,
+worker and a store in a file; and as baselines a handler that only checks the
+signature, and one that also publishes the body. Driver and servers share the
+CPUs.
 
-With -target and SLACK_SIGNING_SECRET it loads a running webhook, for instance that
-of go run ./functions/local: the invented people are in its directory afterwards.
+With -target and SLACK_SIGNING_SECRET it loads a running webhook, such as that of
+go run ./functions/local. Its directory then has the invented people.
 
 `
 
@@ -37,17 +37,17 @@ func main() { service.Main(run) }
 func run(ctx context.Context) error {
 	o := driver.Options{Secret: os.Getenv("SLACK_SIGNING_SECRET"), Progress: func(line string) { fmt.Fprintln(os.Stderr, line) }}
 	flags := flag.NewFlagSet("loadtest", flag.ContinueOnError)
-	rates := flags.String("rate", "0,500,833", "`rates`, in requests a second, one after the other; 0: as fast as the connections allow")
+	rates := flags.String("rate", "0,500,833", "`rates` in requests a second, one after the other; 0: as fast as the connections allow")
 	against := flags.String("against", strings.Join(driver.Parts, ","), "the `parts` to load")
-	flags.IntVar(&o.Connections, "connections", 32, "connections to each")
-	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long each is loaded at each rate, "+driver.Longest.String()+" at most")
-	flags.IntVar(&o.Rounds, "rounds", 5, "that the duration is divided into; the parts take turns")
-	flags.TextVar(&o.Mix, "mix", driver.Mix{"team_join": 5, "user_change": 95}, "how often each `type` of event comes, in parts")
-	flags.IntVar(&o.Workspaces, "workspaces", 100, "workspaces that events come from")
+	flags.IntVar(&o.Connections, "connections", 32, "connections to each part")
+	flags.DurationVar(&o.Duration, "duration", 10*time.Second, "how long to load each part at each rate, at most "+driver.MaxDuration.String())
+	flags.IntVar(&o.Rounds, "rounds", 5, "rounds to divide the duration into; the parts take turns")
+	flags.TextVar(&o.Mix, "mix", driver.Mix{"team_join": 5, "user_change": 95}, "weight of each `type` of event")
+	flags.IntVar(&o.Workspaces, "workspaces", 100, "workspaces to send events from")
 	flags.IntVar(&o.People, "people", 20, "people in each")
 	flags.StringVar(&o.Target, "target", "", "the `address` of a running webhook to load instead")
-	flags.BoolVar(&o.BeyondLoopback, "beyond-loopback", false, "let -target be another machine: one that is yours")
-	flags.StringVar(&o.CPUProfile, "cpuprofile", "", "`file` for a profile of this process meanwhile, to look at with go tool pprof")
+	flags.BoolVar(&o.BeyondLoopback, "beyond-loopback", false, "allow another machine as -target: one that is yours")
+	flags.StringVar(&o.CPUProfile, "cpuprofile", "", "`file` for a CPU profile of this process, for go tool pprof")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()

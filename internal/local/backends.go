@@ -19,13 +19,13 @@ import (
 type backends struct {
 	pubsub *gcpubsub.Client
 	store  Store
-	// push delivers the worker's messages until ctx is done. The emulator does so by itself.
+	// push delivers messages to the worker until ctx is done. The emulator pushes by itself.
 	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)
-	// deadLetters is nil where nobody counts them, as with the emulator.
+	// deadLetters is nil on the emulator, where nothing counts them.
 	deadLetters ui.DeadLetters
-	// subscribers are told of changes; nil where nobody can subscribe, as within the process.
+	// subscribers gets records of changes; nil in process, where nobody can subscribe.
 	subscribers worker.Publisher
-	// closePubSub ends the client and, if embedded, the server.
+	// closePubSub closes the client and, if embedded, the server.
 	closePubSub func() error
 }
 
@@ -52,7 +52,7 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology) (*backends,
 	return b, nil
 }
 
-// openEmulated uses the emulators that the environment names, as Google's libraries do.
+// openEmulated uses the emulators in the environment variables that Google's libraries read.
 func openEmulated(ctx context.Context, o Options, t pubsub.Topology) (*backends, error) {
 	client, err := pubsub.Open(ctx, o.Config.Project, false)
 	if err != nil {

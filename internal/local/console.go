@@ -11,7 +11,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// console is written to from many goroutines.
+// console is a writer for several goroutines.
 type console struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -23,7 +23,7 @@ func (c *console) Write(b []byte) (int, error) {
 	return c.w.Write(b)
 }
 
-// watchedStore prints a line for every change that came by an event: the person's page
+// watchedStore prints a line for every change from an event: the person's page
 // and the names of the fields. Values belong on the page.
 type watchedStore struct {
 	Store

@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// ask returns the status of a request to an address under a name of the sender's choice.
+// ask sends a request with any Host, and returns the status.
 func ask(t *testing.T, method, address, host, body string, header ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
@@ -38,9 +38,9 @@ func ask(t *testing.T, method, address, host, body string, header ...string) (in
 	return resp.StatusCode, string(answer)
 }
 
-// TestRebinding: under a name of another site's that points here, nobody reads people or starts a sync.
+// TestRebinding: another site whose name resolves to this machine can neither read people nor start a sync.
 func TestRebinding(t *testing.T) {
-	r := start(t, Options{ChangeEvery: time.Hour})
+	r := start(t, Options{ChangeInterval: time.Hour})
 	address := r.address(t)
 	eventually(t, 10*time.Second, "people are listed", func() bool { return len(listed(t, address)) == 250 })
 	for _, path := range []string{"/", "/users.json", "/status", "/events"} {
@@ -59,10 +59,10 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// TestPushPort: a message that another site, or anybody who does not know the path, posts to the push port is no message.
+// TestPushPort: the push port refuses other sites, and everybody who does not know its path.
 func TestPushPort(t *testing.T) {
 	endpoint := make(chan string, 1)
-	o := Options{ChangeEvery: time.Hour, Out: io.Discard, Config: config.Local{Project: "p", LogLevel: slog.LevelError}}
+	o := Options{ChangeInterval: time.Hour, Out: io.Discard, Config: config.Local{Project: "p", LogLevel: slog.LevelError}}
 	o.pushing = func(t pubsub.Topology) { endpoint <- t.PushEndpoint }
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

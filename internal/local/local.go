@@ -1,5 +1,5 @@
-// Package local puts all of Rollcall into one process: the real webhook, worker
-// and ui between embedded or emulated backends and an invented or real Slack.
+// Package local runs all of Rollcall in one process: the real webhook, worker
+// and ui, with embedded or emulated backends and an invented or real Slack.
 package local
 
 import (
@@ -20,34 +20,35 @@ import (
 	"rollcall/internal/pubsub"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
+	"rollcall/internal/terminal"
 	"rollcall/internal/ui"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
 )
 
-// ChangeEvery is how often somebody in the invented workspace changes by default.
-const ChangeEvery = 2 * time.Second
+// ChangeInterval is the default time between changes of people in the invented workspace.
+const ChangeInterval = 2 * time.Second
 
-// SyncEvery is the interval of full syncs by default.
-const SyncEvery = time.Hour
+// SyncInterval is the default time between full syncs.
+const SyncInterval = time.Hour
 
 // historyTTL is for how long changes are kept.
 const historyTTL = 90 * 24 * time.Hour
 
 // Options say what to run.
 type Options struct {
-	Config      config.Local
-	Data        string        // the file; empty to keep nothing
-	ChangeEvery time.Duration // in the invented workspace
-	SyncEvery   time.Duration // between full syncs; the first is at the start
-	Out         io.Writer     // for the person who watches
-	Terminal    bool          // Out is one
+	Config         config.Local
+	Data           string        // the store's file; empty to keep nothing
+	ChangeInterval time.Duration // in the invented workspace
+	SyncInterval   time.Duration // between full syncs, after one at the start
+	Out            io.Writer     // for the user
+	Terminal       bool          // Out is a terminal
 
-	pushing func(pubsub.Topology) // told, in tests, where Pub/Sub pushes to
+	pushing func(pubsub.Topology) // tells tests where Pub/Sub pushes to
 }
 
-// FileName returns the name of the file that keeps the directory: an invented
-// workspace does not mix with a real one.
+// FileName returns the name of the store's file. An invented workspace and
+// real ones have different files.
 func FileName(c config.Local) string {
 	if len(c.BotTokens) > 0 {
 		return "rollcall.db"
@@ -55,7 +56,7 @@ func FileName(c config.Local) string {
 	return "invented.db"
 }
 
-// Store is all that the parts need of a store.
+// Store is the store of all parts.
 type Store interface {
 	worker.Store
 	ui.Store
@@ -65,7 +66,7 @@ type Store interface {
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, o Options) (err error) {
-	out := &console{w: service.Terminal(o.Out)}
+	out := &console{w: terminal.NewWriter(o.Out)}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
 	page, err := service.Listen("127.0.0.1", o.Config.Port)
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, page.Close())
 	}
 	topology := pubsub.Production()
-	// Only Pub/Sub is told the path: whoever else finds the port cannot make up messages.
+	// The path is secret, so that nobody but our Pub/Sub can post messages to this port.
 	pushPath := "/" + rand.Text()
 	topology.PushEndpoint = "http://" + push.Addr().String() + pushPath + "/"
 	address := "http://" + page.Addr().String()
@@ -95,9 +96,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 
 	watched := &watchedStore{Store: back.store, out: out, address: address}
-	syncer := &syncer{tokens: people.tokens, interval: o.SyncEvery, asked: make(chan struct{}, 1), options: fullsync.Options{
+	syncer := &syncer{tokens: people.tokens, interval: o.SyncInterval, asked: make(chan struct{}, 1), options: fullsync.Options{
 		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
-		AllowMassDelete: people.invented, // it is another one at each start
+		AllowMassDelete: people.invented, // each start invents another one
 		Profiles:        fullsync.DefaultProfiles,
 	}}
 	front := http.NewServeMux()
@@ -112,14 +113,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
 }
 
-// onlyHere keeps out pages of other sites in a browser on this machine, whether they
-// come by a name of their own or say where they come from.
+// onlyHere refuses requests from other sites' pages in a browser on this machine: those under
+// another host name, and cross-origin ones.
 func onlyHere(h http.Handler) http.Handler {
 	return service.LoopbackHosts(http.NewCrossOriginProtection().Handler(h))
 }
 
-// serve runs all parts. At the end those that take something in stop first,
-// so that what is on its way still arrives.
+// serve runs all parts. At the end it stops the intake first, so that messages in flight
+// are still delivered.
 func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsub.Topology, people *slackSide,
 	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncer *syncer,
 ) error {

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
-// output is written to by the run and read by the test.
+// output is what Run writes and the test reads.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -81,14 +81,14 @@ func (r *running) address(t *testing.T) string {
 	return addressLine.FindStringSubmatch(r.out.String())[1]
 }
 
-func eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+func eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", patience, what)
+	t.Fatalf("not within %v: %s", timeout, what)
 }
 
 var (
@@ -110,8 +110,8 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// listed walks all pages of the table and returns who is on them. Someone who
-// is renamed meanwhile may be on two.
+// listed returns the people on all pages of the table. Someone who is renamed
+// meanwhile may be on two pages.
 func listed(t *testing.T, address string) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}
@@ -128,10 +128,10 @@ func listed(t *testing.T, address string) map[string]bool {
 	}
 }
 
-// TestNewcomer: one command, 250 people on the pages, a line and a changed page
-// within two seconds of a change, and a clean end.
+// TestNewcomer: one command shows 250 people, prints a line and updates the page within two
+// seconds of a change, and ends cleanly.
 func TestNewcomer(t *testing.T) {
-	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeEvery: 300 * time.Millisecond})
+	r := start(t, Options{Data: filepath.Join(t.TempDir(), "x.db"), ChangeInterval: 300 * time.Millisecond})
 	address := r.address(t)
 	eventually(t, 10*time.Second, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 	line := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  (changed [\w, ]+|joined|deactivated|reactivated)  ` + regexp.QuoteMeta(address) + `(/users/T0ROLLCALL/(U\w+))$`)
@@ -148,58 +148,58 @@ func TestNewcomer(t *testing.T) {
 	}
 }
 
-// TestSyncsAgain: a full sync at the start and every so often.
+// TestSyncsAgain: there is a full sync at the start and at every interval.
 func TestSyncsAgain(t *testing.T) {
-	r := start(t, Options{ChangeEvery: time.Hour, SyncEvery: 300 * time.Millisecond})
+	r := start(t, Options{ChangeInterval: time.Hour, SyncInterval: 300 * time.Millisecond})
 	eventually(t, 10*time.Second, "it syncs again", func() bool {
 		out := r.out.String()
 		return strings.Contains(out, "250 inserted") && strings.Count(out, "0 inserted, 0 updated, 0 removed, 250 unchanged") > 2
 	})
 }
 
-// TestKeepsTheDirectory: what was loaded is there at the next start, before any load.
+// TestKeepsTheDirectory: the next start has the people before any sync.
 func TestKeepsTheDirectory(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "x.db")
-	first := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	first := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	address := first.address(t)
 	eventually(t, 10*time.Second, "everybody is listed", func() bool { return len(listed(t, address)) == 250 })
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	growing := start(t, Options{Data: data, ChangeEvery: time.Millisecond})
+	growing := start(t, Options{Data: data, ChangeInterval: time.Millisecond})
 	eventually(t, 2*time.Minute, "more than a tenth have joined", func() bool { return strings.Count(growing.out.String(), "joined  ") > 40 })
 	if err := growing.stop(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1100 * time.Millisecond) // a listing's version is a whole second
-	// The next start invents the workspace anew: those who joined are gone.
-	shrunk := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	time.Sleep(1100 * time.Millisecond) // a listing's version has whole seconds
+	// The next start invents the workspace again, without those who joined.
+	shrunk := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	address = shrunk.address(t)
 	eventually(t, 10*time.Second, "the directory is as the workspace is", func() bool {
 		n := len(listed(t, address))
-		return n >= 250 && n < 270 // and some people of other workspaces
+		return n >= 250 && n < 270 // with some people of other workspaces
 	})
 	if err := shrunk.stop(); err != nil {
 		t.Fatal(err)
 	}
-	second := start(t, Options{Data: data, ChangeEvery: time.Hour})
+	second := start(t, Options{Data: data, ChangeInterval: time.Hour})
 	if n := len(listed(t, second.address(t))); n < 250 || n >= 270 {
 		t.Errorf("%d people at the last start", n)
 	}
-	third := Run(t.Context(), Options{Data: data, ChangeEvery: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
+	third := Run(t.Context(), Options{Data: data, ChangeInterval: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
 	if third == nil || !strings.Contains(third.Error(), "another process") {
 		t.Errorf("two at once: %v", third)
 	}
 }
 
-// TestOnTheEmulators: the same with the gcloud emulators as backends.
+// TestOnTheEmulators runs local mode on the gcloud emulators.
 func TestOnTheEmulators(t *testing.T) {
 	pubsubHost, firestoreHost := emulator.PubSub(t).Host, emulator.Firestore(t).Host
 	t.Setenv("PUBSUB_EMULATOR_HOST", pubsubHost)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", firestoreHost)
 	c := config.Local{Project: "local-emulated", Database: "(default)", PubSubHost: pubsubHost, FirestoreHost: firestoreHost}
-	for range 2 { // a second start finds topics and subscriptions, and another port to push to
-		r := start(t, Options{Config: c, ChangeEvery: 300 * time.Millisecond})
+	for range 2 { // the second start finds topics and subscriptions, and has another port to push to
+		r := start(t, Options{Config: c, ChangeInterval: 300 * time.Millisecond})
 		address := r.address(t)
 		eventually(t, 3*time.Minute, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 		eventually(t, 30*time.Second, "a change is told", func() bool { return strings.Contains(r.out.String(), "  changed ") })
@@ -209,7 +209,7 @@ func TestOnTheEmulators(t *testing.T) {
 	}
 }
 
-// TestSocketMode: a workspace that is not ours, by token, with its events by Socket Mode.
+// TestSocketMode: with tokens, a workspace is loaded and its events arrive by Socket Mode.
 func TestSocketMode(t *testing.T) {
 	w := fakeslack.New(fakeslack.Options{TeamID: "T0REAL", People: 60, AckTimeout: time.Second, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(w.Handler())

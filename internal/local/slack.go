@@ -15,7 +15,7 @@ import (
 	"rollcall/internal/slack/webapi"
 )
 
-// slackSide is where the people come from: an invented workspace or real ones.
+// slackSide is the source of people: an invented workspace or real ones.
 type slackSide struct {
 	invented      bool
 	signingSecret string
@@ -34,10 +34,10 @@ func openSlack(o Options, address string, publisher *pubsub.Publisher, log *slog
 	return inventedSlack(o, address, log)
 }
 
-// realSlack loads each workspace and, given an app token, receives events by Socket Mode.
+// realSlack loads each workspace and, with an app token, receives events by Socket Mode.
 func realSlack(o Options, publisher *pubsub.Publisher, log *slog.Logger) *slackSide {
 	wait := func(ctx context.Context) error { <-ctx.Done(); return nil }
-	// Without a signing secret no request is accepted at /slack/events.
+	// There is no signing secret, so /slack/events accepts no request.
 	s := &slackSide{serve: func(ctx context.Context, _ *slog.Logger) error { return wait(ctx) }, live: wait}
 	for _, token := range o.Config.BotTokens {
 		s.tokens = append(s.tokens, webapi.New(o.Config.APIURL, token.Reveal(), log))
@@ -52,12 +52,12 @@ func realSlack(o Options, publisher *pubsub.Publisher, log *slog.Logger) *slackS
 	return s
 }
 
-// publish does with a Socket Mode request what the webhook does with a signed one.
+// publish treats a Socket Mode request as the webhook treats a signed one.
 func publish(ctx context.Context, publisher *pubsub.Publisher, body []byte, log *slog.Logger) error {
 	r, err := slack.DecodeRequest(body)
 	switch {
 	case err != nil:
-		log.WarnContext(ctx, "event refused", "error", err) // sent again it would be no better
+		log.WarnContext(ctx, "event refused", "error", err) // it would be refused again
 		return nil
 	case r.RateLimited:
 		log.WarnContext(ctx, "app_rate_limited: Slack is dropping events", "team_id", r.TeamID)
@@ -67,7 +67,7 @@ func publish(ctx context.Context, publisher *pubsub.Publisher, body []byte, log 
 	return nil
 }
 
-// inventedSlack lives on a loopback port of its own and posts its events to the webhook.
+// inventedSlack has its own loopback port and posts its events to the webhook.
 func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,7 +85,7 @@ func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, err
 			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
 		},
 		live: func(ctx context.Context) error {
-			err := w.Live(ctx, o.ChangeEvery, func(ctx context.Context, e fakeslack.Event) error {
+			err := w.Live(ctx, o.ChangeInterval, func(ctx context.Context, e fakeslack.Event) error {
 				return deliverer.Deliver(ctx, e.Envelope)
 			})
 			if errors.Is(err, context.Canceled) {

@@ -20,7 +20,7 @@ type syncer struct {
 	running  atomic.Bool
 }
 
-// StartSync has the syncs run now, or fails with [syncs.ErrLeased] while they do.
+// StartSync starts the syncs. While they run, the error is [syncs.ErrLeased].
 func (s *syncer) StartSync(context.Context) error {
 	if s.running.Load() {
 		return syncs.ErrLeased
@@ -43,7 +43,7 @@ func (s *syncer) run(ctx context.Context) (loaded bool, err error) {
 	defer s.running.Store(false)
 	for outcome, failed := range fullsync.All(ctx, s.tokens, s.options) {
 		loaded = loaded || outcome.Filling
-		if errors.Is(failed, fullsync.ErrMassDelete) { // no reason to show nothing
+		if errors.Is(failed, fullsync.ErrMassDelete) { // still show what is stored
 			s.options.Log.ErrorContext(ctx, "full sync", "error", failed)
 			continue
 		}
@@ -52,14 +52,14 @@ func (s *syncer) run(ctx context.Context) (loaded bool, err error) {
 	return loaded, err
 }
 
-// repeat syncs until ctx is done. What fails is logged, and tried again the next time. If
+// repeat syncs at the interval and on request until ctx is done. It logs failures, and the next sync retries. If
 // everybody was just loaded it soon syncs again, because a first load asks for no custom fields.
 func (s *syncer) repeat(ctx context.Context, loaded bool) error {
 	var soon <-chan time.Time
 	if loaded {
 		soon = time.After(profilesTimeout)
 	}
-	tick := time.NewTicker(cmp.Or(s.interval, SyncEvery))
+	tick := time.NewTicker(cmp.Or(s.interval, SyncInterval))
 	defer tick.Stop()
 	for {
 		select {

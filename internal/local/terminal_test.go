@@ -9,17 +9,17 @@ import (
 
 	"rollcall/internal/config"
 	"rollcall/internal/fakeslack"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
-// TestWorkspaceName: what a workspace calls itself does nothing to the terminal that shows a sync's progress.
+// TestWorkspaceName: a workspace's name cannot control the terminal that shows a sync's progress.
 func TestWorkspaceName(t *testing.T) {
 	w := fakeslack.New(fakeslack.Options{TeamID: "T0REAL", Name: "Acme\x1b]0;owned\x07\u202e", People: 20, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(w.Handler())
 	t.Cleanup(server.Close)
 	r := start(t, Options{Terminal: true, Config: config.Local{BotTokens: []config.Secret{config.Secret(w.Options().BotToken)}, APIURL: server.URL + "/api/"}})
 	eventually(t, 20*time.Second, "the sync is told of", func() bool { return strings.Contains(r.out.String(), "20 inserted") })
-	out := strings.ReplaceAll(r.out.String(), service.ClearLine, "")
+	out := strings.ReplaceAll(r.out.String(), terminal.ClearLine, "")
 	if strings.ContainsAny(out, "\x1b\x07\u202e") || !strings.Contains(out, `Acme\u001b]0;owned\u0007\u202e: `) {
 		t.Errorf("it wrote %q", out)
 	}

@@ -16,11 +16,11 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
-// progressInterval is after how many letters or documents progress is told where there is no terminal.
-const progressInterval = 100
+// progressStep is the number of letters or documents between two lines of progress, if Out is not a terminal.
+const progressStep = 100
 
 func (p Program) deadLetters() *cli.Command {
 	action := func(name, usage string, do func(letters, context.Context, deadletters.Filter) error, extra ...cli.Flag) *cli.Command {
@@ -38,9 +38,9 @@ func (p Program) deadLetters() *cli.Command {
 		Name:  "deadletters",
 		Usage: "messages that Pub/Sub has parked after five failed deliveries",
 		Commands: []*cli.Command{
-			action("list", "a line for each, and how many of which kind", letters.list),
-			action("show", "whole, as JSON lines; they hold people's profiles", letters.show),
-			action("redrive", "publish them again; what the worker still refuses comes back", letters.redrive, yesFlag()),
+			action("list", "print a line for each, and how many there are of each operation", letters.list),
+			action("show", "print all of them as JSON lines, with people's profiles", letters.show),
+			action("redrive", "publish them again; those that the worker still refuses come back", letters.redrive, yesFlag()),
 			action("discard", "drop them for good", letters.discard, yesFlag()),
 		},
 	}
@@ -48,17 +48,17 @@ func (p Program) deadLetters() *cli.Command {
 
 func letterFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "id", Usage: "only the `message` of that id; can be given several times"},
-		&cli.StringFlag{Name: "team", Usage: "only those about that `workspace`"},
-		&cli.StringSliceFlag{Name: "user", Usage: "only those about that `user`; can be given several times"},
-		&cli.StringFlag{Name: "operation", Usage: "only that `operation`: insert, update, delete, lift, reset or disconnect"},
+		&cli.StringSliceFlag{Name: "id", Usage: "only the `message` with this id; can be given several times"},
+		&cli.StringFlag{Name: "team", Usage: "only those about this `workspace`"},
+		&cli.StringSliceFlag{Name: "user", Usage: "only those about this `user`; can be given several times"},
+		&cli.StringFlag{Name: "operation", Usage: "only this `operation`: insert, update, delete, lift, reset or disconnect"},
 		idleFlag(),
 	}
 }
 
-// idleFlag is for what looks through all dead letters.
+// idleFlag is for commands that look through all dead letters.
 func idleFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "idle", Value: 5 * time.Second, Usage: "how long to wait for a further dead letter before all have been seen",
+	return &cli.DurationFlag{Name: "idle", Value: 5 * time.Second, Usage: "how long to wait for another dead letter before assuming that there are no more",
 		Validator: positive}
 }
 
@@ -69,17 +69,17 @@ func positive(d time.Duration) error {
 	return nil
 }
 
-// letters are the operator's hands on a parking.
+// letters are the commands on dead letters.
 type letters struct {
 	Program
 	parking deadletters.Parking
-	topic   string // where redriven letters go
+	topic   string // to which letters are published again
 	yes     bool
 }
 
 func (p Program) letters(open *clients, idle time.Duration, yes bool) letters {
-	p.Out = service.Terminal(p.Out) // attributes are whatever somebody has published
-	open.parking.Idle = idle
+	p.Out = terminal.NewWriter(p.Out) // anybody who can publish chooses the attributes
+	open.parking.IdleTimeout = idle
 	return letters{p, open.parking, open.config.Topic, yes}
 }
 
@@ -96,7 +96,7 @@ func (l letters) list(ctx context.Context, filter deadletters.Filter) error {
 		}
 		by[cmp.Or(letter.Operation, deadletters.Unknown)]++
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", letter.ID, letter.Parked.UTC().Format(time.RFC3339), letter.Attempts,
-			service.Printable(letter.Operation), service.Printable(letter.TeamID), service.Printable(letter.UserID), service.Printable(letter.Source))
+			terminal.Printable(letter.Operation), terminal.Printable(letter.TeamID), terminal.Printable(letter.UserID), terminal.Printable(letter.Source))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (l letters) show(ctx context.Context, filter deadletters.Filter) error {
 	return nil
 }
 
-// count returns how many match and asks whether to go on, unless there are none.
+// count returns how many letters match. Unless there are none, it asks whether to continue.
 func (l letters) count(ctx context.Context, filter deadletters.Filter, question string) (total int, err error) {
 	by, err := l.parking.Count(ctx, filter)
 	if err != nil {
@@ -141,7 +141,7 @@ func (l letters) redrive(ctx context.Context, filter deadletters.Filter) error {
 	l.endProgress()
 	fmt.Fprintf(l.Out, "%d published again\n", redriven)
 	if err != nil {
-		return fmt.Errorf("%d of %d may still be parked, none is lost; run it again: %w", total-redriven, total, err)
+		return fmt.Errorf("%d of %d may still be parked, and none is lost; run it again: %w", total-redriven, total, err)
 	}
 	return missed(redriven, total)
 }
@@ -159,7 +159,7 @@ func (l letters) discard(ctx context.Context, filter deadletters.Filter) error {
 	return missed(discarded, total)
 }
 
-// progress returns a function that says how far something has got. Total is 0 if nobody knows.
+// progress returns a function that shows how many of total are done. total is 0 if unknown.
 func (p Program) progress(total int) func(done int) {
 	of := ""
 	if total > 0 {
@@ -168,8 +168,8 @@ func (p Program) progress(total int) func(done int) {
 	return func(done int) {
 		switch {
 		case p.Live:
-			io.WriteString(p.Out, fmt.Sprintf("\r%d%s", done, of)) //nolint:errcheck // it only tells
-		case done%progressInterval == 0:
+			io.WriteString(p.Out, fmt.Sprintf("\r%d%s", done, of)) //nolint:errcheck // only progress
+		case done%progressStep == 0:
 			fmt.Fprintf(p.Out, "%d%s\n", done, of)
 		}
 	}
@@ -181,11 +181,11 @@ func (p Program) endProgress() {
 	}
 }
 
-// errMissed says that Pub/Sub did not give out all that had been counted: others
-// hold them, or an answer of its own that came too late does.
-var errMissed = errors.New("the others are on lease elsewhere and still parked; run it again in a minute")
+// errMissed means that Pub/Sub did not deliver all that had been counted: another run
+// has leased them, or an answer arrived too late.
+var errMissed = errors.New("the others are leased elsewhere and still parked; run it again in a minute")
 
-// missed tells of letters that were counted and did not come again.
+// missed returns an error if fewer letters were handled than counted.
 func missed(done, total int) error {
 	if done >= total {
 		return nil
@@ -193,11 +193,11 @@ func missed(done, total int) error {
 	return fmt.Errorf("%d of %d: %w", done, total, errMissed)
 }
 
-// counts is "3 dead letters: 2 update, 1 unknown".
+// counts returns, for example, "3 dead letters: 2 update, 1 unknown".
 func counts(by map[string]int) string {
 	var parts []string
 	for _, operation := range slices.Sorted(maps.Keys(by)) {
-		parts = append(parts, fmt.Sprintf("%d %s", by[operation], service.Printable(operation)))
+		parts = append(parts, fmt.Sprintf("%d %s", by[operation], terminal.Printable(operation)))
 	}
 	switch n := sum(by); n {
 	case 0:

@@ -18,7 +18,7 @@ import (
 	rollcallpubsub "rollcall/internal/pubsub"
 )
 
-// world is Google's in-process Pub/Sub with letters in the parking.
+// world is Google's in-process Pub/Sub with parked letters.
 type world struct {
 	client *pubsub.Client
 	server *pstest.Server
@@ -30,7 +30,7 @@ func newWorld(t *testing.T) *world {
 	server := pstest.NewServer()
 	t.Cleanup(func() { server.Close() })
 	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
-	t.Setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1") // nobody asks it
+	t.Setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1") // nothing connects to it
 	client, err := pubsub.NewClient(t.Context(), "p")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 	return &world{client, server, topology.Topic}
 }
 
-// park parks a message as Pub/Sub does and returns its id.
+// park parks a message as Pub/Sub would and returns its id.
 func (w *world) park(t *testing.T, operation, user string) string {
 	t.Helper()
 	data := fmt.Sprintf(`{"operation":%q,"team_id":"T1","user":{"id":%q},"version":5,"source":"event"}`, operation, user)
@@ -57,11 +57,11 @@ func (w *world) park(t *testing.T, operation, user string) string {
 	return w.server.Publish("projects/p/topics/user-events-dead", []byte(data), attributes)
 }
 
-// idle is above 500 ms, after which pstest looks again when it found nothing. A pull that
-// is given up at that moment would take letters along, which stay on lease to nobody.
+// idle is above 500 ms, after which pstest retries an empty pull. A pull that is cancelled at
+// that moment would leave letters leased to nobody.
 const idle = 750 * time.Millisecond
 
-// run runs "deadletters" with an answer to its question.
+// run runs "deadletters" and answers its question.
 func (w *world) run(t *testing.T, answer string, args ...string) (string, error) {
 	t.Helper()
 	return w.runAsked(t, strings.NewReader(answer), args...)
@@ -77,7 +77,7 @@ func (w *world) runAsked(t *testing.T, in io.Reader, args ...string) (string, er
 	return out.String(), err
 }
 
-// published returns the data and attributes of what came to the topic.
+// published returns the messages published to the topic.
 func (w *world) published() (all []*pstest.Message) {
 	for _, m := range w.server.Messages() {
 		if m.Topic == "projects/p/topics/user-events" {
@@ -93,7 +93,7 @@ func TestListAndShow(t *testing.T) {
 		t.Errorf("none: %q, %v", out, err)
 	}
 	a, b, c := w.park(t, "update", "U1"), w.park(t, "delete", "U2"), w.park(t, "", "")
-	for range 2 { // looking takes nothing away
+	for range 2 { // listing removes nothing
 		out, err := w.run(t, "", "list")
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestListAndShow(t *testing.T) {
 	}
 }
 
-// TestTerminal: what somebody has published can be shown without doing anything to the terminal.
+// TestTerminal: letters from strangers cannot control the terminal that shows them.
 func TestTerminal(t *testing.T) {
 	w := newWorld(t)
 	const nasty = "\x1b]0;owned\x07\u009b2J\u202e\nupdate"
@@ -174,7 +174,7 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// TestRedriveRefused: what Pub/Sub does not take stays parked.
+// TestRedriveRefused: a letter that Pub/Sub refuses stays parked.
 func TestRedriveRefused(t *testing.T) {
 	w := newWorld(t)
 	w.topic = "no-such-topic"
@@ -188,7 +188,7 @@ func TestRedriveRefused(t *testing.T) {
 	}
 }
 
-// elsewhere answers y once somebody else has all letters on lease.
+// elsewhere answers y once another run has leased all letters.
 type elsewhere struct {
 	t *testing.T
 	w *world
@@ -201,7 +201,7 @@ func (e elsewhere) Read(answer []byte) (int, error) {
 	return copy(answer, "y\n"), err
 }
 
-// TestOnLeaseElsewhere: what does not come a second time is not said to be done.
+// TestOnLeaseElsewhere: letters that another run has leased are reported as missed.
 func TestOnLeaseElsewhere(t *testing.T) {
 	for _, action := range []string{"redrive", "discard"} {
 		t.Run(action, func(t *testing.T) {

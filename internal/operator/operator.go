@@ -1,8 +1,8 @@
-// Package operator is the operator's one command, rollcallctl: what a person has to
-// do by hand about parked messages, people, workspaces and a new deployment.
+// Package operator is the operator's command, rollcallctl: what an operator does
+// by hand about parked messages, people, workspaces and a new deployment.
 //
-// People are changed by messages like those of Slack's events, because the worker
-// is the only writer of users. What is deleted whole, a workspace, is deleted here.
+// It changes people by messages to the worker, which is the only writer of users. Only
+// the purge of a workspace deletes documents directly.
 package operator
 
 import (
@@ -21,8 +21,8 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
 	"rollcall/internal/store/firestore"
+	"rollcall/internal/terminal"
 )
 
 // The exit codes.
@@ -32,31 +32,31 @@ const (
 	exitUsage  = 2 // the command line or the environment is wrong; nothing was done
 )
 
-// Program is what a run of the command needs of its surroundings.
+// Program is one run of the command, with its input and output.
 type Program struct {
-	In       io.Reader // answers to questions, and ids
+	In       io.Reader // of answers to questions, and of ids
 	Out, Err io.Writer
 	Environ  []string
-	Live     bool // Out is a terminal, where a line can change
+	Live     bool // Out is a terminal, which can overwrite a line
 }
 
-// Run does what args ask for, the first of which is the program's name, and returns the exit code.
+// Run runs the command in args, after the program's name, and returns the exit code.
 func (p Program) Run(ctx context.Context, args []string) int {
 	err := p.command().Run(ctx, args)
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(service.Terminal(p.Err), "rollcallctl:", err) // it may quote what strangers have published
+	fmt.Fprintln(terminal.NewWriter(p.Err), "rollcallctl:", err) // the error may quote what strangers have published
 	if _, usage := errors.AsType[usageError](err); usage {
 		return exitUsage
 	}
-	if _, usage := errors.AsType[cli.ExitCoder](err); usage { // "help" of what there is not
+	if _, usage := errors.AsType[cli.ExitCoder](err); usage { // "help" for an unknown command
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// usageError is a fault of the command line or the environment.
+// usageError is an error in the command line or the environment.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
@@ -64,10 +64,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func (p Program) command() *cli.Command {
 	root := &cli.Command{
 		Name:  "rollcallctl",
-		Usage: "what Rollcall's operator does by hand",
-		Description: "GOOGLE_CLOUD_PROJECT names the project and FIRESTORE_DATABASE the database, \"(default)\" if\n" +
-			"it is not set. With PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST it works on emulators.\n\n" +
-			"Exit code: 0 done, 1 failed, 2 asked in a way that cannot be understood.\n" +
+		Usage: "operate Rollcall by hand",
+		Description: "GOOGLE_CLOUD_PROJECT names the project, and FIRESTORE_DATABASE the database (by default\n" +
+			"\"(default)\"). PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST name emulators to use instead.\n\n" +
+			"Exit code: 0 done, 1 failed, 2 wrong usage.\n" +
 			"Completion: source <(rollcallctl completion bash), or zsh, fish, pwsh.",
 		Commands:              []*cli.Command{p.deadLetters(), p.people(), p.workspaces(), p.smoke()},
 		EnableShellCompletion: true,
@@ -83,7 +83,7 @@ func (p Program) command() *cli.Command {
 	return root
 }
 
-// prepare gives c and all below it our way of reporting wrong usage.
+// prepare makes c and all commands below it report wrong usage as an error.
 func prepare(c *cli.Command) {
 	c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
 		return usagef("%s: %w (%s --help tells more)", c.Name, err, c.FullName())
@@ -104,15 +104,15 @@ func prepare(c *cli.Command) {
 	}
 }
 
-// noArguments refuses what is not a flag.
+// noArguments refuses arguments other than flags.
 func noArguments(_ context.Context, c *cli.Command) error {
 	if c.Args().Present() {
-		return usagef("%s takes no arguments, and was given %q", c.FullName(), c.Args().First())
+		return usagef("%s takes no arguments, but was given %q", c.FullName(), c.Args().First())
 	}
 	return nil
 }
 
-// clients are what the commands work on.
+// clients are those of the commands.
 type clients struct {
 	config  config.Operator
 	pubsub  *gcpubsub.Client
@@ -120,7 +120,7 @@ type clients struct {
 	parking deadletters.Parking
 }
 
-// open opens the clients. Both connect when they are first used.
+// open opens the clients, which connect at their first use.
 func (p Program) open(ctx context.Context) (*clients, error) {
 	c, err := config.Load[config.Operator](p.Environ)
 	if err != nil {
@@ -150,7 +150,7 @@ func (p Program) with(ctx context.Context, do func(*clients) error) error {
 
 var errNotConfirmed = errors.New("nothing was done: answer y, or give --yes")
 
-// confirm asks before something is changed, unless yes.
+// confirm asks the question unless yes is set.
 func (p Program) confirm(yes bool, question string) error {
 	if yes {
 		return nil
@@ -167,7 +167,7 @@ func (p Program) confirm(yes bool, question string) error {
 	return nil
 }
 
-// Flags that several commands have.
+// Flags of several commands.
 func yesFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}
 }
@@ -178,7 +178,7 @@ func teamFlag() cli.Flag {
 	}}
 }
 
-// ids returns distinct user ids in their order.
+// ids returns distinct user ids in the given order.
 func ids(given []string) ([]string, error) {
 	var all []string
 	for _, id := range given {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestUsage: what cannot be understood ends with 2, says why and where to read more, and does nothing.
+// TestUsage: wrong usage exits with 2, says why and where to read more, and does nothing.
 func TestUsage(t *testing.T) {
 	const project = "GOOGLE_CLOUD_PROJECT=p"
 	for _, tt := range []struct {

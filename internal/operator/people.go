@@ -17,11 +17,11 @@ import (
 	"rollcall/internal/pubsub/deadletters"
 )
 
-// PeopleStore is where people are looked up, and nothing is written.
+// PeopleStore is where people are looked up. Nothing is written to it.
 type PeopleStore interface {
 	// User returns a user, who may be removed, and the stored revision, or [directory.ErrNotFound].
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
-	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	// Workspace returns a stored workspace, or [directory.ErrNotFound].
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
 }
 
@@ -30,30 +30,30 @@ type Publisher interface {
 	Publish(context.Context, directory.Change) error
 }
 
-// verb is something an operator can say of people.
+// verb is something an operator can do about people.
 type verb struct {
 	operation   directory.Operation
 	name, usage string
 	description string
-	done        string // to be printed behind a number
-	// isApplied says whether the stored user knows of the message with that version, or needs none.
+	done        string // printed after a number
+	// isApplied reports whether the message with that version is applied to the stored user, or not needed.
 	isApplied func(u directory.User, v directory.Version) bool
-	// refuses says why nothing can be done about a stored user (nil: nobody is stored), empty if something can.
+	// refuses returns the reason why nothing can be done about a stored user (nil: nobody is stored), or "".
 	refuses func(u *directory.User) string
 }
 
 var (
 	forget = verb{
 		operation: directory.Insert, name: "forget", done: "forgotten",
-		usage: "erase everything personal about people, also what is still to come",
-		description: "What is stored of them goes, their dead letters too, and what arrives later is not kept,\n" +
-			"until an operator lifts it. Backups keep what they hold until they expire.",
+		usage: "erase everything personal about people, now and in future",
+		description: "It deletes what is stored about them and their dead letters, and what arrives later is not kept\n" +
+			"until an operator lifts it. Backups keep their copies until they expire.",
 		isApplied: func(u directory.User, _ directory.Version) bool { return u.Kind == directory.Forgotten },
-		refuses:   func(*directory.User) string { return "" }, // somebody unknown may be on the way
+		refuses:   func(*directory.User) string { return "" }, // events about somebody unknown may be on the way
 	}
 	lift = verb{
-		operation: directory.Lift, name: "lift", done: "lifted; the next full sync tells of them anew",
-		usage:     "end the forgetting of people who were called forgotten by mistake",
+		operation: directory.Lift, name: "lift", done: "lifted; the next full sync loads them again",
+		usage:     "undo forget for people who were forgotten by mistake",
 		isApplied: func(u directory.User, v directory.Version) bool { return u.Parts.Lifted >= v },
 		refuses: func(u *directory.User) string {
 			if u == nil || u.Kind != directory.Forgotten {
@@ -63,8 +63,8 @@ var (
 		},
 	}
 	reset = verb{
-		operation: directory.Reset, name: "reset", done: "reset; the next full sync tells of them anew",
-		usage:     "drop everything that was said of people, so that the next full sync tells it anew",
+		operation: directory.Reset, name: "reset", done: "reset; the next full sync loads them again",
+		usage:     "drop all that is known about people, so that the next full sync loads them again",
 		isApplied: func(u directory.User, v directory.Version) bool { return u.Parts.Reset >= v },
 		refuses: func(u *directory.User) string {
 			if u == nil {
@@ -78,12 +78,12 @@ var (
 func (p Program) people() *cli.Command {
 	return &cli.Command{
 		Name:  "people",
-		Usage: "erase people, or have them told anew",
+		Usage: "erase people, or load them again",
 		Commands: []*cli.Command{
 			p.verb(forget), p.verb(lift), p.verb(reset),
 			{
-				Name: "forgotten", Usage: "print the ids of all who are forgotten, one a line",
-				Description:  "Save them before a restore, and forget them again after it:\n\n   rollcallctl people forget --team T… --yes - <ids",
+				Name: "forgotten", Usage: "print the ids of all forgotten people, one per line",
+				Description:  "Save them before a restore, and forget these people again after it:\n\n   rollcallctl people forget --team T… --yes - <ids",
 				ArgValidator: noArguments, Flags: []cli.Flag{teamFlag()},
 				Action: func(ctx context.Context, c *cli.Command) error {
 					return p.with(ctx, func(open *clients) error {
@@ -104,9 +104,9 @@ func (p Program) people() *cli.Command {
 func (p Program) verb(v verb) *cli.Command {
 	flags := []cli.Flag{
 		teamFlag(),
-		&cli.StringSliceFlag{Name: "user", Usage: "a `user`, U…; more can follow it"},
+		&cli.StringSliceFlag{Name: "user", Usage: "a `user`, U…; can be given several times"},
 		yesFlag(),
-		&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long the worker may take to apply it", Validator: positive},
+		&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long to wait for the worker", Validator: positive},
 	}
 	if v.name == forget.name {
 		flags = append(flags, idleFlag())
@@ -133,12 +133,12 @@ func (p Program) verb(v verb) *cli.Command {
 	}
 }
 
-// users returns those that the flags, the arguments and, where an argument is -, standard input name.
+// users returns the ids from the flags, the arguments and, if an argument is -, standard input.
 func (p Program) users(c *cli.Command) ([]string, error) {
 	given := append(c.StringSlice("user"), c.Args().Slice()...)
 	if i := slices.Index(given, "-"); i >= 0 {
 		if !c.Bool("yes") {
-			return nil, usagef("ids from standard input need --yes: nobody is there to be asked")
+			return nil, usagef("ids from standard input need --yes, because nobody can be asked")
 		}
 		given = slices.Delete(given, i, i+1)
 		lines := bufio.NewScanner(p.In)
@@ -149,24 +149,24 @@ func (p Program) users(c *cli.Command) ([]string, error) {
 			return nil, fmt.Errorf("read ids: %w", err)
 		}
 		if len(given) == 0 {
-			return nil, nil // nobody was forgotten when they were saved
+			return nil, nil // nobody was forgotten when the ids were saved
 		}
 	}
 	if len(given) == 0 {
-		return nil, usagef("%s: which people? give --user U…", c.FullName())
+		return nil, usagef("%s: which people? Give --user U…", c.FullName())
 	}
 	return ids(given)
 }
 
-// speaker says something of people and waits until the worker has applied it.
+// speaker publishes messages about people and waits until the worker has applied them.
 type speaker struct {
 	Program
 	store     PeopleStore
 	publisher Publisher
-	within    time.Duration
+	timeout   time.Duration
 }
 
-// say says it of all users, or of none if one of them refuses.
+// say publishes one message for each user, or none if it cannot be done for one of them.
 func (s speaker) say(ctx context.Context, v verb, teamID string, users []string, yes bool) error {
 	w, err := s.store.Workspace(ctx, teamID)
 	if errors.Is(err, directory.ErrNotFound) {
@@ -196,8 +196,8 @@ func (s speaker) say(ctx context.Context, v verb, teamID string, users []string,
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.within, fmt.Errorf(
-		"published, and not all of it applied within %v: see whether the worker runs; running this again does no harm", s.within))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf(
+		"published, but not all applied within %v: check that the worker runs; running this again does no harm", s.timeout))
 	defer cancel()
 	for _, c := range changes {
 		if err := s.wait(ctx, v, c); err != nil {
@@ -208,7 +208,7 @@ func (s speaker) say(ctx context.Context, v verb, teamID string, users []string,
 	return nil
 }
 
-// change returns the message, and whether there is no need for it.
+// change returns the message. If isDone, it is not needed.
 func (s speaker) change(ctx context.Context, v verb, teamID, id string) (_ directory.Change, isDone bool, err error) {
 	var stored *directory.User
 	u, _, err := s.store.User(ctx, teamID, id)
@@ -220,7 +220,7 @@ func (s speaker) change(ctx context.Context, v verb, teamID, id string) (_ direc
 	if why := v.refuses(stored); why != "" {
 		return directory.Change{}, false, fmt.Errorf("%s %s; nothing was done", id, why)
 	}
-	// Slack's clock may be ahead of ours, and what is said must be newer than what is stored.
+	// Slack's clock may be ahead of ours, and the message must be newer than what is stored.
 	version := max(directory.VersionOf(time.Now()), u.Version+1)
 	if v.isApplied(u, version) {
 		return directory.Change{}, true, nil
@@ -228,7 +228,7 @@ func (s speaker) change(ctx context.Context, v verb, teamID, id string) (_ direc
 	user := map[string]any{"id": id}
 	if v.name == forget.name {
 		user["is_forgotten"] = true
-		if u.Kind == directory.External { // whom no full sync expects in users.list, forgotten or not
+		if u.Kind == directory.External { // without the other workspace's id, full syncs would expect them in users.list
 			user["team_id"] = homeOf(u)
 		}
 	}
@@ -242,7 +242,7 @@ func (s speaker) change(ctx context.Context, v verb, teamID, id string) (_ direc
 	return c, false, err
 }
 
-// homeOf returns the workspace that somebody is of, as Slack says.
+// homeOf returns the id of a user's own workspace.
 func homeOf(u directory.User) string {
 	var slack struct {
 		TeamID string `json:"team_id"`

@@ -16,13 +16,13 @@ import (
 func (p Program) smoke() *cli.Command {
 	return &cli.Command{
 		Name:  "smoke",
-		Usage: "see whether a deployment works",
-		Description: "Invents a person in a workspace that no page offers, sends a signed event for each thing that\n" +
-			"can happen to them, and waits until Firestore shows it. It reads SLACK_SIGNING_SECRET.",
+		Usage: "test a deployment",
+		Description: "It invents a person in a hidden workspace, sends signed events to have them join, change and leave,\n" +
+			"removes them, and waits each time until Firestore shows it. It reads SLACK_SIGNING_SECRET.",
 		ArgValidator: noArguments,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "webhook", Usage: "the `address` that Slack posts to, https://…/slack/events", Required: true, Validator: isAddress},
-			&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long each step may take until it is visible", Validator: positive},
+			&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long to wait for each step to be visible", Validator: positive},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			settings, err := config.Load[config.SmokeTest](p.Environ)
@@ -33,7 +33,7 @@ func (p Program) smoke() *cli.Command {
 				publisher := pubsub.NewPublisher(open.pubsub, open.config.Topic)
 				defer publisher.Stop()
 				return smoke.Test{
-					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Within: c.Duration("within"),
+					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Timeout: c.Duration("within"),
 					Store: open.store, Publisher: publisher, Out: p.Out,
 				}.Run(ctx)
 			})

@@ -11,40 +11,40 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub/deadletters"
-	"rollcall/internal/service"
+	"rollcall/internal/terminal"
 )
 
-// WorkspaceStore is where workspaces are kept, with all that is below them.
+// WorkspaceStore keeps workspaces and everything below them.
 type WorkspaceStore interface {
-	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	// Workspace returns a stored workspace, or [directory.ErrNotFound].
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
-	// Workspaces returns all workspaces that were put, by id.
+	// Workspaces returns all stored workspaces, by id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
-	// PurgeWorkspace deletes a workspace and every document below it, in bounded batches, and
-	// returns how many there were. Broken off it has deleted some of them, and the workspace
-	// last: calling it again goes on. progress is told after each batch.
+	// PurgeWorkspace deletes a workspace and every document below it, in bounded batches, the workspace
+	// last, and returns the number of documents. After an interruption, call it again to continue. It calls
+	// progress after each batch.
 	PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error)
 }
 
 func (p Program) workspaces() *cli.Command {
 	return &cli.Command{
 		Name:  "workspaces",
-		Usage: "see which workspaces are stored, or delete one whole",
+		Usage: "list the stored workspaces, or delete one",
 		Commands: []*cli.Command{
 			{
-				Name: "list", Usage: "a line for each", ArgValidator: noArguments,
+				Name: "list", Usage: "print a line for each", ArgValidator: noArguments,
 				Action: func(ctx context.Context, _ *cli.Command) error {
 					return p.with(ctx, func(open *clients) error { return p.listWorkspaces(ctx, open.store) })
 				},
 			},
 			{
 				Name: "purge", Usage: "delete a workspace: its people, their history, its syncs, its emoji and its dead letters",
-				Description: "It is refused while the workspace is connected: the next event or full sync would bring people\n" +
-					"back. Broken off, it goes on when it is run again. Backups keep what they hold until they expire.",
+				Description: "It is refused while the workspace is connected, because the next event or full sync would bring\n" +
+					"people back. Run it again after an interruption. Backups keep their copies until they expire.",
 				ArgValidator: noArguments,
 				Flags: []cli.Flag{
 					teamFlag(), yesFlag(), idleFlag(),
-					&cli.BoolFlag{Name: "force", Usage: "also if the workspace is connected"},
+					&cli.BoolFlag{Name: "force", Usage: "even if the workspace is connected"},
 				},
 				Action: func(ctx context.Context, c *cli.Command) error {
 					return p.with(ctx, func(open *clients) error {
@@ -69,16 +69,16 @@ func (p Program) listWorkspaces(ctx context.Context, store WorkspaceStore) error
 		fmt.Fprintln(p.Out, "no workspaces")
 		return nil
 	}
-	w := tabwriter.NewWriter(service.Terminal(p.Out), 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(terminal.NewWriter(p.Out), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TEAM\tSTATE\tSINCE\tNAME")
 	for _, one := range all {
 		state, since := stateOf(one)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.ID, state, since, service.Printable(one.Name))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.ID, state, since, terminal.Printable(one.Name))
 	}
 	return w.Flush()
 }
 
-// stateOf says how a workspace stands, and since when.
+// stateOf returns a workspace's state, and since when it has been in it.
 func stateOf(w directory.Workspace) (state, since string) {
 	switch at := w.ConnectedAt; {
 	case w.Hidden:
@@ -94,21 +94,21 @@ func stateOf(w directory.Workspace) (state, since string) {
 func (p Program) purge(ctx context.Context, store WorkspaceStore, teamID string, force, yes bool) error {
 	w, err := store.Workspace(ctx, teamID)
 	switch {
-	case errors.Is(err, directory.ErrNotFound): // a purge that was broken off, or a message that came later
-		w.Name = "not known any more"
+	case errors.Is(err, directory.ErrNotFound): // after an interrupted purge, or if messages came later
+		w.Name = "already deleted"
 	case err != nil:
 		return err
 	case !w.Disconnected() && !w.Hidden && !force:
-		return fmt.Errorf("%s is connected, and would come back: remove the app from it in Slack, and its token from slack-bot-tokens, or give --force", teamID)
+		return fmt.Errorf("%s is connected and would come back: remove the app from it in Slack, and its token from slack-bot-tokens, or give --force", teamID)
 	}
-	if err := p.confirm(yes, fmt.Sprintf("Delete %s (%s) and everything below it for good?", teamID, service.Printable(w.Name))); err != nil {
+	if err := p.confirm(yes, fmt.Sprintf("Delete %s (%s) and everything below it for good?", teamID, terminal.Printable(w.Name))); err != nil {
 		return err
 	}
 	deleted, err := store.PurgeWorkspace(ctx, teamID, p.progress(0))
 	p.endProgress()
 	fmt.Fprintf(p.Out, "%d documents deleted\n", deleted)
 	if err != nil {
-		return fmt.Errorf("not all of %s is deleted; run it again: %w", teamID, err)
+		return fmt.Errorf("%s is not fully deleted; run it again: %w", teamID, err)
 	}
 	return nil
 }

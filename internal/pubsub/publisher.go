@@ -1,12 +1,10 @@
-// Package pubsub publishes changes to Pub/Sub and knows the topics and
-// subscriptions that they travel through.
+// Package pubsub publishes changes to Pub/Sub, and creates the topics and
+// subscriptions that they go through.
 package pubsub
 
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -16,7 +14,7 @@ import (
 )
 
 // Open returns a Pub/Sub client for the project. If traced, messages carry their
-// publisher's trace, at some 60 allocations each. PUBSUB_EMULATOR_HOST, if set, names an emulator.
+// publisher's trace, which costs some 60 allocations each. PUBSUB_EMULATOR_HOST can name an emulator.
 func Open(ctx context.Context, project string, traced bool, options ...option.ClientOption) (*pubsub.Client, error) {
 	client, err := pubsub.NewClientWithConfig(ctx, project, &pubsub.ClientConfig{EnableOpenTelemetryTracing: traced}, options...)
 	if err != nil {
@@ -25,71 +23,38 @@ func Open(ctx context.Context, project string, traced bool, options ...option.Cl
 	return client, nil
 }
 
-// DelayThreshold is how long a message waits for company at most, while others are
-// under way. Go's timers on Linux know nothing shorter, whatever they are told; the
-// client's default of 10 ms would be the longest part of the way to Pub/Sub.
-const DelayThreshold = time.Millisecond
+// A message waits for others to share its request, until DelayThreshold is over or there are
+// CountThreshold of them. With the client's default of 10 ms the wait would be the longest part of the way
+// to Pub/Sub. With its default of 100 messages a busy instance would wait the whole time.
+const (
+	DelayThreshold = time.Millisecond
+	CountThreshold = 16
+)
 
-// Publisher publishes changes to a topic. Whoever publishes waits for the
-// message's own arrival, so a message that comes alone is sent at once; those that
-// come while it is under way are sent together, as soon as it has arrived or
-// DelayThreshold is over.
-//
-// What that costs: Pub/Sub bills a request as 1,000 bytes at least, of which a
-// change of status fills less than half, and a whole user more than all. Longer
-// waits could save a cent on a million events.
-type Publisher struct {
-	publisher *pubsub.Publisher
-	waiting   chan struct{} // holds one if a message may wait
-	stop      func()
-}
+// Publisher publishes changes to one topic.
+type Publisher struct{ publisher *pubsub.Publisher }
 
-// NewPublisher returns a publisher to that topic of the client's project. Stop it after use.
+// NewPublisher returns a publisher to a topic of the client's project. Stop it after use.
 func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
 	p.PublishSettings.DelayThreshold = DelayThreshold
-	// At least as many as the webhook's concurrent requests (80), or some would wait for
-	// others. The client's default is 25 for each CPU.
+	p.PublishSettings.CountThreshold = CountThreshold
+	// More than the webhook's concurrent requests (80), so that none waits for others. The
+	// client's default is 25 for each CPU.
 	p.PublishSettings.NumGoroutines = 100
-	// The client keeps trying in the background after its caller has given up. These
-	// bounds keep an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
+	// The client retries in the background after its caller has given up. These limits keep
+	// an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
 	p.PublishSettings.Timeout = 5 * time.Second
 	p.PublishSettings.FlowControlSettings = pubsub.FlowControlSettings{
 		MaxOutstandingMessages: 2000,
 		MaxOutstandingBytes:    64 << 20,
 		LimitExceededBehavior:  pubsub.FlowControlSignalError,
 	}
-	publisher := &Publisher{publisher: p, waiting: make(chan struct{}, 1)}
-	stopping, stop := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	sending.Go(func() { publisher.send(stopping) })
-	publisher.stop = func() {
-		stop()
-		sending.Wait()
-		p.Stop()
-	}
-	return publisher
+	return &Publisher{p}
 }
 
-// send sends what waits as soon as nobody else is about to publish, again and
-// again; after DelayThreshold the client does so by itself. Its Flush returns when
-// all of that has arrived.
-func (p *Publisher) send(stopping context.Context) {
-	for {
-		select {
-		case <-p.waiting:
-			runtime.Gosched() // lets others publish who are about to
-			if len(p.waiting) == 0 {
-				p.publisher.Flush()
-			}
-		case <-stopping.Done():
-			return
-		}
-	}
-}
-
-// Publish returns nil once Pub/Sub has accepted the message. After an error the
-// message may have been accepted all the same. Publish it again: versions make repeats harmless.
+// Publish returns nil once Pub/Sub has accepted the message. After an error Pub/Sub may
+// have accepted it too. Publish it again: versions make repeats harmless.
 func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 	data, err := c.Encode()
 	if err != nil {
@@ -99,18 +64,13 @@ func (p *Publisher) Publish(ctx context.Context, c directory.Change) error {
 }
 
 func (p *Publisher) publish(ctx context.Context, m *pubsub.Message) error {
-	result := p.publisher.Publish(ctx, m)
-	select {
-	case p.waiting <- struct{}{}:
-	default:
-	}
-	if _, err := result.Get(ctx); err != nil {
+	if _, err := p.publisher.Publish(ctx, m).Get(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
 }
 
-// attributes say what a message is about, for filters and for operators who look at a dead letter.
+// attributes say what a message is about: for filters, and for operators who look at dead letters.
 func attributes(c directory.Change) map[string]string {
 	a := map[string]string{
 		"operation": string(c.Operation),
@@ -126,5 +86,5 @@ func attributes(c directory.Change) map[string]string {
 	return a
 }
 
-// Stop sends the messages that are waiting, and returns once they are sent.
-func (p *Publisher) Stop() { p.stop() }
+// Stop sends the waiting messages and returns once they are sent.
+func (p *Publisher) Stop() { p.publisher.Stop() }

@@ -20,7 +20,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// published starts Google's fake, and a publisher each of whose requests goes through before.
+// published starts Google's fake and a publisher, and calls before ahead of each publish request.
 func published(t *testing.T, before func()) (*Publisher, *pstest.Server) {
 	t.Helper()
 	fake := pstest.NewServer()
@@ -53,7 +53,7 @@ func insert(id string) directory.Change {
 	return directory.Change{Operation: directory.Insert, TeamID: "T1", User: json.RawMessage(`{"id":"` + id + `"}`), Version: 1, Source: directory.FromEvent}
 }
 
-// TestSlowRequest: while one request is under way, what comes after it is sent and arrives.
+// TestSlowRequest: while one request is in flight, later messages are sent and arrive.
 func TestSlowRequest(t *testing.T) {
 	var requests atomic.Int64
 	slow, release := make(chan struct{}), make(chan struct{})
@@ -90,7 +90,7 @@ func TestSlowRequest(t *testing.T) {
 	}
 }
 
-// TestStop: what is under way is sent, and what comes later is refused.
+// TestStop: Stop sends what is in flight, and later messages are refused.
 func TestStop(t *testing.T) {
 	underWay := make(chan struct{}, 1)
 	p, fake := published(t, func() {
@@ -114,7 +114,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestGivesUp: who publishes does not wait longer than it says.
+// TestGivesUp: Publish waits no longer than its context.
 func TestGivesUp(t *testing.T) {
 	release := make(chan struct{})
 	p, _ := published(t, func() { <-release })

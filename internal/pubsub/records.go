@@ -11,23 +11,22 @@ import (
 	"rollcall/internal/directory"
 )
 
-// RecordPublisher publishes records of history for whoever subscribes, as CloudEvents
-// in binary content mode: what the event is about in attributes, and the rest in JSON.
+// RecordPublisher publishes records of history as CloudEvents in binary content mode: the
+// context in attributes, and the data in JSON.
 type RecordPublisher struct {
 	publisher *Publisher
 	values    bool
 }
 
-// NewRecordPublisher returns a publisher to that topic of the client's project. If
-// values is false, messages name the fields that changed and say nothing of what is in
-// them, so that subscriptions hold nothing personal. Stop it after use.
+// NewRecordPublisher returns a publisher to a topic of the client's project. Unless values is
+// set, messages name the changed fields without their values, so that subscriptions hold no
+// personal data. Stop it after use.
 func NewRecordPublisher(client *pubsub.Client, topicID string, values bool) *RecordPublisher {
 	return &RecordPublisher{NewPublisher(client, topicID), values}
 }
 
-// Publish returns nil once Pub/Sub has accepted the message. After an error the
-// message may have been accepted all the same; publish it again, because subscribers
-// know a repeat by its id.
+// Publish returns nil once Pub/Sub has accepted the message. After an error Pub/Sub may
+// have accepted it too. Publish it again: subscribers recognise a repeat by its id.
 func (p *RecordPublisher) Publish(ctx context.Context, r directory.Record) error {
 	m, err := recordMessage(r, p.values)
 	if err != nil {
@@ -36,11 +35,11 @@ func (p *RecordPublisher) Publish(ctx context.Context, r directory.Record) error
 	return p.publisher.publish(ctx, m)
 }
 
-// Stop sends the messages that are waiting, and returns once they are sent.
+// Stop sends the waiting messages and returns once they are sent.
 func (p *RecordPublisher) Stop() { p.publisher.Stop() }
 
 // RecordData is the data of a message. A topic's schema can describe it: before and
-// after are JSON as text, because a schema has no type for JSON of any form.
+// after are JSON in strings, because schemas have no type for arbitrary JSON.
 type RecordData struct {
 	ID      string               `json:"id"`
 	Type    directory.RecordType `json:"type"`
@@ -54,9 +53,9 @@ type RecordData struct {
 	After   string               `json:"after,omitempty"`
 }
 
-// recordMessage returns the message of a record. The names of the attributes are
-// those of the CloudEvents binding for Pub/Sub, which github.com/cloudevents/sdk-go
-// reads (protocol/pubsub/v2). team_id is for filters of subscriptions.
+// recordMessage returns the message of a record. The attributes have the names of the
+// CloudEvents binding for Pub/Sub (protocol/pubsub/v2 of github.com/cloudevents/sdk-go). team_id is
+// for filters of subscriptions.
 func recordMessage(r directory.Record, values bool) (*pubsub.Message, error) {
 	d := RecordData{r.ID, r.Type, r.TeamID, r.UserID, r.Changed, r.Version(), r.At, r.Source, "", ""}
 	if d.Changed == nil {

@@ -19,7 +19,7 @@ var changed = directory.Record{
 	Before: json.RawMessage(`{"profile.title":"Typographer"}`), After: json.RawMessage(`{"profile.title":"Lead \"typographer\""}`), ExpireAt: time.Now(),
 }
 
-// cloudEvent reads a message as the CloudEvents SDK does, by its names of the attributes.
+// cloudEvent decodes a message as the CloudEvents SDK does.
 func cloudEvent(t *testing.T, attributes map[string]string, data []byte) event.Event {
 	t.Helper()
 	specs := spec.WithPrefix("ce-")
@@ -47,7 +47,7 @@ func cloudEvent(t *testing.T, attributes map[string]string, data []byte) event.E
 	return e
 }
 
-// TestRecordMessage: a record is published as a CloudEvent, thin unless values are asked for.
+// TestRecordMessage: a record is published as a CloudEvent, by default without values.
 func TestRecordMessage(t *testing.T) {
 	const thin = `{"id":"0123abcd","type":"user.updated","team_id":"T1","user_id":"U1","changed":["profile.title"],"version":1648596712000001,"at":"2022-03-29T23:31:52.000001Z","source":"event"`
 	forgotten := directory.Record{ID: "1", Type: directory.UserForgotten, TeamID: "T1", UserID: "U1", At: time.UnixMicro(1).UTC(), Source: directory.FromEvent}

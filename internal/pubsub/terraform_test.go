@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
-// TestTerraform: the topics and subscriptions that Terraform declares are those
-// that [Topology.Ensure] creates, setting by setting, read back from the emulator.
+// TestTerraform: Terraform declares the same topics and subscriptions as
+// [Topology.Ensure] creates. All settings are compared, as the emulator returns them.
 func TestTerraform(t *testing.T) {
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	const project = "terraform-topology"
@@ -57,7 +57,7 @@ func TestTerraform(t *testing.T) {
 			declared.AckDeadlineSeconds = 10 // Pub/Sub's default
 		}
 		if declared.PushConfig == nil {
-			declared.PushConfig = &pubsubpb.PushConfig{} // how it says "pulled"
+			declared.PushConfig = &pubsubpb.PushConfig{} // how it returns a pull subscription
 		}
 		opts := []cmp.Option{protocmp.Transform(), protocmp.IgnoreFields(&pubsubpb.Subscription{}, "state")}
 		if d := cmp.Diff(declared, got, opts...); d != "" {
@@ -71,11 +71,11 @@ func TestTerraform(t *testing.T) {
 
 const workerURI = "http://127.0.0.1:1"
 
-// declared is what a Terraform file says of Pub/Sub.
+// declared is what a Terraform file declares.
 type declared struct {
 	topics        map[string]bool
 	subscriptions map[string]*pubsubpb.Subscription
-	kept          map[string]time.Duration // retention before the emulator's bound
+	kept          map[string]time.Duration // retention, not bounded by the emulator's maximum
 }
 
 func declare(t *testing.T, path, project string) declared {
@@ -125,7 +125,7 @@ func declare(t *testing.T, path, project string) declared {
 	return found
 }
 
-// named is { key = { attribute = value } }.
+// named returns { key = { attribute = value } }.
 func named(key, attribute, value string) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{key: cty.ObjectVal(map[string]cty.Value{attribute: cty.StringVal(value)})})
 }
@@ -152,7 +152,7 @@ func flatten(t *testing.T, body *hclsyntax.Body, ctx *hcl.EvalContext) map[strin
 	return all
 }
 
-// subscription takes settings away that it understands.
+// subscription removes the settings that it understands.
 func subscription(t *testing.T, settings map[string]cty.Value, project string) *pubsubpb.Subscription {
 	t.Helper()
 	take := func(name string) (cty.Value, bool) {
@@ -213,7 +213,7 @@ func subscription(t *testing.T, settings map[string]cty.Value, project string) *
 
 func text(v cty.Value) string { return v.AsString() }
 
-// unread fails on settings that nobody has compared.
+// unread fails if settings are left that have not been compared.
 func unread(t *testing.T, label string, settings map[string]cty.Value) {
 	t.Helper()
 	for name := range settings {

@@ -21,7 +21,7 @@ type Topology struct {
 	Subscription      string // pushes Topic to the worker
 	DeadLetterTopic   string
 	DeadLetterParking string // the subscription that keeps dead letters for an operator
-	ChangesTopic      string // tells whoever subscribes what has changed
+	ChangesTopic      string // records of changes, for subscribers
 
 	PushEndpoint        string
 	AckDeadline         time.Duration // how long the worker may take over one message

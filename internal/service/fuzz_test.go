@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzTrace: whatever a stranger says of its trace, a log line stays one line of JSON.
+// FuzzTrace: whatever trace a stranger sends, a log line stays one line of JSON.
 func FuzzTrace(f *testing.F) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	f.Add("00-" + trace + "-b7ad6b7169203331-01")

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// LoopbackHosts answers only who asks for this machine by a loopback name, whatever the port, and
-// everybody else 421. A page elsewhere can give its own name our address ("DNS rebinding"), and its
-// browser then takes our answers for that page's own: the Host header tells.
+// LoopbackHosts passes on requests whose Host is a loopback name, on any port, and answers all
+// others 421. Otherwise a website whose name resolves to our address ("DNS rebinding") could read
+// our answers in its visitor's browser.
 func LoopbackHosts(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopbackHost(r.Host) {
-			http.Error(w, "this address is for this machine only: ask for localhost or 127.0.0.1", http.StatusMisdirectedRequest)
+			http.Error(w, "only this machine may use this address: use localhost or 127.0.0.1", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -1,5 +1,5 @@
-// Package service is what every deployable needs around its own work: logs in
-// Cloud Logging's format, trace context, health, limits and a graceful stop.
+// Package service is what every service needs around its own work: listening with
+// limits and a graceful stop, logs in Cloud Logging's format, and tracing.
 package service
 
 import (
@@ -16,9 +16,8 @@ import (
 	"rollcall/internal/config"
 )
 
-// OpenLog returns the log of a program. Its level is that of c or, where c names
-// a file for it, what that file says at the moment: who writes DEBUG into it need not
-// start the program again.
+// OpenLog returns a program's log. If c names a file for the level, the log follows
+// that file while the program runs.
 func OpenLog(ctx context.Context, w io.Writer, c config.Common) *slog.Logger {
 	level := new(slog.LevelVar)
 	level.Set(c.LogLevel)
@@ -29,18 +28,18 @@ func OpenLog(ctx context.Context, w io.Writer, c config.Common) *slog.Logger {
 	return log
 }
 
-// readLevelEvery is how soon a change of the file is noticed. On Cloud Run the file is
-// a mounted secret, and each reading of it an access that is billed.
-const readLevelEvery = 30 * time.Second
+// levelInterval is how often the file is read. On Cloud Run it is a mounted secret, and
+// each read is billed.
+const levelInterval = 30 * time.Second
 
 func followLevel(ctx context.Context, file string, level *slog.LevelVar, log *slog.Logger) {
-	tick := time.NewTicker(readLevelEvery)
+	tick := time.NewTicker(levelInterval)
 	defer tick.Stop()
-	var fault string // told once, not at every reading
+	var fault string // logged once, not at every read
 	for {
 		err := readLevel(file, level, log)
 		if err != nil && err.Error() != fault {
-			log.WarnContext(ctx, "log level not read: it stays as it is", "error", err)
+			log.WarnContext(ctx, "log level not read: it stays the same", "error", err)
 		}
 		fault = ""
 		if err != nil {

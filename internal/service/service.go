@@ -13,27 +13,29 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"rollcall/internal/terminal"
 )
 
-// drainWithin leaves two of the ten seconds that Cloud Run grants between
+// drainTimeout leaves two of the ten seconds that Cloud Run grants between
 // SIGTERM and SIGKILL (Google's page "Container runtime contract").
-const drainWithin = 8 * time.Second
+const drainTimeout = 8 * time.Second
 
 // Main runs a command until it is done or told to stop by SIGINT or SIGTERM,
-// and exits with 1 after an error. A second signal ends it at once.
+// and exits with status 1 after an error. A second signal ends it at once.
 func Main(run func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(Terminal(os.Stderr), err) // it may quote Slack
+		fmt.Fprintln(terminal.NewWriter(os.Stderr), err) // it may quote Slack
 		os.Exit(1)
 	}
 }
 
-// Host returns where to listen: everywhere on Cloud Run, which authenticates
-// or is meant to be public, and on loopback anywhere else.
+// Host returns the address to listen on: all interfaces on Cloud Run, where callers are
+// authenticated or the service is public, and loopback anywhere else.
 func Host() string {
 	if os.Getenv("K_SERVICE") != "" {
 		return ""
@@ -41,14 +43,14 @@ func Host() string {
 	return "127.0.0.1"
 }
 
-// common are headers of every answer. Browsers heed Strict-Transport-Security over TLS only, and not for IP addresses.
+// common headers go into every answer. Browsers ignore Strict-Transport-Security without TLS and for IP addresses.
 var common = http.Header{
 	"Strict-Transport-Security": {"max-age=63072000"},
 	"X-Robots-Tag":              {"noindex, nofollow"},
 }
 
-// Handler adds to h what every service answers and knows: GET /health and headers.
-// Once stopping is done, health and all else is 503.
+// Handler adds GET /health and the common headers to h. Once stopping is done, every
+// answer is 503.
 func Handler(stopping context.Context, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), common)
@@ -58,7 +60,7 @@ func Handler(stopping context.Context, h http.Handler) http.Handler {
 			return
 		}
 		if len(r.TransferEncoding) > 0 {
-			// There may have been a Content-Length as well: RFC 9112, 6.1, wants no further request then.
+			// It may have come with a Content-Length. Then RFC 9112, 6.1, requires closing the connection.
 			w.Header().Set("Connection", "close")
 		}
 		if r.URL.Path == "/health" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -72,7 +74,7 @@ func Handler(stopping context.Context, h http.Handler) http.Handler {
 }
 
 // Serve listens on host and port and answers with h until ctx is done, then
-// finishes the requests under way.
+// finishes the requests in flight.
 func Serve(ctx context.Context, host string, port int, h http.Handler, log *slog.Logger) error {
 	listener, err := Listen(host, port)
 	if err != nil {
@@ -81,11 +83,11 @@ func Serve(ctx context.Context, host string, port int, h http.Handler, log *slog
 	return ServeListener(ctx, listener, h, log)
 }
 
-// Listen opens a port. Port 0 takes any that is free.
+// Listen opens a port. Port 0 means any free one.
 func Listen(host string, port int) (net.Listener, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("port %d is taken: set PORT to another, or to 0 for any that is free", port)
+		return nil, fmt.Errorf("port %d is taken: set PORT to another one, or to 0 for any free port", port)
 	}
 	return listener, err
 }
@@ -99,7 +101,7 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		// "OPTIONS *" is refused like all else that h does not know.
+		// h refuses "OPTIONS *", as any other path that it does not know.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -110,9 +112,14 @@ func ServeListener(ctx context.Context, listener net.Listener, h http.Handler, l
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
+		return Drain(ctx, server, log)
 	}
+}
+
+// Drain stops a server once its requests in flight are finished, or after drainTimeout.
+func Drain(ctx context.Context, server *http.Server, log *slog.Logger) error {
 	log.InfoContext(ctx, "draining")
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), server.Close())

@@ -21,7 +21,7 @@ import (
 	"rollcall/internal/config"
 )
 
-// TestGracefulStop: what is under way is finished, what comes later is refused, and then Serve returns.
+// TestGracefulStop: Serve returns after the request in flight is finished.
 func TestGracefulStop(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	listener, err := Listen("127.0.0.1", 0)
@@ -47,12 +47,12 @@ func TestGracefulStop(t *testing.T) {
 	stop()
 	select {
 	case err := <-served:
-		t.Fatalf("stopped with a request under way: %v", err)
+		t.Fatalf("stopped with a request in flight: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(leave)
 	if status := <-answered; status != http.StatusOK {
-		t.Errorf("the request under way: %d", status)
+		t.Errorf("the request in flight: %d", status)
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
@@ -69,7 +69,7 @@ func get(t *testing.T, url string) int {
 	return resp.StatusCode
 }
 
-// TestStopping: what comes by a connection that is open already is refused.
+// TestStopping: requests on connections that are already open are refused.
 func TestStopping(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -118,7 +118,7 @@ func traceFields(trace, span string, sampled bool) map[string]any {
 	}
 }
 
-// TestLogLevelFile: the level follows the file while the program runs; what is not a level changes nothing.
+// TestLogLevelFile: the level follows the file while the program runs. An invalid level changes nothing.
 func TestLogLevelFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -129,7 +129,7 @@ func TestLogLevelFile(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(readLevelEvery)
+			time.Sleep(levelInterval)
 			synctest.Wait()
 		}
 		var out bytes.Buffer
@@ -143,16 +143,16 @@ func TestLogLevelFile(t *testing.T) {
 				t.Errorf("after %q: debug is %v", tt.text, got)
 			}
 		}
-		if n := strings.Count(out.String(), "log level not read"); n != 2 { // missing at first, and nonsense
-			t.Errorf("%d faults told:\n%s", n, &out)
+		if n := strings.Count(out.String(), "log level not read"); n != 2 { // the missing file, and nonsense
+			t.Errorf("%d faults logged:\n%s", n, &out)
 		}
 		if n := strings.Count(out.String(), "log level changed"); n != 3 {
-			t.Errorf("%d changes told:\n%s", n, &out)
+			t.Errorf("%d changes logged:\n%s", n, &out)
 		}
 	})
 }
 
-// TestLogFormat: the names and values that Cloud Logging reads.
+// TestLogFormat: lines have the names and values that Cloud Logging expects.
 func TestLogFormat(t *testing.T) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	tests := []struct {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// TestSecondSignal: whoever presses Ctrl-C again does not want to wait.
+// TestSecondSignal: a second Ctrl-C ends the program at once.
 func TestSecondSignal(t *testing.T) {
 	if os.Getenv("STUBBORN") != "" {
 		Main(func(ctx context.Context) error {
@@ -39,7 +39,7 @@ func TestSecondSignal(t *testing.T) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		switch strings.TrimSpace(lines.Text()) {
 		case "running", "stopping":
-			time.Sleep(100 * time.Millisecond) // AfterFunc runs beside
+			time.Sleep(100 * time.Millisecond) // for AfterFunc, which runs concurrently
 			if err := c.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}

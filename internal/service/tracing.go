@@ -27,19 +27,18 @@ import (
 	"rollcall/internal/config"
 )
 
-// googleTelemetry is the host of Google's Telemetry API, by which Cloud Trace takes spans
+// googleTelemetry is the host of Google's Telemetry API, which takes spans for Cloud Trace
 // (Google's page "Migrate from the Trace exporter to the OTLP endpoint").
 const googleTelemetry = "telemetry.googleapis.com"
 
-// exportWithin bounds what the export of the last spans adds to a stop: with the drain before it
-// it stays within what Cloud Run grants.
-const exportWithin = 1500 * time.Millisecond
+// exportTimeout bounds the export of the last spans. Drain and export together take less than the
+// time that Cloud Run grants for a stop.
+const exportTimeout = 1500 * time.Millisecond
 
-// StartTracing exports spans to c's OTLP endpoint until stop is called, which sends
-// those that are left. Without an endpoint no span is made, and requests only
-// carry on the trace they came with. How many are sampled is OpenTelemetry's
-// OTEL_TRACES_SAMPLER; by default whoever sent the request decides, on Cloud Run Google. The webhook
-// makes none for a request that is not signed.
+// StartTracing exports spans to c's OTLP endpoint until stop is called, which exports the
+// last ones. Without an endpoint there are no spans, and a request keeps the trace that it came
+// with. OTEL_TRACES_SAMPLER says how many spans are sampled. By default the caller decides: on
+// Cloud Run that is Google.
 func StartTracing(ctx context.Context, name string, c config.Common, log *slog.Logger) (stop func(), err error) {
 	if c.TraceEndpoint == "" {
 		return func() {}, nil
@@ -73,7 +72,7 @@ func StartTracing(ctx context.Context, name string, c config.Common, log *slog.L
 	otel.SetTracerProvider(provider)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.WarnContext(ctx, "spans not exported", "error", err) }))
 	return func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportWithin)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTimeout)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
 			log.WarnContext(ctx, "last spans not exported", "error", err)
@@ -83,8 +82,8 @@ func StartTracing(ctx context.Context, name string, c config.Common, log *slog.L
 
 var tracer = otel.Tracer("rollcall/internal/service")
 
-// Traced answers within a span, a child of the one that the request names. It is for requests that
-// somebody has vouched for, since who names a span also says whether it is sampled.
+// Traced wraps each request in a span, as a child of the span that the request names. Use it only for
+// authenticated requests: whoever names a span also decides whether it is sampled.
 func Traced(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := StartSpan(r.Context(), r)
@@ -99,8 +98,8 @@ func Traced(h http.Handler) http.Handler {
 	})
 }
 
-// StartSpan begins the span of a request. It says no more of it than its method and, by [EndSpan], its
-// status: paths and addresses are personal.
+// StartSpan begins the span of a request. The span has the request's method and, from [EndSpan], its status,
+// but no path and no address: those are personal data.
 func StartSpan(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	return tracer.Start(ctx, r.Method, ofServer...)

@@ -4,7 +4,7 @@ package slack
 
 import "testing"
 
-// allocationBudget is what decoding an event may take, whatever else is in the user object.
+// allocationBudget is the maximum for decoding an event, whatever else is in the user object.
 const allocationBudget = 15
 
 func TestAllocations(t *testing.T) {

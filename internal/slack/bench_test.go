@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// decodeAgain returns a function that decodes the same event again.
+// decodeAgain returns a function that decodes the same event each time.
 func decodeAgain(tb testing.TB) func() {
 	tb.Helper()
 	body, err := os.ReadFile("testdata/events/user_change.json")

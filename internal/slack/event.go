@@ -19,32 +19,31 @@ var (
 	ErrMalformed = errors.New("malformed event")
 )
 
-// Request is what Slack's Events API posts, as far as it concerns Rollcall.
-// At most one of its three parts is set; if none is, there is nothing to do.
+// Request is the part of an Events API request that Rollcall uses.
+// At most one of its first three fields is set. If none is, there is nothing to do.
 type Request struct {
-	Challenge   string            // of a url_verification
+	Challenge   string            // in a url_verification
 	RateLimited bool              // app_rate_limited: Slack is dropping events
-	Change      *directory.Change // of an event about a user or about the app's installation
+	Change      *directory.Change // for an event about a user or the app's installation
 
-	// NoWorkspace says that an event would be a change, but names no workspace.
+	// NoWorkspace says that the event would be a change, but names no workspace.
 	NoWorkspace bool
 
-	// Type is the event's type, or the request's where it holds no event. For logs.
+	// Type is the event's type, or the request's if there is no event. For logs.
 	Type    string
 	AppID   string // of the app that Slack sent the event to
-	TeamID  string // the workspace that was told
+	TeamID  string // the workspace that received the event
 	EventID string
 }
 
-// operations says what each event means. Slack sends user_profile_changed,
-// user_status_changed and user_huddle_changed beside user_change, at the same
-// moment and with the same object (their pages say so), so they are none of
-// Rollcall's business, as all others.
+// operations maps events to changes. All other events are ignored, even
+// user_profile_changed, user_status_changed and user_huddle_changed: Slack sends each of them
+// together with a user_change that has the same object (their pages say so).
 var operations = map[string]directory.Operation{
 	"team_join":       directory.Insert,
 	"user_change":     directory.Update,
 	"app_uninstalled": directory.Disconnect,
-	"tokens_revoked":  directory.Disconnect, // if it names the bot's
+	"tokens_revoked":  directory.Disconnect, // if the bot's token is among them
 }
 
 type envelope struct {
@@ -68,11 +67,11 @@ type innerEvent struct {
 	EventTS timestamp       `json:"event_ts"`
 	User    ijson.RawObject `json:"user"`
 	Tokens  ijson.Maybe[struct {
-		Bot []ijson.Text `json:"bot"` // ids of users, not tokens
+		Bot []ijson.Text `json:"bot"` // user ids, not tokens
 	}] `json:"tokens"`
 }
 
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is no object is no event that Rollcall knows.
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom]. What is not an object counts as an unknown event.
 func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*e = innerEvent{}
 	if d.PeekKind() != jsontext.KindBeginObject {
@@ -82,9 +81,9 @@ func (e *innerEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return json.UnmarshalDecode(d, (*fields)(e))
 }
 
-// workspace returns the workspace that was told. The envelope's team_id may be
-// missing, empty or the other workspace's for events about people in shared
-// channels and for organisation-wide installations.
+// workspace returns the workspace that received the event. In shared channels and with
+// organisation-wide installations, the envelope's team_id may be missing, empty or another
+// workspace's.
 func (e envelope) workspace() string {
 	if e.ContextTeamID != "" {
 		return string(e.ContextTeamID)
@@ -95,13 +94,12 @@ func (e envelope) workspace() string {
 	return string(e.TeamID)
 }
 
-// DecodeRequest reads a request's body. It is lenient where Slack may add to
-// what it sends, and strict in what a change needs: an event about a user that
-// lacks it fails with [ErrMalformed], a body that is no JSON object with
-// [ErrNotJSON]. The errors' texts hold nothing of the body.
+// DecodeRequest reads a request's body. It accepts additions of Slack's, and requires what a
+// change needs: without it, an event about a user fails with [ErrMalformed]. A body that is not a
+// JSON object fails with [ErrNotJSON]. The errors quote nothing of the body.
 //
-// slack-go's parser is passed over because it fails on event types that it does
-// not know, and drops the fields of a user that it does not know.
+// slack-go's parser would fail on event types that it does not know, and drop fields of
+// a user that it does not know.
 func DecodeRequest(body []byte) (Request, error) {
 	e := &envelope{}
 	if err := ijson.Unmarshal(body, &e); err != nil || e == nil {
@@ -155,7 +153,7 @@ func decodeEvent(e envelope, r Request) (Request, error) {
 	return r, nil
 }
 
-// eventVersion takes event_ts, or event_time (whole seconds) where the event has none.
+// eventVersion uses event_ts, or event_time (whole seconds) if the event has none.
 func eventVersion(ts timestamp, eventTime timestamp) (directory.Version, error) {
 	if ts == "" {
 		ts = eventTime
@@ -163,8 +161,8 @@ func eventVersion(ts timestamp, eventTime timestamp) (directory.Version, error) 
 	return ts.version()
 }
 
-// timestamp is Slack's "1648596712.000001": seconds and microseconds, as a
-// string or, tolerated, as a number.
+// timestamp is Slack's "1648596712.000001", seconds and microseconds. It may be a
+// number instead of a string.
 type timestamp string
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
@@ -178,11 +176,11 @@ func (t *timestamp) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		*t = timestamp(token.String())
 		return err
 	}
-	*t = "neither" // is no time, and event_time does not stand in for it
+	*t = "neither" // invalid, so that event_time does not replace it
 	return d.SkipValue()
 }
 
-// version reads the digits as they stand: a float would round the microseconds.
+// version parses the digits, because a float would round the microseconds.
 func (t timestamp) version() (directory.Version, error) {
 	seconds, fraction, _ := strings.Cut(string(t), ".")
 	micros := (fraction + "000000")[:6]

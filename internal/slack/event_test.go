@@ -133,7 +133,7 @@ func TestEventVersion(t *testing.T) {
 	}
 }
 
-// FuzzDecodeRequest: no input panics, and what is accepted can be applied and encoded.
+// FuzzDecodeRequest: no input panics, and every accepted event can be applied and encoded.
 func FuzzDecodeRequest(f *testing.F) {
 	files, err := filepath.Glob("testdata/events/*.json")
 	if err != nil || len(files) == 0 {

@@ -1,6 +1,5 @@
-// Package slack understands what Slack sends to Rollcall: the signature of a
-// request and the Events API's envelopes. The clients that call Slack are in
-// its subpackages.
+// Package slack reads what Slack sends to Rollcall: the signature of a
+// request and the Events API's envelopes. Its subpackages call Slack.
 package slack
 
 import (
@@ -10,8 +9,8 @@ import (
 	slackgo "github.com/slack-go/slack"
 )
 
-// ErrSignature says that a request was not shown to come from Slack. Why is in
-// the error's text, which holds nothing of the request and no secret.
+// ErrSignature means that a request is not proven to come from Slack. The text of an error
+// that wraps it gives the reason, and quotes neither the request nor a secret.
 var ErrSignature = errors.New("request is not signed by Slack")
 
 type signatureError struct{ reason string }
@@ -25,15 +24,14 @@ type Verifier struct{ secret string }
 // NewVerifier takes the app's signing secret.
 func NewVerifier(signingSecret string) Verifier { return Verifier{secret: signingSecret} }
 
-// Signature is what a request's header claims. It remains to be checked on the body.
+// Signature is the signature in a request's header. Check it with the body.
 type Signature struct{ verifier slackgo.SecretsVerifier }
 
-// Header refuses, before the body is read, a request that no body could make
-// good: a header missing or malformed, or a timestamp more than five minutes off.
-// The error wraps [ErrSignature].
+// Header refuses a request before its body is read if a header is missing or malformed, or
+// its timestamp is more than five minutes off. The error wraps [ErrSignature].
 func (v Verifier) Header(header http.Header) (Signature, error) {
 	for _, name := range []string{"X-Slack-Signature", "X-Slack-Request-Timestamp"} {
-		if len(header.Values(name)) > 1 { // what stands before us may have looked at another one
+		if len(header.Values(name)) > 1 { // a proxy in front may have checked the other one
 			return Signature{}, &signatureError{"headers come twice"}
 		}
 	}
@@ -46,12 +44,12 @@ func (v Verifier) Header(header http.Header) (Signature, error) {
 	case errors.Is(err, slackgo.ErrExpiredTimestamp):
 		return Signature{}, &signatureError{"timestamp more than five minutes off"}
 	}
-	// The library's other texts may quote the headers.
+	// The library's other errors may quote the headers.
 	return Signature{}, &signatureError{"headers malformed"}
 }
 
-// Check compares the signature with that of body, which must be the request's
-// raw bytes, and which it does once. The error wraps [ErrSignature].
+// Check compares the signature with the one of body, the request's raw bytes. Call it
+// once. The error wraps [ErrSignature].
 func (s Signature) Check(body []byte) error {
 	if _, err := s.verifier.Write(body); err != nil {
 		return &signatureError{"cannot be computed"}

@@ -15,13 +15,13 @@ import (
 
 // Sentinel errors. Match them with [errors.Is].
 var (
-	// ErrLeased says that somebody else holds the workspace's lease.
+	// ErrLeased means that another sync holds the workspace's lease.
 	ErrLeased = errors.New("another full sync of this workspace is running")
 	// ErrCursorExpired says that the walk through users.list must start over.
 	ErrCursorExpired = errors.New("the listing's cursor is no longer valid")
-	// ErrDisconnected says that Slack no longer accepts the workspace's token.
+	// ErrDisconnected means that Slack no longer accepts the workspace's token.
 	ErrDisconnected = errors.New("disconnected")
-	// ErrUnreadable says that Slack gave no usable answer about one person. Others may be fine.
+	// ErrUnreadable means that Slack gave no usable answer about one person. Others may be fine.
 	ErrUnreadable = errors.New("Slack does not answer for this user") //nolint:staticcheck // Slack is a name
 )
 
@@ -86,7 +86,7 @@ type Sync struct {
 	Differed map[string]int `json:"differed,omitempty"`
 	// Stale counts people who differ but were left alone, because the listing is older than what is stored.
 	Stale int `json:"stale,omitempty"`
-	// Failed counts people who were left out because they could not be read or stored.
+	// Failed counts people who were skipped because they could not be read or stored.
 	Failed int `json:"failed,omitempty"`
 	// Forgotten counts people who are stored as forgotten but active in Slack. Only an operator's lift brings them back.
 	Forgotten int `json:"forgotten,omitempty"`
@@ -121,11 +121,11 @@ type External struct {
 	Removed int `json:"removed"`
 }
 
-// Profiles counts the people whom a sync asked users.profile.get about.
+// Profiles counts calls of users.profile.get.
 type Profiles struct {
 	Asked  int `json:"asked"`
 	Failed int `json:"failed,omitempty"`
-	// NeverAsked is how many people remain whose custom fields nobody knows.
+	// NeverAsked counts people whose custom fields have never been read.
 	NeverAsked int `json:"never_asked"`
 	// NoScope says that the token lacks users.profile:read.
 	NoScope bool `json:"no_scope,omitempty"`

@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/service"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/syncs"
 )
 
@@ -112,7 +112,7 @@ func shortAddress(u *url.URL) string {
 
 type problem struct{ Title, Advice string }
 
-// problems maps errors to answers. All other errors are the store's: 503.
+// problems maps errors to answers, besides those of [httpbody.Error]. All other errors are the store's: 503.
 var problems = []struct {
 	err     error
 	status  int
@@ -120,9 +120,6 @@ var problems = []struct {
 }{
 	{directory.ErrInvalid, http.StatusBadRequest, problem{"This link does not work", "Part of the address is missing or wrong. Start again from the list."}},
 	{directory.ErrNotFound, http.StatusNotFound, problem{"Not found", "There is no such page, workspace or person. Start again from the list."}},
-	{service.ErrTooLarge, http.StatusRequestEntityTooLarge, unreadable},
-	{service.ErrSlow, http.StatusRequestTimeout, unreadable},
-	{service.ErrBody, http.StatusBadRequest, unreadable},
 	{errNoViewer, http.StatusForbidden, problem{"You have no access to a workspace", "You are signed in, but you are not a viewer of any workspace. Ask whoever runs Rollcall for access."}},
 	{errOrigin, http.StatusForbidden, problem{"This request was refused", "It seems to come from another site. Open the page here and try again."}},
 	{errMethod, http.StatusMethodNotAllowed, problem{"This does not work here", "The address exists, but not for this kind of request. Start again from the list."}},
@@ -173,6 +170,9 @@ func (a *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 
 // problemOf returns the answer to an error. It logs what is not the viewer's mistake.
 func (h *handler) problemOf(r *http.Request, err error) (int, problem) {
+	if e, ok := errors.AsType[*httpbody.Error](err); ok {
+		return e.Status, unreadable
+	}
 	for _, p := range problems {
 		if errors.Is(err, p.err) {
 			return p.status, p.problem

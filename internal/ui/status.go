@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/service"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/syncs"
 )
 
@@ -343,7 +343,7 @@ func (h *handler) startSync(w http.ResponseWriter, r *http.Request) {
 
 // formTeam returns the workspace that a form names, or "".
 func formTeam(w http.ResponseWriter, r *http.Request) (string, error) {
-	body, err := service.ReadBody(w, r, maxFormBytes, formTimeout)
+	body, err := httpbody.Read(w, r, maxFormBytes, formTimeout)
 	if err != nil {
 		return "", err
 	}

@@ -4,7 +4,7 @@ package webhook
 
 import "testing"
 
-// allocationBudget is what an event may take besides the server and Pub/Sub.
+// allocationBudget is the maximum for an event, without the server and Pub/Sub.
 const allocationBudget = 44
 
 func TestAllocations(t *testing.T) {

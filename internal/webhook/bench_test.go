@@ -16,12 +16,12 @@ import (
 	"rollcall/internal/slack"
 )
 
-// accepting is a publisher that has nothing to do.
+// accepting is a publisher that does nothing.
 type accepting struct{}
 
 func (accepting) Publish(context.Context, directory.Change) error { return nil }
 
-// handleAgain returns a function that has the webhook handle the same event again. It allocates nothing itself.
+// handleAgain returns a function that has the webhook handle the same event each time. It allocates nothing itself.
 func handleAgain(tb testing.TB) func() {
 	tb.Helper()
 	h := New(slack.NewVerifier(secret), accepting{}, "", service.NewLogger(io.Discard, slog.LevelInfo, "p"))
@@ -58,7 +58,7 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 
-// BenchmarkEvent is what an event takes besides the server and Pub/Sub.
+// BenchmarkEvent measures an event without the server and Pub/Sub.
 func BenchmarkEvent(b *testing.B) {
 	handle := handleAgain(b)
 	b.ReportAllocs()

@@ -10,8 +10,8 @@ import (
 	"rollcall/internal/slack"
 )
 
-// FuzzEvents: whatever Slack signs is answered 200 or 400, and what is published
-// is what the worker will take.
+// FuzzEvents: every signed body is answered 200 or 400, and the worker can decode every message
+// that is published.
 func FuzzEvents(f *testing.F) {
 	const user = `"event_ts":"1648596712.000001","user":{"id":"U1","name":"ada"}}`
 	for _, body := range []string{

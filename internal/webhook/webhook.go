@@ -1,29 +1,29 @@
 // Package webhook receives Slack's Events API at POST /slack/events and publishes
-// what it says about people.
+// changes of people to Pub/Sub.
 //
 //	request                                                        answer
-//	signature or timestamp missing, wrong, twice, or more than     401, nothing parsed
-//	5 minutes off
+//	signature or timestamp missing, wrong, given twice, or more    401, nothing parsed
+//	than 5 minutes off
 //	body over 1 MiB                                                413, unread if its length says so
-//	body that does not arrive within 2 s, or within 25 ms while    408
-//	others wait for room
-//	no room among 4 MiB of bodies whose signature is not checked   503
-//	yet: at once for a body over 64 KiB, after 1 s for any
+//	body that takes longer than 2 s, or than 25 ms while others    408
+//	wait for room
+//	no room in the 4 MiB for bodies with an unchecked signature:   503
+//	at once for a body over 64 KiB, after 1 s for others
 //	method other than POST                                         405
-//	not JSON, or a name twice in an object; an event about a       400
-//	person without user.id or time, or of the future
-//	url_verification                                               200 and the challenge
+//	not JSON, or an object with a name twice; an event about a     400
+//	person without user.id or time, or from the future
+//	url_verification                                               200 with the challenge
 //	team_join, user_change, app_uninstalled, tokens_revoked        200 once Pub/Sub has accepted the message
 //	(of the bot)
-//	one of these that names no workspace, or that is another       200, and a warning in the log
-//	app's where SLACK_APP_ID is set
+//	one of these without a workspace, or for another app if        200, and a warning in the log
+//	SLACK_APP_ID is set
 //	app_rate_limited                                               200, and a warning in the log
 //	anything else                                                  200
 //	Pub/Sub refuses or is slow                                     503 within 2.5 s: Slack sends the event again
 //
-// Whatever is none of Rollcall's business is answered 200, because an error would
-// make Slack repeat it and in the end disable the subscription. The answer waits
-// for Pub/Sub, so that no event is acknowledged and then lost.
+// The answer waits for Pub/Sub, so that no event is acknowledged and then lost. What
+// Rollcall has no use for is answered 200: after an error Slack would send it again, and
+// disable the subscription in the end.
 package webhook
 
 import (
@@ -37,6 +37,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/service"
 	"rollcall/internal/slack"
 )
@@ -44,20 +45,20 @@ import (
 const (
 	// maxBody bounds a request's body. Slack's events are a few KiB.
 	maxBody = 1 << 20
-	// publishWithin leaves time to answer within 2.5 s: Slack gives up after 3 s and sends the event again.
-	publishWithin = 2200 * time.Millisecond
-	// longestLogged bounds what of a request's own words goes into the log line.
-	longestLogged = 100
+	// publishTimeout leaves time to answer within 2.5 s: Slack gives up after 3 s and sends the event again.
+	publishTimeout = 2200 * time.Millisecond
+	// maxLoggedValue bounds a value that the request chooses, in a log line.
+	maxLoggedValue = 100
 )
 
-// Publisher hands a change on. It returns nil only once the change is in safe hands.
+// Publisher publishes a change. It returns nil only once the change cannot be lost.
 type Publisher interface {
 	Publish(context.Context, directory.Change) error
 }
 
-// Verifier tells requests of Slack from others.
+// Verifier recognises Slack's requests.
 type Verifier interface {
-	// Header refuses what no body could make good. What it returns is checked on the body.
+	// Header refuses a request that is invalid whatever its body. It returns the signature to check the body with.
 	Header(http.Header) (slack.Signature, error)
 }
 
@@ -65,43 +66,40 @@ type handler struct {
 	verifier  Verifier
 	publisher Publisher
 	appID     string
-	bodies    *service.Bodies
+	bodies    *httpbody.Pool
 	log       *slog.Logger
 }
 
-// New returns the handler of POST /slack/events. It answers 200 once an event
-// about a user has been published and for everything that is none of Rollcall's
-// business, so that Slack neither repeats it nor disables the subscription. Events
-// of another app than that of appID are ignored, unless it is empty.
+// New returns the handler of POST /slack/events. It ignores events for other
+// apps than appID, unless appID is empty.
 func New(verifier Verifier, publisher Publisher, appID string, log *slog.Logger) http.Handler {
-	h := &handler{verifier, publisher, appID, service.NewBodies(maxBody), log}
+	h := &handler{verifier, publisher, appID, httpbody.NewPool(maxBody), log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/events", h.events)
 	return mux
 }
 
-// refusal is what an error is answered and, for metrics, called.
+// refusal is the answer to an error, and the reason that metrics count.
 type refusal struct {
 	status int
 	reason string
 }
 
-// refusals is the one table from errors to answers.
+// refusals maps errors to answers, besides those of [httpbody.Error].
 var refusals = []struct {
 	err error
 	refusal
 }{
 	{slack.ErrSignature, refusal{http.StatusUnauthorized, "signature"}},
-	{service.ErrTooLarge, refusal{http.StatusRequestEntityTooLarge, "too_large"}},
-	{service.ErrBusy, refusal{http.StatusServiceUnavailable, "busy"}},
-	{service.ErrSlow, refusal{http.StatusRequestTimeout, "slow"}},
-	{service.ErrBody, refusal{http.StatusBadRequest, "body"}},
 	{slack.ErrNotJSON, refusal{http.StatusBadRequest, "not_json"}},
 	{slack.ErrMalformed, refusal{http.StatusBadRequest, "malformed"}},
 }
 
-// refusalOf returns what to answer. What is not in the table is Pub/Sub's trouble.
+// refusalOf returns the answer to an error. What is not in the tables comes from Pub/Sub.
 func refusalOf(err error) refusal {
+	if e, ok := errors.AsType[*httpbody.Error](err); ok {
+		return refusal{e.Status, e.Reason}
+	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return r.refusal
@@ -115,7 +113,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	answer := refusal{status: http.StatusOK}
 	body, err := h.signedBody(w, r)
 	if err == nil {
-		// Only now: who may name a trace also says whether it is sampled, at our expense.
+		// Not before the signature is checked: whoever names a trace decides whether it is sampled, at our expense.
 		var span trace.Span
 		ctx, span = service.StartSpan(ctx, r)
 		defer func() { service.EndSpan(span, answer.status) }()
@@ -131,10 +129,10 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	io.WriteString(w, req.Challenge) //nolint:errcheck // Slack has hung up: there is nobody to tell
+	io.WriteString(w, req.Challenge) //nolint:errcheck // Slack has hung up
 }
 
-// signedBody returns the body of a request that Slack has signed. It is read only as far as the header allows.
+// signedBody returns the body of a request that Slack has signed. It checks the header before it reads the body.
 func (h *handler) signedBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	signature, err := h.verifier.Header(r.Header)
 	if err != nil {
@@ -144,24 +142,24 @@ func (h *handler) signedBody(w http.ResponseWriter, r *http.Request) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	defer room.Leave()
+	defer room.Release()
 	return body, signature.Check(body)
 }
 
-// receive parses a signed body and publishes what it tells.
+// receive parses a signed body and publishes its change.
 func (h *handler) receive(ctx context.Context, body []byte, start time.Time) (slack.Request, error) {
 	req, err := slack.DecodeRequest(body)
 	if err != nil || req.Change == nil || h.isOtherApp(req) {
 		return req, err
 	}
-	ctx, cancel := context.WithDeadline(ctx, start.Add(publishWithin))
+	ctx, cancel := context.WithDeadline(ctx, start.Add(publishTimeout))
 	defer cancel()
 	return req, h.publisher.Publish(ctx, *req.Change)
 }
 
 func (h *handler) isOtherApp(req slack.Request) bool { return h.appID != "" && req.AppID != h.appID }
 
-// result is what became of a request, as metrics count it.
+// result says how a request ended, as metrics count it.
 func (h *handler) result(req slack.Request, answer refusal) string {
 	switch {
 	case answer.reason == "pubsub":
@@ -182,7 +180,7 @@ func (h *handler) result(req slack.Request, answer refusal) string {
 	return "ignored"
 }
 
-// messages are what the lines of the results say that are more than an event.
+// messages are the log messages of results other than an ordinary event.
 var messages = map[string]struct {
 	level slog.Level
 	text  string
@@ -191,10 +189,10 @@ var messages = map[string]struct {
 	"refused":          {slog.LevelWarn, "request refused"},
 	"app_rate_limited": {slog.LevelWarn, "app_rate_limited: Slack is dropping events"},
 	"no_workspace":     {slog.LevelWarn, "event ignored: it names no workspace"},
-	"other_app":        {slog.LevelWarn, "event ignored: it is another app's"},
+	"other_app":        {slog.LevelWarn, "event ignored: it is for another app"},
 }
 
-// logRequest writes the one line of a request: who and what, never a profile.
+// logRequest writes a request's one log line: who and what, never a profile.
 func (h *handler) logRequest(ctx context.Context, r *http.Request, req slack.Request, answer refusal, err error, took time.Duration) {
 	result := h.result(req, answer)
 	m, special := messages[result]
@@ -205,7 +203,7 @@ func (h *handler) logRequest(ctx context.Context, r *http.Request, req slack.Req
 	attrs = append(attrs, slog.String("result", result), slog.Int("status", answer.status), slog.Duration("took", took))
 	add := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, value[:min(len(value), longestLogged)]))
+			attrs = append(attrs, slog.String(key, value[:min(len(value), maxLoggedValue)]))
 		}
 	}
 	add("reason", answer.reason)
@@ -219,7 +217,7 @@ func (h *handler) logRequest(ctx context.Context, r *http.Request, req slack.Req
 				slog.Int64("version", int64(c.Version)), slog.Int("user_bytes", len(c.User)))
 		}
 	}
-	if answer.status != http.StatusUnauthorized { // a stranger's headers are not worth keeping
+	if answer.status != http.StatusUnauthorized { // do not log a stranger's headers
 		add("retry_num", r.Header.Get("X-Slack-Retry-Num"))
 		add("retry_reason", r.Header.Get("X-Slack-Retry-Reason"))
 	}

@@ -27,7 +27,7 @@ import (
 
 const secret = "sesame-signing-secret"
 
-// publisher records what it is given, after a while or with an error.
+// publisher records changes, after a delay or with an error.
 type publisher struct {
 	published []directory.Change
 	err       error
@@ -56,7 +56,7 @@ func signed(body string) *http.Request {
 	return r
 }
 
-// TestAnswers holds every row of the table of answers.
+// TestAnswers has every row of the table in the package comment.
 func TestAnswers(t *testing.T) {
 	const user = `"event_ts":"1648596712.000001","user":{"id":"U1","name":"ada","profile":{"email":"ada@example.com"}}`
 	change := event(`{"type":"user_change",` + user + `}`)
@@ -155,7 +155,7 @@ func TestPublishedChange(t *testing.T) {
 	}
 }
 
-// TestSlowPublish: whatever Pub/Sub does, Slack has its answer within 2.5 s.
+// TestSlowPublish: however slow Pub/Sub is, Slack has its answer within 2.5 s.
 func TestSlowPublish(t *testing.T) {
 	for _, takes := range []time.Duration{2 * time.Second, time.Hour} {
 		t.Run(takes.String(), func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestRetryHeadersAreLogged(t *testing.T) {
 	}
 }
 
-// brokenBody fails in the middle, as a client that goes away does.
+// brokenBody fails in the middle, as when a client disconnects.
 type brokenBody struct{}
 
 func (brokenBody) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -204,7 +204,7 @@ func TestBrokenBody(t *testing.T) {
 	}
 }
 
-// countedBody is one of many that come at once: it takes a moment, in which it counts.
+// countedBody counts how many of its kind are being read at once.
 type countedBody struct {
 	io.Reader
 	open, most *atomic.Int64
@@ -223,8 +223,8 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 func (*countedBody) Close() error { return nil }
 
-// TestForgedBodies: whatever strangers send at once, what has not been vouched for takes a bounded amount of memory,
-// and an event among it is accepted.
+// TestForgedBodies: bodies with an unchecked signature take a bounded amount of memory, however many
+// strangers send, and an event among them is accepted.
 func TestForgedBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var open, most atomic.Int64
@@ -255,7 +255,7 @@ func TestForgedBodies(t *testing.T) {
 	})
 }
 
-// TestAnnounced: a body that says to be too large is not read at all.
+// TestAnnounced: a body whose Content-Length is too large is not read at all.
 func TestAnnounced(t *testing.T) {
 	r := signed("{}")
 	r.ContentLength = 1<<20 + 1

@@ -4,8 +4,8 @@ package worker
 
 import "testing"
 
-// allocationBudget is what a message may take besides the server and the store. Nearly
-// all of it is the user object, decoded once and encoded once.
+// allocationBudget is the maximum for a message, without the server and the store. Nearly
+// all of it is for decoding and encoding the user object once.
 const allocationBudget = 300
 
 func TestAllocations(t *testing.T) {

@@ -17,33 +17,33 @@ import (
 )
 
 // TokenValidator checks an identity token's signature, audience and expiry, as [idtoken.Validator]
-// does. It fails with [identity.ErrKeys] where it cannot know.
+// does. Its error is [identity.ErrKeys] if it could not check.
 type TokenValidator interface {
 	Validate(ctx context.Context, token, audience string) (*idtoken.Payload, error)
 }
 
-// Caller is who may push, by the token that Pub/Sub sends along (Google's page "Authentication for
-// push subscriptions").
+// Caller is the identity that may push. Pub/Sub sends its token with each push (Google's page
+// "Authentication for push subscriptions").
 type Caller struct {
 	Audience string // of the subscription's oidc_token
 	Email    string // of its service account
-	// SignatureRemoved says that Cloud Run requires an invoker: then it has checked the signature
-	// itself, and hands on the token with [removed] in its place. Nobody else can be believed that.
+	// SignatureRemoved says that Cloud Run requires an invoker. Then it checks the signature
+	// itself and puts [removed] in its place. Set it only there: anybody can send such a token.
 	SignatureRemoved bool
 }
 
-// removed is what Cloud Run leaves of a signature that it has checked (Google's page "Troubleshoot Cloud Run").
+// removed replaces a signature that Cloud Run has checked (Google's page "Troubleshoot Cloud Run").
 const removed = "SIGNATURE_REMOVED_BY_GOOGLE"
 
 var pushIssuers = []string{"https://accounts.google.com", "accounts.google.com"}
 
 var (
-	errToken  = errors.New("no token, or none of Google's for us")
-	errCaller = errors.New("token of somebody who may not push")
+	errToken  = errors.New("no valid token from Google for this audience")
+	errCaller = errors.New("this identity may not push")
 )
 
-// RequirePush lets in only the pushes of one subscription. Beside IAM, which lets in whoever was
-// granted the role of an invoker, perhaps for the whole project, it checks who that is.
+// RequirePush lets in only the caller's pushes. IAM lets in everybody who has the role of an
+// invoker, perhaps on the whole project; this checks who it is.
 func RequirePush(validator TokenValidator, caller Caller, log *slog.Logger) func(http.Handler) http.Handler {
 	answers := map[error]int{errToken: http.StatusUnauthorized, errCaller: http.StatusForbidden, identity.ErrKeys: http.StatusServiceUnavailable}
 	return func(next http.Handler) http.Handler {
@@ -61,7 +61,7 @@ func RequirePush(validator TokenValidator, caller Caller, log *slog.Logger) func
 	}
 }
 
-// check returns nil, or an error that is errToken, errCaller or [identity.ErrKeys].
+// check returns nil, errToken, errCaller or an error that wraps [identity.ErrKeys].
 func (c Caller) check(r *http.Request, validator TokenValidator) error {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
@@ -76,7 +76,7 @@ func (c Caller) check(r *http.Request, validator TokenValidator) error {
 	case errors.Is(err, identity.ErrKeys):
 		return err
 	case err != nil, !slices.Contains(pushIssuers, payload.Issuer):
-		return errToken // err may quote the token
+		return errToken // not err, which may quote the token
 	case payload.Claims["email_verified"] != true, payload.Claims["email"] != c.Email:
 		return errCaller
 	}
@@ -87,13 +87,13 @@ func (c Caller) payload(ctx context.Context, token string, validator TokenValida
 	if unsigned, ok := strings.CutSuffix(token, "."+removed); ok && c.SignatureRemoved {
 		return c.unsigned(unsigned)
 	}
-	if name, _ := identity.Algorithm(token); name != "RS256" { // the only one that Google signs these by
+	if name, _ := identity.Algorithm(token); name != "RS256" { // Google signs these tokens with no other
 		return nil, errToken
 	}
 	return validator.Validate(ctx, token, c.Audience)
 }
 
-// unsigned reads a token of which only header and claims are left, and checks what the validator would.
+// unsigned reads a token without its signature, and checks what the validator would.
 func (c Caller) unsigned(token string) (*idtoken.Payload, error) {
 	_, claims, _ := strings.Cut(token, ".")
 	data, err := base64.RawURLEncoding.DecodeString(claims)

@@ -18,7 +18,7 @@ import (
 	"rollcall/internal/service/identity/identitytest"
 )
 
-// TestRequirePush: only Pub/Sub's own pushes come through, however the token is spoilt.
+// TestRequirePush: only Pub/Sub's own pushes get through. Every kind of wrong token is refused.
 func TestRequirePush(t *testing.T) {
 	const audience, email = "https://worker.example/", "push@p.iam.gserviceaccount.com"
 	google := identitytest.New(t)
@@ -36,8 +36,8 @@ func TestRequirePush(t *testing.T) {
 	tests := []struct {
 		name     string
 		header   []string
-		required int // the answer where the signature is required
-		removed  int // and where Cloud Run removes it
+		required int // the answer if the signature is required
+		removed  int // the answer if Cloud Run removes it
 	}{
 		{"good", []string{"Bearer " + token(nil)}, 204, 204},
 		{"good, in lower case", []string{"bearer " + token(nil)}, 204, 204},
@@ -90,7 +90,7 @@ func (keyless) Validate(context.Context, string, string) (*idtoken.Payload, erro
 	return nil, errors.Join(identity.ErrKeys, errors.New("no route"))
 }
 
-// TestRequirePushKeysAway: what cannot be checked is delivered again.
+// TestRequirePushKeysAway: without keys, messages are refused so that they are delivered again.
 func TestRequirePushKeysAway(t *testing.T) {
 	h := RequirePush(keyless{}, Caller{"a", "b", false}, slog.New(slog.DiscardHandler))(http.NotFoundHandler())
 	r, w := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder()

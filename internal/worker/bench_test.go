@@ -17,7 +17,7 @@ import (
 	"rollcall/internal/service"
 )
 
-// oneUser is a store of one user that never changes, and counts what it is asked.
+// oneUser is a store with one user who never changes. It counts reads and writes.
 type oneUser struct {
 	user                   directory.User
 	reads, writes, records int
@@ -52,8 +52,7 @@ func (s *oneUser) Record(context.Context, string, string) (directory.Record, err
 
 func (s *oneUser) EraseRecords(context.Context, string, string) error { return nil }
 
-// fullSize returns a change of a user object as large as they are.
-// In it, every old is a new.
+// fullSize returns a change with a user object of ordinary size, in which old is replaced by new.
 func fullSize(tb testing.TB, op directory.Operation, v directory.Version, old, new string) directory.Change {
 	tb.Helper()
 	event, err := os.ReadFile("../slack/testdata/events/user_change.json")
@@ -81,8 +80,8 @@ const (
 	title  = "Analyst"
 )
 
-// deliverAgain returns a function that delivers the same update of a stored user again,
-// by which this text becomes another. Little of what it takes is its own.
+// deliverAgain returns a function that delivers the same update of a stored user each time. The
+// update replaces the given text of the object.
 func deliverAgain(tb testing.TB, changed string) (func(), *oneUser) {
 	tb.Helper()
 	stored, _, err := directory.Apply(nil, fullSize(tb, directory.Insert, 1, "", ""), time.Now())
@@ -113,7 +112,7 @@ func deliverAgain(tb testing.TB, changed string) (func(), *oneUser) {
 	}, store
 }
 
-// TestOneReadOneWrite: what a message costs in Firestore.
+// TestOneReadOneWrite: a message costs one read and one write.
 func TestOneReadOneWrite(t *testing.T) {
 	for changed, records := range map[string]int{status: 0, title: 1} {
 		deliver, store := deliverAgain(t, changed)
@@ -124,7 +123,7 @@ func TestOneReadOneWrite(t *testing.T) {
 	}
 }
 
-// BenchmarkMessage is what a change takes besides the server and the store.
+// BenchmarkMessage measures a message without the server and the store.
 func BenchmarkMessage(b *testing.B) {
 	for name, changed := range map[string]string{"status": status, "title": title} {
 		b.Run(name, func(b *testing.B) {

@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/store/sqlite"
 )
 
-// FuzzPush: whatever is pushed is applied or refused, never the store's trouble,
+// FuzzPush: every push is applied or refused without an error of the store,
 // and only a valid change is acknowledged.
 func FuzzPush(f *testing.F) {
 	store, err := sqlite.OpenTemporary()

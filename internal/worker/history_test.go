@@ -16,7 +16,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// subscribers are told of records, unless something happens before.
+// subscribers records what is published, unless before fails.
 type subscribers struct {
 	mu     sync.Mutex
 	told   map[string]int // by record
@@ -35,7 +35,7 @@ func (s *subscribers) Publish(_ context.Context, r directory.Record) error {
 	return nil
 }
 
-// deliverTo returns the answer's status, or 0 if the handler has died.
+// deliverTo returns the status, or 0 if the handler panicked.
 func deliverTo(t *testing.T, h http.Handler, m string) (status int) {
 	t.Helper()
 	defer func() {
@@ -54,9 +54,9 @@ func titled(v directory.Version, id, title string) string {
 	return message("insert", v, fmt.Sprintf(`{"id":%q,"name":"ada","profile":{"title":%q,"status_text":"s%d"}}`, id, title, v))
 }
 
-// TestKilledBeforePublish: a worker that dies between commit and publish, 1,000
-// times, loses no message: the delivery that comes again publishes what the first one
-// recorded, whether or not newer messages have come in between, under one id.
+// TestKilledBeforePublish: a worker that is killed 1,000 times between commit and publish
+// loses no record. The next delivery publishes the first one's record under the same id, even if
+// newer messages have arrived in between.
 func TestKilledBeforePublish(t *testing.T) {
 	const kills = 1000
 	store := newStore(t)
@@ -73,7 +73,7 @@ func TestKilledBeforePublish(t *testing.T) {
 			t.Fatalf("the worker lives, and answers %d", status)
 		}
 		unacknowledged = append(unacknowledged, m)
-		// Sometimes at once, sometimes after newer ones about the same person.
+		// Redeliver sometimes at once, sometimes after newer messages about the same person.
 		if i%3 == 0 || i == kills-1 {
 			for _, m := range unacknowledged {
 				if status := deliverTo(t, start(alive), m); status != http.StatusOK {
@@ -101,7 +101,7 @@ type historyStore interface {
 	CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (int, error)
 }
 
-// TestHistory: who is told of what, and what the answers are.
+// TestHistory: which records are published, and how messages are answered.
 func TestHistory(t *testing.T) {
 	first := strings.Replace(titled(10, "U1", "Analyst"), `"source":"event"`, `"source":"sync","in_list":true,"first_load":true`, 1)
 	refuse := func() error { return errors.New("unavailable") }

@@ -1,4 +1,4 @@
-// Package worker applies changes that Pub/Sub pushes to the directory. It is
+// Package worker applies the changes that Pub/Sub pushes to the directory. It is
 // the only writer of users.
 package worker
 
@@ -17,33 +17,32 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/httpbody"
 	"rollcall/internal/pubsub/push"
-	"rollcall/internal/service"
 )
 
 const (
-	// maxBody is above what our messages take: a user of at most 128 kB in base64, and its
-	// envelope. It bounds what concurrent messages take of the memory.
-	maxBody = 1 << 20
-	// readTimeout is for reading the body.
+	// maxBody leaves room for a user of 128 kB, the maximum, in base64 and an envelope. It bounds
+	// the memory of concurrent messages.
+	maxBody     = 1 << 20
 	readTimeout = 10 * time.Second
 )
 
 // Store is where users and workspaces are kept.
 type Store interface {
 	directory.Store
-	// Workspace returns a workspace that was put, or [directory.ErrNotFound].
+	// Workspace returns a stored workspace, or [directory.ErrNotFound].
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
-	// PutWorkspace merges w into what is stored.
+	// PutWorkspace merges w into the stored workspace.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 }
 
-// Publisher tells subscribers of a record of history. It returns once the message is accepted.
+// Publisher publishes a record of history to subscribers. It returns once Pub/Sub has accepted the message.
 type Publisher interface {
 	Publish(ctx context.Context, r directory.Record) error
 }
 
-// History says for how long changes are kept, 0 for not at all, and who tells of them, nil for nobody.
+// History says how long records are kept (0: there are none), and who publishes them (nil: nobody).
 type History struct {
 	TTL       time.Duration
 	Publisher Publisher
@@ -57,9 +56,9 @@ type handler struct {
 	log        *slog.Logger
 }
 
-// New returns the push endpoint. An answer of 200 acknowledges the message;
-// any other has Pub/Sub deliver it again and, after five, park it. A message is
-// given up after timeout, which must be below the subscription's ack deadline.
+// New returns the push endpoint. The answer 200 acknowledges the message. After any
+// other Pub/Sub delivers it again, and after five deliveries parks it. The handler gives up on a message
+// after timeout, which must be below the subscription's ack deadline.
 func New(store Store, history History, timeout time.Duration, log *slog.Logger) http.Handler {
 	h := &handler{store, history, newWorkspaces(store), timeout, log}
 	mux := http.NewServeMux()
@@ -69,28 +68,28 @@ func New(store Store, history History, timeout time.Duration, log *slog.Logger) 
 	return mux
 }
 
-// failure says what to answer to an error, and what metrics call it.
+// failure is the answer to an error, and the reason that metrics count.
 type failure struct {
 	status int
 	reason string
 }
 
-// failures is the one table from errors to answers.
+// failures maps errors to answers, besides those of [httpbody.Error].
 var failures = []struct {
 	err error
 	failure
 }{
 	{push.ErrEnvelope, failure{http.StatusBadRequest, "malformed"}},
-	{service.ErrTooLarge, failure{http.StatusRequestEntityTooLarge, "too_large"}},
-	{service.ErrSlow, failure{http.StatusRequestTimeout, "slow"}},
-	{service.ErrBody, failure{http.StatusBadRequest, "body"}},
 	{directory.ErrInvalid, failure{http.StatusBadRequest, "invalid"}},
 	{directory.ErrUnknownUser, failure{http.StatusConflict, "unknown_user"}},
 	{errPublish, failure{http.StatusServiceUnavailable, "publish"}},
 }
 
-// failureOf returns what to answer. What is not in the table is the store's trouble.
+// failureOf returns the answer to an error. What is not in the tables comes from the store.
 func failureOf(err error) failure {
+	if e, ok := errors.AsType[*httpbody.Error](err); ok {
+		return failure{e.Status, e.Reason}
+	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			return f.failure
@@ -127,7 +126,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 
 var tracer = otel.Tracer("rollcall/internal/worker")
 
-// startSpan goes on with the trace of who published m, and links to that of the delivery.
+// startSpan continues the trace of m's publisher, and links to the trace of the delivery.
 func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span) {
 	delivery := trace.LinkFromContext(ctx)
 	return tracer.Start(m.Trace(ctx), "apply", trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(delivery),
@@ -135,7 +134,7 @@ func startSpan(ctx context.Context, m push.Message) (context.Context, trace.Span
 }
 
 func readMessage(w http.ResponseWriter, r *http.Request) (push.Message, error) {
-	body, err := service.ReadBody(w, r, maxBody, readTimeout)
+	body, err := httpbody.Read(w, r, maxBody, readTimeout)
 	if err != nil {
 		return push.Message{}, err
 	}
@@ -154,7 +153,7 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	}
 	applied, err := directory.ApplyTo(ctx, h.store, c, h.history.TTL)
 	if err == nil && applied.Record != nil && h.history.Publisher != nil {
-		// Before the message is acknowledged: if this fails, or the process dies, it comes again.
+		// Publish before the acknowledgement: if this fails or the process dies, the message is delivered again.
 		err = h.history.Publisher.Publish(ctx, *applied.Record)
 		if err != nil {
 			err = fmt.Errorf("%w: %w", errPublish, err)
@@ -163,24 +162,24 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 	return string(applied.Outcome), err
 }
 
-// errPublish says that a change is stored and its subscribers are not told yet.
+// errPublish means that a change is stored, but its record is not published yet.
 var errPublish = errors.New("tell subscribers")
 
-// handled is one message and what became of it.
+// handled is a message and its outcome.
 type handled struct {
 	message push.Message
 	change  directory.Change
-	result  string // what became of it: a [directory.Outcome], one of ours, or the reason of a failure
+	result  string // a [directory.Outcome], one of ours, or the reason of a failure
 	status  int
 	err     error
 }
 
-// written says whether a document is now as the message says.
+// written reports whether a document now has what the message says.
 func (d handled) written() bool {
 	return d.err == nil && d.result != string(directory.Unchanged) && d.result != unknownWorkspace
 }
 
-// logMessage writes the one line of a delivery: who and what, never a profile.
+// logMessage writes a delivery's one log line: who and what, never a profile.
 func (h *handler) logMessage(ctx context.Context, d handled, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,

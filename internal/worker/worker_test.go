@@ -20,7 +20,7 @@ import (
 	"rollcall/internal/store/sqlite"
 )
 
-// faultyStore is a real store with faults injected before its calls.
+// faultyStore is a real store with injected faults.
 type faultyStore struct {
 	Store
 	readErr, writeErr func() error
@@ -81,7 +81,7 @@ func message(op directory.Operation, v directory.Version, user string) string {
 	return fmt.Sprintf(`{"operation":"%s","team_id":"T1","user":%s,"version":%d,"source":"%s","event_id":"Ev1"}`, op, user, v, source)
 }
 
-// TestAcknowledgement: what is acknowledged and what is not, each kind of message.
+// TestAcknowledgement: which messages are acknowledged, for each kind of message.
 func TestAcknowledgement(t *testing.T) {
 	const ada = `{"id":"U1","name":"ada","profile":{"email":"ada@example.com"}}`
 	down := func() error { return errors.New("unavailable") }
@@ -155,13 +155,13 @@ func TestAcknowledgement(t *testing.T) {
 				t.Errorf("afterwards %q, error %v", u.Name, err)
 			}
 			if strings.Contains(log.String(), "ada") || strings.Contains(w.Body.String(), "ada") {
-				t.Errorf("a profile is told: %s %s", log.String(), w.Body)
+				t.Errorf("a profile is logged or answered: %s %s", log.String(), w.Body)
 			}
 		})
 	}
 }
 
-// TestConflictIsTriedAgain: a conflict leads back to the read.
+// TestConflictIsTriedAgain: after a conflict the user is read again.
 func TestConflictIsTriedAgain(t *testing.T) {
 	store := newStore(t)
 	conflicts := 3
@@ -182,7 +182,7 @@ func TestConflictIsTriedAgain(t *testing.T) {
 	}
 }
 
-// endlessConflict is a store in which somebody else is always faster.
+// endlessConflict is a store where somebody else always writes first.
 type endlessConflict struct{}
 
 func (endlessConflict) User(context.Context, string, string) (directory.User, directory.Revision, error) {
@@ -205,7 +205,7 @@ func (endlessConflict) PutUser(context.Context, directory.User, directory.Revisi
 	return directory.ErrConflict
 }
 
-// TestGivesUpInTime: the answer comes before Pub/Sub's ack deadline, and is a nack.
+// TestGivesUpInTime: a message that cannot be applied is refused before Pub/Sub's ack deadline.
 func TestGivesUpInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -218,7 +218,7 @@ func TestGivesUpInTime(t *testing.T) {
 	})
 }
 
-// TestWorkspaces: a workspace becomes known at once, and a disconnect is the newer of what is known of it.
+// TestWorkspaces: a new workspace is known at once, and a newer disconnect is recorded.
 func TestWorkspaces(t *testing.T) {
 	store := newStore(t)
 	var log bytes.Buffer
@@ -250,8 +250,8 @@ func TestWorkspaces(t *testing.T) {
 	}
 }
 
-// TestForgottenStaysForgotten: once an operator has forgotten somebody, no message
-// that was under way leaves anything of them, whatever it is and however late.
+// TestForgottenStaysForgotten: after an operator has forgotten somebody, no message stores
+// anything about them, however late it arrives.
 func TestForgottenStaysForgotten(t *testing.T) {
 	const ada = `{"id":"U1","name":"ada","profile":{"email":"ada@example.com","fields":{"Xf1":{"value":"ada","alt":""}}}}`
 	byOperator := func(m string) string { return strings.Replace(m, `"source":"event"`, `"source":"operator"`, 1) }
@@ -291,7 +291,7 @@ func TestForgottenStaysForgotten(t *testing.T) {
 	}
 }
 
-// TestConcurrentDeliveries: whatever the order in which 32 deliver, the newest stays.
+// TestConcurrentDeliveries: in whatever order 32 goroutines deliver, the newest version stays.
 func TestConcurrentDeliveries(t *testing.T) {
 	store := newStore(t)
 	h := New(store, History{}, 10*time.Second, slog.New(slog.DiscardHandler))

@@ -12,21 +12,20 @@ import (
 )
 
 const (
-	// knownTTL is for how long a workspace is taken for known without asking the store again.
+	// knownTTL is how long a workspace counts as known before the store is asked again.
 	knownTTL      = 10 * time.Minute
 	maxWorkspaces = 1000
 )
 
-// unknownWorkspace is the result of a message that is dropped: Slack signs what
-// it tells of any workspace, and only what a full sync or an installation has
-// written is one of ours.
+// unknownWorkspace is the result of a message that is dropped. Slack's signature covers events of every
+// workspace with the app; ours are only those that a full sync or an installation has written.
 const unknownWorkspace = "unknown_workspace"
 
-// disconnected is the result of a message that the app was removed from a workspace.
+// disconnected is the result of a message which says that the app was removed from a workspace.
 const disconnected = "disconnected"
 
-// workspaces remembers which workspaces are known. Unknown ones are asked for
-// each time, because the sync that makes one known publishes its people at once.
+// workspaces remembers known workspaces. Unknown ones are looked up every time, because
+// the sync that makes one known publishes its people at once.
 type workspaces struct {
 	store Store
 	known *ttlcache.Cache[string, struct{}]
@@ -51,8 +50,8 @@ func (w workspaces) isKnown(ctx context.Context, teamID string) (bool, error) {
 	return true, nil
 }
 
-// disconnect records that the app was removed. The newer of that and the last
-// sync that Slack answered says how things stand.
+// disconnect records that the app was removed. Whichever is newer, that or the last sync
+// that Slack answered, decides whether the workspace is connected.
 func (w workspaces) disconnect(ctx context.Context, c directory.Change) (result string, err error) {
 	err = w.store.PutWorkspace(ctx, directory.Workspace{ID: c.TeamID, DisconnectedAt: c.Version})
 	if err != nil {

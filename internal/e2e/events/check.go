@@ -16,13 +16,13 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// Stored waits until everybody is stored as the newest event says, and fails
-// the test if that does not come about, or if anybody is stored whom no event told of.
-func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration) {
+// Stored waits until everybody is stored as in their newest event. It fails the test after
+// the timeout, or if anybody is stored without an event.
+func Stored(t *testing.T, s *system.System, all []Event, timeout time.Duration) {
 	t.Helper()
 	want := Newest(all)
 	var wrong map[string]string
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		var err error
 		if wrong, err = differing(t.Context(), s, want); err == nil && len(wrong) == 0 {
@@ -32,7 +32,7 @@ func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration)
 			break
 		}
 		if pause > time.Second {
-			t.Logf("%d people are not yet as they should be; error %v", len(wrong), err)
+			t.Logf("%d people are not stored as wanted yet; error %v", len(wrong), err)
 		}
 		time.Sleep(pause)
 	}
@@ -43,25 +43,25 @@ func Stored(t *testing.T, s *system.System, all []Event, patience time.Duration)
 		}
 		t.Errorf("%s: %s", id, wrong[id])
 	}
-	t.Errorf("after %v not everybody is as the newest event says", patience)
+	t.Errorf("after %v not everybody is stored as in their newest event", timeout)
 }
 
-// Parked waits until the events with those ids are parked, and fails the test
-// if that does not come about, or if within late another one is.
-func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late time.Duration) {
+// Parked waits until the events with the given ids are parked. It fails the test after
+// the timeout, or if another message is parked, even as late as that.
+func Parked(t *testing.T, s *system.System, dead map[string]bool, timeout, late time.Duration) {
 	t.Helper()
 	seen := map[string]bool{}
-	park := func(patience time.Duration) {
-		for _, m := range s.Parked(t, 1, patience) {
+	park := func(timeout time.Duration) {
+		for _, m := range s.Parked(t, 1, timeout) {
 			c, err := directory.DecodeChange(m.GetData())
 			if err != nil || !dead[c.EventID] {
-				t.Errorf("a dead letter that must not be there: %s of %s, version %d, error %v", c.Operation, c.UserID, c.Version, err)
+				t.Errorf("an unexpected dead letter: %s of %s, version %d, error %v", c.Operation, c.UserID, c.Version, err)
 				continue
 			}
 			seen[c.EventID] = true
 		}
 	}
-	for deadline := time.Now().Add(patience); len(seen) < len(dead) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(timeout); len(seen) < len(dead) && time.Now().Before(deadline); {
 		park(time.Second)
 	}
 	park(late)
@@ -70,8 +70,8 @@ func Parked(t *testing.T, s *system.System, dead map[string]bool, patience, late
 	}
 }
 
-// differing returns what is wrong of each person who is not stored as wanted,
-// or who is stored and should not be.
+// differing returns the difference for each person who is not stored as wanted,
+// or is stored but not wanted.
 func differing(ctx context.Context, s *system.System, want map[string]map[string]any) (map[string]string, error) {
 	missing, wrong := maps.Clone(want), map[string]string{}
 	for u, err := range people(ctx, s) {
@@ -93,7 +93,7 @@ func differing(ctx context.Context, s *system.System, want map[string]map[string
 	return wrong, nil
 }
 
-// people are all whom the store lists.
+// people lists all stored people.
 func people(ctx context.Context, s *system.System) iter.Seq2[directory.User, error] {
 	return func(yield func(directory.User, error) bool) {
 		for req := (directory.PageRequest{Limit: 300}); ; {

@@ -1,5 +1,5 @@
-// Package events makes many events about many people, and says what must be
-// stored after them, without asking Rollcall.
+// Package events makes many events about many people, and knows what must be
+// stored after them without Rollcall's own code.
 package events
 
 import (
@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// Callback is an Events API request about one user.
+// Callback returns an Events API request about one user.
 func Callback(eventType, user string, version directory.Version, eventID string) string {
 	return fmt.Sprintf(`{"token":"x","team_id":"%s","api_app_id":"A1","type":"event_callback","event_id":"%s","event_time":%d,`+
 		`"event":{"type":"%s","user":%s,"cache_ts":1,"event_ts":"%d.%06d"}}`,
@@ -24,31 +24,31 @@ func Callback(eventType, user string, version directory.Version, eventID string)
 type Mix struct {
 	Members   int // people who join and change
 	Changes   int // of each of them
-	Externals int // people of other workspaces, whose first change creates them
+	Externals int // people of other workspaces, whom their first change creates
 	Visits    int // changes of each of them
 	Unknown   int // updates of people who never joined
 }
 
-// Event is one event and what it says, told apart from how Rollcall reads it.
+// Event is one event and its content.
 type Event struct {
 	User    string
 	Version directory.Version
-	Known   bool // false of the updates of people who never joined
+	Known   bool // false for updates of people who never joined
 
 	eventType string
-	object    map[string]any // Slack's, whole
+	object    map[string]any // Slack's user object
 }
 
-// Body is the request that tells of e under an event id.
+// Body returns the request for e with an event id.
 func (e Event) Body(eventID string) string {
 	object, err := json.Marshal(e.object)
 	if err != nil {
-		panic(err) // it holds nothing but maps, lists and text
+		panic(err) // maps, lists and strings can be encoded
 	}
 	return Callback(e.eventType, string(object), e.Version, eventID)
 }
 
-// Make makes the mix's events in the order of their versions.
+// Make makes the events of the mix, in the order of their versions.
 func (m Mix) Make(rng *rand.Rand) []Event {
 	var all []Event
 	known := map[string]map[string]any{}
@@ -101,7 +101,7 @@ func (m Mix) Make(rng *rand.Rand) []Event {
 func member(i int) string   { return fmt.Sprintf("U%05d", i) }
 func external(i int) string { return fmt.Sprintf("UX%04d", i) }
 
-// Newest returns the object that must be stored of each user, which is what the newest event says.
+// Newest returns the object that must be stored for each user: that of their newest event.
 func Newest(all []Event) map[string]map[string]any {
 	want := map[string]map[string]any{}
 	for _, e := range all {

@@ -17,8 +17,8 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// FirstLoad publishes what a full sync tells an empty directory of every other
-// member, and waits until they are stored. It returns what readers see of them.
+// FirstLoad publishes every other member as a full sync of an empty directory would, and
+// waits until they are stored. It returns what readers see of them.
 func (m Mix) FirstLoad(t *testing.T, s *system.System) Seen {
 	t.Helper()
 	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
@@ -44,10 +44,10 @@ func (m Mix) FirstLoad(t *testing.T, s *system.System) Seen {
 	return seen
 }
 
-// Seen is what readers see of everybody, in the fields that history covers: by user and path.
+// Seen is what readers see of everybody, by user and path, in the fields that history covers.
 type Seen map[string]map[string]json.RawMessage
 
-// See reads what readers see now.
+// See returns what readers see now.
 func See(t *testing.T, s *system.System) Seen {
 	t.Helper()
 	seen := Seen{}
@@ -64,7 +64,7 @@ func See(t *testing.T, s *system.System) Seen {
 	return seen
 }
 
-// apply does what a subscriber does with a record.
+// apply applies a record, as a subscriber would.
 func (all Seen) apply(t *testing.T, r directory.Record) {
 	t.Helper()
 	if r.Type == directory.UserRemoved || r.Type == directory.UserForgotten {
@@ -86,7 +86,7 @@ func (all Seen) apply(t *testing.T, r directory.Record) {
 	all[r.UserID] = fields
 }
 
-// Feed reads the whole feed, once it has everything.
+// Feed waits until the feed has everything, and returns all of it.
 func Feed(t *testing.T, s *system.System) (all []directory.Record) {
 	t.Helper()
 	n, err := s.Store.CountRecords(t.Context(), system.Team, directory.RecordFilter{})
@@ -110,8 +110,8 @@ func Feed(t *testing.T, s *system.System) (all []directory.Record) {
 	return all
 }
 
-// Replayed fails the test if the feed, applied to what was seen at first, is not what
-// readers see now. It returns the records.
+// Replayed fails the test unless the feed, applied to the first load, leads to what readers
+// see now. It returns the records.
 func Replayed(t *testing.T, s *system.System, first Seen) []directory.Record {
 	t.Helper()
 	all, got := Feed(t, s), maps.Clone(first)
@@ -127,20 +127,20 @@ func Replayed(t *testing.T, s *system.System, first Seen) []directory.Record {
 	return all
 }
 
-// Subscribe makes a subscription to what changes.
+// Subscribe creates a subscription to records of changes.
 func Subscribe(t *testing.T, s *system.System) (name string) {
 	t.Helper()
 	name = fmt.Sprintf("projects/%s/subscriptions/subscriber", s.Project)
 	if _, err := s.PubSub.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
-		Name: name, Topic: fmt.Sprintf("projects/%s/topics/%s", s.Project, s.Topology.ChangesTopic), AckDeadlineSeconds: 10, // messages of a pull whose answer is lost come again
+		Name: name, Topic: fmt.Sprintf("projects/%s/topics/%s", s.Project, s.Topology.ChangesTopic), AckDeadlineSeconds: 10, // so that messages come again after a lost answer
 	}); err != nil {
 		t.Fatal(err)
 	}
 	return name
 }
 
-// Told fails the test unless the subscription has a message for each of the records,
-// and none that tells anything else. It returns the messages.
+// Told fails the test unless the subscription has messages for exactly these records. It
+// returns the messages.
 func Told(t *testing.T, s *system.System, subscription string, records []directory.Record) (messages []*pubsubpb.PubsubMessage) {
 	t.Helper()
 	missing := map[string]directory.Record{}
@@ -175,7 +175,7 @@ func pull(t *testing.T, s *system.System, subscription string) (all []*pubsubpb.
 	defer cancel()
 	answer, err := s.PubSub.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription, MaxMessages: 1000})
 	if err != nil {
-		return nil // nothing came within the call's time
+		return nil // nothing arrived before the timeout
 	}
 	var ids []string
 	for _, m := range answer.GetReceivedMessages() {

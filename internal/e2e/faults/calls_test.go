@@ -19,19 +19,19 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// calls hands gRPC calls on to a server, except those that it is told to answer
-// itself: faults that no TCP connection can have.
+// calls is a proxy for gRPC calls that can answer some of them itself. It injects
+// faults that a TCP connection cannot have.
 type calls struct {
 	host   string
 	proxy  *httputil.ReverseProxy
 	faults atomic.Pointer[judges]
-	seen   func(method string, request, answer []byte) // is told of what the server has done; may be nil
+	seen   func(method string, request, answer []byte) // called after each call that the server has answered; may be nil
 }
 
-// judges answer calls in the server's place, by anything but codes.OK. They may take their time.
+// judges answer calls in place of the server, unless they return codes.OK. They may block.
 type judges struct {
-	before judge // instead of it: the call does not reach the server
-	after  judge // the server has done it, and only its answer is lost
+	before judge // the call does not reach the server
+	after  judge // the server has answered, and the answer is lost
 }
 
 type judge func(ctx context.Context, method string) codes.Code
@@ -42,13 +42,13 @@ func always(code codes.Code) judge {
 	return func(context.Context, string) codes.Code { return code }
 }
 
-// silent answers once nobody listens any more.
+// silent does not answer until the caller has given up.
 func silent(ctx context.Context, _ string) codes.Code {
 	<-ctx.Done()
 	return codes.Canceled
 }
 
-// often lets a judge decide about some percent of the calls of those methods.
+// often lets a judge decide about a percentage of the calls of some methods.
 func (r *rig) often(percent int, j judge, methods ...string) judge {
 	return func(ctx context.Context, method string) codes.Code {
 		if slices.Contains(methods, method) && r.dice.roll(100) < percent {
@@ -62,7 +62,7 @@ func newCalls(t testing.TB, server string, seen func(method string, request, ans
 	t.Helper()
 	c := &calls{seen: seen}
 	c.pass()
-	var plain http.Protocols // HTTP/2 without TLS, as gRPC to the emulators is
+	var plain http.Protocols // HTTP/2 without TLS, as emulators use
 	plain.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: &plain}
 	c.proxy = &httputil.ReverseProxy{
@@ -95,7 +95,7 @@ func newCalls(t testing.TB, server string, seen func(method string, request, ans
 // pass ends all faults.
 func (c *calls) pass() { c.disturb(judges{}) }
 
-// disturb lets the judges decide from now on.
+// disturb lets judges decide from now on.
 func (c *calls) disturb(j judges) {
 	if j.before == nil {
 		j.before = pass
@@ -106,7 +106,7 @@ func (c *calls) disturb(j judges) {
 	c.faults.Store(&j)
 }
 
-// request is what is kept of a call until its answer, in its context.
+// request is a call in the context of its answer.
 type request struct {
 	method string
 	body   []byte
@@ -132,10 +132,10 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, request{method, body})))
 }
 
-// streams are the calls that have no end.
+// streams are the calls without an end.
 var streams = map[string]bool{"Listen": true, "Write": true, "StreamingPull": true}
 
-// answered waits for the whole of the server's answer, and may put another in its place.
+// answered reads the server's whole answer, and may replace it.
 func (c *calls) answered(resp *http.Response) error {
 	call, ok := resp.Request.Context().Value(requestKey{}).(request)
 	if !ok {
@@ -159,9 +159,9 @@ func (c *calls) answered(resp *http.Response) error {
 	return nil
 }
 
-// refuse makes an answer that is nothing but a status, which gRPC then has in the header.
+// refuse makes an answer with only a status, which gRPC has in the header.
 func refuse(h http.Header, code codes.Code) {
 	h.Set("Content-Type", "application/grpc")
 	h.Set("Grpc-Status", strconv.Itoa(int(code)))
-	h.Set("Grpc-Message", "as the test wants it")
+	h.Set("Grpc-Message", "injected by the test")
 }

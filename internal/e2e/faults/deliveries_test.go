@@ -14,48 +14,48 @@ import (
 	"rollcall/internal/pubsub/push"
 )
 
-// deliveries stands between Pub/Sub's push and the worker, and does to messages
-// all that Pub/Sub may do: deliver them late, in another order, more than once.
+// deliveries is a proxy between Pub/Sub's push and the worker. It delivers messages as badly
+// as Pub/Sub may: late, out of order, more than once.
 type deliveries struct {
-	server *httptest.Server // to push to
-	worker string
-	client *http.Client
-	most   int // deliveries of a message, before it is parked
-	mess   atomic.Pointer[mess]
+	server      *httptest.Server // to push to
+	worker      string
+	client      *http.Client
+	maxAttempts int // before a message is parked
+	mess        atomic.Pointer[mess]
 
-	underWay atomic.Int32 // at the worker
+	inFlight atomic.Int32 // at the worker
 	refused  atomic.Int32 // by the worker
-	broken   atomic.Int32 // without an answer from it
+	broken   atomic.Int32 // without an answer from the worker
 	later    sync.WaitGroup
 
 	dice *dice
 
 	mu      sync.Mutex
 	messed  [kinds]int
-	pending map[string]int // messages that Pub/Sub will deliver again, and how often it has
+	pending map[string]int // messages that Pub/Sub will deliver again, and their deliveries so far
 	acked   int            // messages
 }
 
-// The ways to mess up a delivery.
+// The faults of a delivery.
 const (
-	late     = iota // it waits
-	unheard         // the acknowledgement is lost: Pub/Sub will deliver it again
-	lost            // it does not arrive: the same
+	late     = iota // after a wait
+	unheard         // the acknowledgement is lost, so Pub/Sub delivers it again
+	lost            // it does not arrive, so Pub/Sub delivers it again
 	together        // twice at the same time
-	again           // once more, long after it was acknowledged
+	again           // again, long after the acknowledgement
 	kinds
 )
 
-// mess says how many of a thousand deliveries suffer what, and how late late is.
+// mess says how many of a thousand deliveries have each fault, and bounds the waits.
 type mess struct {
 	perMille [kinds]int
-	late     time.Duration // at most
-	again    time.Duration // at most
+	late     time.Duration // maximum
+	again    time.Duration // maximum
 }
 
-func newDeliveries(t testing.TB, worker string, most int32, dice *dice) *deliveries {
+func newDeliveries(t testing.TB, worker string, maxAttempts int32, dice *dice) *deliveries {
 	t.Helper()
-	d := &deliveries{worker: worker, most: int(most), pending: map[string]int{}, client: newClient(t), dice: dice}
+	d := &deliveries{worker: worker, maxAttempts: int(maxAttempts), pending: map[string]int{}, client: newClient(t), dice: dice}
 	d.disturb(mess{})
 	d.server = httptest.NewServer(d)
 	t.Cleanup(func() {
@@ -67,7 +67,7 @@ func newDeliveries(t testing.TB, worker string, most int32, dice *dice) *deliver
 
 func (d *deliveries) disturb(m mess) { d.mess.Store(&m) }
 
-// draw decides about one delivery.
+// draw chooses a delivery's fault.
 func (d *deliveries) draw() (kind int, wait time.Duration) {
 	m := d.mess.Load()
 	roll := d.dice.roll(1000)
@@ -78,11 +78,11 @@ func (d *deliveries) draw() (kind int, wait time.Duration) {
 		d.mu.Lock()
 		d.messed[kind]++
 		d.mu.Unlock()
-		most := m.late
+		maxWait := m.late
 		if kind == again {
-			most = m.again
+			maxWait = m.again
 		}
-		return kind, time.Duration(d.dice.roll(int(most) + 1))
+		return kind, time.Duration(d.dice.roll(int(maxWait) + 1))
 	}
 	return kinds, 0
 }
@@ -102,7 +102,7 @@ func (d *deliveries) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
-// deliver makes one attempt and returns what Pub/Sub is to believe came of it.
+// deliver makes one attempt and returns the status for Pub/Sub.
 func (d *deliveries) deliver(r *http.Request, body []byte) int {
 	kind, wait := d.draw()
 	switch kind {
@@ -137,23 +137,23 @@ func (d *deliveries) end(id string, acked bool) {
 	if acked {
 		d.acked++
 	}
-	if acked || d.pending[id] == d.most {
+	if acked || d.pending[id] == d.maxAttempts {
 		delete(d.pending, id)
 	}
 }
 
-// progress returns how many deliveries were acknowledged, and how many messages
-// have been delivered and are neither acknowledged nor parked.
+// progress returns the number of acknowledged deliveries, and of messages that
+// have been delivered but are neither acknowledged nor parked.
 func (d *deliveries) progress() (acked, pending int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.acked, len(d.pending)
 }
 
-// push hands a message to the worker and returns its answer.
+// push posts a message to the worker and returns the status.
 func (d *deliveries) push(ctx context.Context, body []byte) int {
-	d.underWay.Add(1)
-	defer d.underWay.Add(-1)
+	d.inFlight.Add(1)
+	defer d.inFlight.Add(-1)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.worker, bytes.NewReader(body))
 	if err != nil {
 		panic(err) // its address is wrong
@@ -176,11 +176,11 @@ func (d *deliveries) push(ctx context.Context, body []byte) int {
 	return answer.StatusCode
 }
 
-// slowDown follows a delivery that did not reach the worker: Pub/Sub pushes the fewer, the fewer succeed (Google's
-// page "Push subscriptions"), and does not use up the attempts of all that waits.
+// slowDown follows a delivery that did not reach the worker. Pub/Sub slows down when pushes fail (Google's
+// page "Push subscriptions"), so that waiting messages do not use up their attempts.
 const slowDown = 200 * time.Millisecond
 
-// newClient keeps as many connections open as there are requests at once.
+// newClient keeps a connection open for each concurrent request.
 func newClient(t testing.TB) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)

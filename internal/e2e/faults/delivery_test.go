@@ -7,7 +7,7 @@ import (
 	"rollcall/internal/e2e/events"
 )
 
-// TestDelivery: however Pub/Sub delivers, each user ends as the newest event says.
+// TestDelivery: however Pub/Sub delivers, each user is stored as in their newest event.
 func TestDelivery(t *testing.T) {
 	withUnknown := few
 	withUnknown.Unknown = 3

@@ -1,5 +1,5 @@
-// Package faults shows that no fault between the parts, and none of a part, loses
-// an event or applies it wrongly. All of it, on the real emulators:
+// Package faults shows that no fault in a part, or between parts, loses
+// an event or applies it wrongly. To run it all on the real emulators:
 //
 //	go test ./internal/e2e/faults
 package faults
@@ -19,25 +19,25 @@ import (
 )
 
 var (
-	seedFlag   = flag.Uint64("seed", 0, "of all that is random, as an earlier run has logged it; 0 for a new one")
-	eventsFlag = flag.Int("events", 10_000, "how many the run with all faults at random sends")
+	seedFlag   = flag.Uint64("seed", 0, "of all random choices, as logged by an earlier run; 0 for a new one")
+	eventsFlag = flag.Int("events", 10_000, "number of events in the run with all faults at random")
 )
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
 const (
-	fewEvery  = 5 * time.Millisecond // between the events of a scenario
-	lasts     = 3 * time.Second      // the fault
-	patience  = time.Minute
-	tellEvery = 10 * time.Second // how far it is
+	eventInterval    = 5 * time.Millisecond // between the events of a scenario
+	lasts            = 3 * time.Second      // of a fault
+	waitTimeout      = time.Minute
+	progressInterval = 10 * time.Second // between lines of progress
 )
 
 // few are the events of one scenario.
 var few = events.Mix{Members: 100, Changes: 3, Externals: 10, Visits: 10}
 
-// inSomeOrder returns the requests that tell of all events, and the ids of those that
-// must end as dead letters. What a user's events are comes within a window of as many
-// events, now and then in another order.
+// inSomeOrder returns requests for all events, and the ids of those that
+// must become dead letters. A user's events lie within a window of as many
+// requests, sometimes out of order.
 func (r *rig) inSomeOrder(all []events.Event, window int) (bodies []string, dead map[string]bool) {
 	type request struct {
 		body  string
@@ -45,14 +45,14 @@ func (r *rig) inSomeOrder(all []events.Event, window int) (bodies []string, dead
 	}
 	requests := make([]request, len(all))
 	dead = map[string]bool{}
-	next := map[string]int{} // the place of the next event of a user
+	next := map[string]int{} // the place of each user's next event
 	step := window / perExternal
 	for i, e := range all {
 		id := fmt.Sprintf("Ev%d", i)
 		requests[i].body = e.Body(id)
 		if !e.Known {
 			dead[id] = true
-			continue // at the beginning: they take the longest
+			continue // first, because they take the longest
 		}
 		if _, known := next[e.User]; !known {
 			next[e.User] = r.rng.IntN(max(1, len(all)-window))
@@ -67,14 +67,14 @@ func (r *rig) inSomeOrder(all []events.Event, window int) (bodies []string, dead
 	return bodies, dead
 }
 
-// suffer sends events, lets a fault come while it does and go again, and expects
-// that nothing is lost, wrong or left open. It returns how Slack was answered meanwhile.
+// suffer sends events, injects a fault meanwhile, and expects that nothing is lost, wrong
+// or leaked. It returns the answers to Slack during the fault.
 func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	t.Helper()
 	before, _ := r.warm(t)
 	all := mix.Make(r.rng)
 	bodies, dead := r.inSomeOrder(all, len(all)/4)
-	sent := r.send(t, bodies, 16, fewEvery)
+	sent := r.send(t, bodies, 16, eventInterval)
 	time.Sleep(500 * time.Millisecond)
 	r.late.atWorst()
 	from := time.Now()
@@ -84,8 +84,8 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	r.heal()
 	meanwhile := sent.between(from, to)
 	sent.wg.Wait()
-	if allowed := promised + 2*r.late.atWorst(); meanwhile.slowest > allowed {
-		t.Errorf("the slowest answer came after %v, want %v at most", meanwhile.slowest, allowed)
+	if allowed := answerTimeout + 2*r.late.atWorst(); meanwhile.slowest > allowed {
+		t.Errorf("the slowest answer took %v, want at most %v", meanwhile.slowest, allowed)
 	}
 	r.settle(t, all, dead)
 	r.quiet(t, before)
@@ -93,13 +93,13 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	return meanwhile
 }
 
-// outcome says how often what happened.
+// outcome describes what happened, with counts.
 func (r *rig) outcome(sent *sending) string {
 	return fmt.Sprintf("%s; %d deliveries refused, %d broken; %d writes, each newer than the one before",
 		sent.between(time.Time{}, time.Now()), r.deliveries.refused.Load(), r.deliveries.broken.Load(), r.writes.count())
 }
 
-// warm sends one event all the way, and returns how many goroutines there are after it.
+// warm sends one event through all parts, and returns the number of goroutines afterwards.
 func (r *rig) warm(t *testing.T) (goroutines int, stacks string) {
 	t.Helper()
 	one := events.Mix{Members: 1}.Make(r.rng)
@@ -108,31 +108,31 @@ func (r *rig) warm(t *testing.T) (goroutines int, stacks string) {
 	return r.goroutines()
 }
 
-// settle waits until all that was accepted is stored or parked, and nothing else is.
+// settle waits until exactly the accepted events are stored or parked.
 func (r *rig) settle(t *testing.T, all []events.Event, dead map[string]bool) {
 	t.Helper()
 	r.delivered(t, len(all)-len(dead))
-	events.Stored(t, r.System, all, patience)
-	events.Parked(t, r.System, dead, patience, 500*time.Millisecond)
+	events.Stored(t, r.System, all, waitTimeout)
+	events.Parked(t, r.System, dead, waitTimeout, 500*time.Millisecond)
 	r.writes.inOrder(t)
 }
 
-// delivered waits until that many deliveries at least are acknowledged and none is under way.
+// delivered waits until at least that many deliveries are acknowledged and none is in flight.
 func (r *rig) delivered(t *testing.T, least int) {
 	t.Helper()
 	told := time.Now()
-	system.Eventually(t, 5*patience, "nothing is under way", func() bool {
+	system.Eventually(t, 5*waitTimeout, "nothing is in flight", func() bool {
 		acked, pending := r.deliveries.progress()
-		if time.Since(told) > tellEvery {
+		if time.Since(told) > progressInterval {
 			told = time.Now()
-			t.Logf("%d deliveries acknowledged, %d messages under way", acked, pending)
+			t.Logf("%d deliveries acknowledged, %d messages in flight", acked, pending)
 		}
 		return pending == 0 && acked >= least
 	})
 	r.deliveries.later.Wait()
 }
 
-// quiet expects that no more goroutines are left than there were.
+// quiet expects no more goroutines than before.
 func (r *rig) quiet(t *testing.T, before int) {
 	t.Helper()
 	var now int

@@ -9,8 +9,8 @@ import (
 	"rollcall/internal/emulator"
 )
 
-// TestFirestore: whatever Firestore does to the worker, what is not written is
-// delivered again, and Slack is not told of it.
+// TestFirestore: whatever fault Firestore has, what is not written is
+// delivered again, and Slack does not notice.
 func TestFirestore(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -22,8 +22,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// living is a workspace whose events go to the rig's webhook until they are accepted, as
-// Slack's clock says, which may differ from ours.
+// living is a workspace whose events go to the rig's webhook until they are accepted. Its clock, which
+// is Slack's, may differ from ours.
 type living struct {
 	*system.Workspace
 	rig     *rig
@@ -31,7 +31,7 @@ type living struct {
 	off     time.Duration
 	sent    sync.WaitGroup
 	dropped atomic.Int32
-	repairs int // of any one sync at most, also of one that failed
+	repairs int // maximum of all syncs, even failed ones
 }
 
 func (r *rig) invent(t *testing.T, off time.Duration, o fakeslack.Options) *living {
@@ -59,7 +59,7 @@ func (w *living) send(t *testing.T, e fakeslack.Event) {
 	}
 }
 
-// change lets things happen; of the events one in so many is lost.
+// change changes people. One in loseEvery events is lost.
 func (w *living) change(t *testing.T, steps, loseEvery int) {
 	n := 0
 	for range steps {
@@ -73,7 +73,7 @@ func (w *living) change(t *testing.T, steps, loseEvery int) {
 	}
 }
 
-// syncOnce is the job, by way of all faults.
+// syncOnce runs the job through all faults.
 func (w *living) syncOnce(t *testing.T) (s syncs.Sync, err error) {
 	log := slog.New(slog.DiscardHandler)
 	store, err := firestore.Open(t.Context(), w.rig.Project, "(default)")
@@ -93,12 +93,12 @@ func (w *living) syncOnce(t *testing.T) (s syncs.Sync, err error) {
 	return s, errors.Join(err, client.Close(), store.Close())
 }
 
-// runsAtMost is more than Cloud Run would try, but faults are more frequent here as well.
-const runsAtMost = 20
+// maxRuns is more than Cloud Run would try, because faults are more frequent here.
+const maxRuns = 20
 
-// sync runs the job again until it succeeds, as Cloud Run and Cloud Scheduler do.
+// sync runs the job until it succeeds, as Cloud Run and Cloud Scheduler do.
 func (w *living) sync(t *testing.T) (s syncs.Sync, runs int) {
-	for runs = 1; runs <= runsAtMost; runs++ {
+	for runs = 1; runs <= maxRuns; runs++ {
 		var err error
 		s, err = w.syncOnce(t)
 		w.repairs = max(w.repairs, s.Inserted+s.Updated)
@@ -107,12 +107,12 @@ func (w *living) sync(t *testing.T) (s syncs.Sync, runs int) {
 		}
 		t.Logf("run %d failed, after %d pages and %d repairs: %v", runs, s.Pages, s.Inserted+s.Updated, err)
 	}
-	t.Errorf("no sync succeeded in %d runs", runsAtMost)
+	t.Errorf("no sync succeeded in %d runs", maxRuns)
 	return s, runs
 }
 
-// TestFullSync: full syncs under all faults at random, with people who change
-// meanwhile and events that are lost, end with the directory as Slack has it.
+// TestFullSync: full syncs with all faults at random, lost events and people who change
+// meanwhile end with the same directory as Slack's.
 func TestFullSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes a minute")
@@ -147,19 +147,19 @@ func TestFullSync(t *testing.T) {
 
 func (w *living) progress() string {
 	acked, pending := w.rig.deliveries.progress()
-	return fmt.Sprintf("%d deliveries acknowledged, %d messages under way", acked, pending)
+	return fmt.Sprintf("%d deliveries acknowledged, %d messages in flight", acked, pending)
 }
 
 func (w *living) listLane() *lane {
 	on := func(name string, put func()) fault { return fault{"Slack's list " + name, put, w.list.heal} }
-	return &lane{onAtLeast: 100 * time.Millisecond, onAtMost: time.Second, offAtLeast: time.Second, offAtMost: 4 * time.Second, faults: []fault{
+	return &lane{minOn: 100 * time.Millisecond, maxOn: time.Second, minOff: time.Second, maxOff: 4 * time.Second, faults: []fault{
 		on("slow", func() { w.list.slow(200 * time.Millisecond) }),
 		on("refusing", w.list.refuse),
 		on("cut during an answer", func() { w.list.cutBack(100_000) }),
 	}}
 }
 
-// TestClocks: Slack's clock and ours may differ by five minutes. Only Slack's says what is newer.
+// TestClocks: Slack's clock and ours may differ by five minutes. Slack's clock alone orders events.
 func TestClocks(t *testing.T) {
 	for off, want := range map[time.Duration]int{
 		-310 * time.Second: http.StatusUnauthorized,
@@ -179,8 +179,8 @@ func TestClocks(t *testing.T) {
 			}
 			first, _ := w.sync(t)
 			w.change(t, 50, 5)
-			w.SetFaults(fakeslack.Faults{Churn: 20}) // events of the time of the listing
-			time.Sleep(1100 * time.Millisecond)      // a page's version is a whole second
+			w.SetFaults(fakeslack.Faults{Churn: 20}) // events during the listing
+			time.Sleep(1100 * time.Millisecond)      // a page's version has whole seconds
 			repaired, _ := w.sync(t)
 			w.sent.Wait()
 			w.Converges(t, r.System)

@@ -12,7 +12,7 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// hold is a judge that keeps the first call of a method until whoever made it is gone.
+// hold is a judge that holds the first call of a method until its caller is gone.
 type hold struct {
 	method string
 	once   sync.Once
@@ -36,19 +36,19 @@ func (h *hold) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-h.held:
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		t.Fatalf("no call of %s came", h.method)
 	}
 }
 
-// where is where in a call a program is killed.
+// where maps each place in a call to the judges that hold it there.
 var where = map[string]func(*hold) judges{
 	"before": func(h *hold) judges { return judges{before: h.judge} },
 	"after":  func(h *hold) judges { return judges{after: h.judge} },
 }
 
-// TestWorkerKilled: a worker that dies (-9) before its write is acknowledged leaves the
-// message to Pub/Sub, which delivers it again.
+// TestWorkerKilled: after a worker is killed (-9) before its write is acknowledged, Pub/Sub
+// delivers the message again.
 func TestWorkerKilled(t *testing.T) {
 	dir := build(t)
 	for name, judges := range where {
@@ -57,7 +57,7 @@ func TestWorkerKilled(t *testing.T) {
 			one := events.Mix{Members: 1}.Make(r.rng)
 			h := newHold("Commit")
 			r.writing.disturb(judges(h))
-			r.send(t, []string{one[0].Body("Ev1")}, 1, 0).wg.Wait() // accepted already
+			r.send(t, []string{one[0].Body("Ev1")}, 1, 0).wg.Wait() // accepted by now
 			h.wait(t)
 			r.worker.Kill()
 			_, _, err := r.Store.User(t.Context(), system.Team, one[0].User)
@@ -93,7 +93,7 @@ func TestWorkerKilled(t *testing.T) {
 		r := newRigOfPrograms(t, dir, hurried)
 		r.suffer(t, few, func() {
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-				system.Eventually(t, patience, "a message is under way", func() bool { return r.deliveries.underWay.Load() > 0 })
+				system.Eventually(t, waitTimeout, "a message is in flight", func() bool { return r.deliveries.inFlight.Load() > 0 })
 				r.worker.Kill()
 				r.worker.start(t)
 			}
@@ -104,8 +104,8 @@ func TestWorkerKilled(t *testing.T) {
 	})
 }
 
-// TestWebhookKilled: Slack has got no answer from a webhook that dies (-9), and sends
-// the event again, be it published already or not.
+// TestWebhookKilled: after a webhook is killed (-9), Slack has no answer and sends
+// the event again, whether it was published or not.
 func TestWebhookKilled(t *testing.T) {
 	dir := build(t)
 	for name, judges := range where {
@@ -118,7 +118,7 @@ func TestWebhookKilled(t *testing.T) {
 			h.wait(t)
 			r.webhook.Kill()
 			if name == "after" {
-				events.Stored(t, r.System, one, patience) // although Slack does not know
+				events.Stored(t, r.System, one, waitTimeout) // although Slack has no answer
 			}
 			if sent.progress() != 0 {
 				t.Fatal("answered already: nothing is shown")

@@ -13,9 +13,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// line is a network between two parts that can be made to fail. Whenever that
-// changes, all connections break: toxiproxy can change living ones, but
-// waits for ever on one that breaks at the same moment.
+// line is a network between two parts that can fail. Every change of its fault breaks
+// all connections: toxiproxy can change open connections, but hangs if one breaks at
+// the same time.
 type line struct {
 	t              testing.TB
 	name, upstream string
@@ -31,8 +31,8 @@ func newLine(t testing.TB, name, upstream string) *line {
 	return l
 }
 
-// freePort returns a port below those that systems give to outgoing connections, so
-// that it is free again after a stop.
+// freePort returns a port below those of outgoing connections, so that it is
+// still free after a stop.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
@@ -53,7 +53,7 @@ type toxic struct {
 	Attributes map[string]int64 `json:"attributes"`
 }
 
-// put breaks all connections and lets new ones suffer the faults.
+// put breaks all connections and applies faults to new ones.
 func (l *line) put(toxics ...toxic) {
 	l.t.Helper()
 	l.refuse()
@@ -68,8 +68,8 @@ func (l *line) put(toxics ...toxic) {
 			l.t.Fatalf("%s: %v", text, err)
 		}
 	}
-	// A program that is started at this moment holds the old listener open until it has become itself.
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	// A process that is being started holds the old listener open until its exec.
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(10 * time.Millisecond) {
 		err := l.proxy.Start()
 		if err == nil {
 			return
@@ -91,23 +91,23 @@ func (l *line) refuse() {
 	}
 }
 
-// slow delays each packet, by half of that on its way there and half on its way back.
+// slow delays packets, by half of the duration in each direction.
 func (l *line) slow(by time.Duration) {
 	ms := map[string]int64{"latency": by.Milliseconds() / 2, "jitter": by.Milliseconds() / 4}
 	l.put(toxic{"latency", "upstream", ms}, toxic{"latency", "downstream", ms})
 }
 
-// silence keeps connections open and lets nothing through.
+// silence keeps connections open but passes nothing on.
 func (l *line) silence() {
 	l.put(toxic{"timeout", "upstream", nil}, toxic{"timeout", "downstream", nil})
 }
 
-// cutThere breaks each connection once it has carried that many bytes to the server.
+// cutThere breaks each connection after that many bytes to the server.
 func (l *line) cutThere(bytes int64) {
 	l.put(toxic{"limit_data", "upstream", map[string]int64{"bytes": bytes}})
 }
 
-// cutBack breaks each connection once it has carried that many bytes from the server.
+// cutBack breaks each connection after that many bytes from the server.
 func (l *line) cutBack(bytes int64) {
 	l.put(toxic{"limit_data", "downstream", map[string]int64{"bytes": bytes}})
 }

@@ -7,12 +7,12 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// TestPubSub: whatever Pub/Sub does to the webhook, what Slack was told is accepted is.
+// TestPubSub: whatever fault Pub/Sub has, every event that was answered 200 is published.
 func TestPubSub(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fault func(*rig)
-		none  bool // no event is accepted while it lasts
+		none  bool // no event is accepted during the fault
 	}{
 		{"slow", func(r *rig) { r.topic.slow(400 * time.Millisecond) }, false},
 		{"too slow", func(r *rig) { r.topic.slow(10 * time.Second) }, true},

@@ -13,20 +13,20 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// fault is one that can be switched on and off.
+// fault can be switched on and off.
 type fault struct {
 	name    string
 	on, off func()
 }
 
-// lane is the faults of one part, of which one is on at a time, and for how long
-// they are on and off. Those of different lanes come together as it happens.
+// lane has the faults of one part, of which one is on at a time, and the bounds of the times
+// that they are on and off. Faults of different lanes may coincide.
 type lane struct {
-	faults                []fault
-	onAtMost, offAtMost   time.Duration
-	onAtLeast, offAtLeast time.Duration
+	faults        []fault
+	maxOn, maxOff time.Duration
+	minOn, minOff time.Duration
 
-	is     *fault // that is on; nil if none is
+	is     *fault // the fault that is on; nil if none
 	due    time.Time
 	counts map[string]int
 }
@@ -36,7 +36,7 @@ func (r *rig) publishingLane() *lane {
 	judged := func(name string, j judges) fault {
 		return fault{"Pub/Sub " + name, func() { r.publishing.disturb(j) }, r.publishing.pass}
 	}
-	return &lane{onAtLeast: 300 * time.Millisecond, onAtMost: 3 * time.Second, offAtLeast: time.Second, offAtMost: 6 * time.Second, faults: []fault{
+	return &lane{minOn: 300 * time.Millisecond, maxOn: 3 * time.Second, minOff: time.Second, maxOff: 6 * time.Second, faults: []fault{
 		on("slow", func() { r.topic.slow(400 * time.Millisecond) }),
 		on("too slow", func() { r.topic.slow(6 * time.Second) }),
 		on("refusing", r.topic.refuse),
@@ -48,15 +48,15 @@ func (r *rig) publishingLane() *lane {
 	}}
 }
 
-// The faults of the other lanes fail deliveries, of which a message has five: they
-// must be off for most of the time, or messages are parked, as is right then.
+// The faults of the other lanes make deliveries fail, of which a message has only five. They
+// must be off most of the time, or messages are rightly parked.
 
 func (r *rig) writingLane() *lane {
 	on := func(name string, put func()) fault { return fault{"Firestore " + name, put, r.store.heal} }
 	judged := func(name string, j judges) fault {
 		return fault{"Firestore " + name, func() { r.writing.disturb(j) }, r.writing.pass}
 	}
-	return &lane{onAtLeast: 300 * time.Millisecond, onAtMost: 2 * time.Second, offAtLeast: 2 * time.Second, offAtMost: 8 * time.Second, faults: []fault{
+	return &lane{minOn: 300 * time.Millisecond, maxOn: 2 * time.Second, minOff: 2 * time.Second, maxOff: 8 * time.Second, faults: []fault{
 		on("slow", func() { r.store.slow(200 * time.Millisecond) }),
 		on("refusing", r.store.refuse),
 		on("silent", r.store.silence),
@@ -74,7 +74,7 @@ func (r *rig) deliveryLane() *lane {
 	messed := func(name string, m mess) fault {
 		return fault{"delivery " + name, func() { r.deliveries.disturb(m) }, func() { r.deliveries.disturb(mess{}) }}
 	}
-	return &lane{onAtLeast: 200 * time.Millisecond, onAtMost: time.Second, offAtLeast: 3 * time.Second, offAtMost: 10 * time.Second, faults: []fault{
+	return &lane{minOn: 200 * time.Millisecond, maxOn: time.Second, minOff: 3 * time.Second, maxOff: 10 * time.Second, faults: []fault{
 		on("slow", func() { r.push.slow(100 * time.Millisecond) }),
 		on("refused", r.push.refuse),
 		on("cut", func() { r.push.cutThere(20_000) }),
@@ -86,7 +86,7 @@ func (r *rig) deliveryLane() *lane {
 
 func (r *rig) slackLane() *lane {
 	on := func(name string, put func()) fault { return fault{"Slack's line " + name, put, r.hook.heal} }
-	return &lane{onAtLeast: 200 * time.Millisecond, onAtMost: 2 * time.Second, offAtLeast: 3 * time.Second, offAtMost: 10 * time.Second, faults: []fault{
+	return &lane{minOn: 200 * time.Millisecond, maxOn: 2 * time.Second, minOff: 3 * time.Second, maxOff: 10 * time.Second, faults: []fault{
 		on("slow", func() { r.hook.slow(200 * time.Millisecond) }),
 		on("refused", r.hook.refuse),
 		on("silent", r.hook.silence),
@@ -97,15 +97,15 @@ func (r *rig) slackLane() *lane {
 
 func (r *rig) killLane(t *testing.T) *lane {
 	killed := func(p *program) fault {
-		return fault{"killed " + p.name, func() { p.Kill() }, func() { p.start(t) }} // each time another process
+		return fault{"killed " + p.name, func() { p.Kill() }, func() { p.start(t) }} // a new process each time
 	}
-	return &lane{onAtLeast: 50 * time.Millisecond, onAtMost: 500 * time.Millisecond, offAtLeast: 4 * time.Second, offAtMost: 12 * time.Second, faults: []fault{
+	return &lane{minOn: 50 * time.Millisecond, maxOn: 500 * time.Millisecond, minOff: 4 * time.Second, maxOff: 12 * time.Second, faults: []fault{
 		killed(r.webhook), killed(r.worker),
 	}}
 }
 
-// disturb switches the faults of some lanes on and off, each lane by itself, until
-// work is done. What it does is drawn from the rig's seed. It logs how far it is.
+// disturb switches the faults of some lanes on and off, independently, until
+// work is done. The rig's seed determines its choices. It logs progress.
 func (r *rig) disturb(t *testing.T, work func(), progress func() string, lanes ...*lane) {
 	t.Helper()
 	done := make(chan struct{})
@@ -130,30 +130,30 @@ func (r *rig) disturb(t *testing.T, work func(), progress func() string, lanes .
 		case <-time.After(time.Until(next.due)):
 		}
 		next.toggle(r.rng, false)
-		if time.Since(told) > tellEvery {
+		if time.Since(told) > progressInterval {
 			told = time.Now()
 			t.Logf("%v: %s; %s", since(start), progress(), now(lanes))
 		}
 	}
 }
 
-// toggle switches one of the lane's faults on, or off the one that is.
+// toggle switches the current fault off, or another one on.
 func (l *lane) toggle(rng *rand.Rand, first bool) {
-	within := func(least, most time.Duration) {
+	dueIn := func(least, most time.Duration) {
 		l.due = time.Now().Add(least + time.Duration(rng.Int64N(int64(most-least))))
 	}
 	switch {
 	case first:
 		l.counts = map[string]int{}
-		within(0, l.offAtMost)
+		dueIn(0, l.maxOff)
 	case l.is == nil:
 		l.is = &l.faults[rng.IntN(len(l.faults))]
 		l.is.on()
 		l.counts[l.is.name]++
-		within(l.onAtLeast, l.onAtMost)
+		dueIn(l.minOn, l.maxOn)
 	default:
 		l.end()
-		within(l.offAtLeast, l.offAtMost)
+		dueIn(l.minOff, l.maxOff)
 	}
 }
 

@@ -18,14 +18,14 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// rig is a system with a place for faults between any two of its parts:
+// rig is a system with a place for faults between all parts:
 //
 //	Slack ─hook─▶ webhook ─topic, publishing─▶ Pub/Sub ─deliveries, push─▶ worker ─store, writing─▶ Firestore
 //
-// The test's own clients go straight to the emulators.
+// The test's own clients connect directly to the emulators.
 type rig struct {
 	*system.System
-	rng  *rand.Rand // for the test's own goroutine
+	rng  *rand.Rand // for the test's goroutine
 	dice *dice      // for all others
 
 	hook, topic, push, store *line
@@ -38,7 +38,7 @@ type rig struct {
 	webhook, worker *program // nil if they run in this process
 }
 
-// newRig starts a rig whose webhook and worker run in this process, where their leaks can be seen.
+// newRig starts a rig with webhook and worker in this process, where leaks can be detected.
 func newRig(t *testing.T, adjust func(*pubsub.Topology)) *rig {
 	t.Helper()
 	r := unserved(t, adjust)
@@ -47,7 +47,7 @@ func newRig(t *testing.T, adjust func(*pubsub.Topology)) *rig {
 	return r
 }
 
-// newRigOfPrograms starts a rig of the programs that are deployed, which can be killed.
+// newRigOfPrograms starts a rig with the deployed programs, which can be killed.
 func newRigOfPrograms(t *testing.T, dir string, adjust func(*pubsub.Topology)) *rig {
 	t.Helper()
 	r := unserved(t, adjust)
@@ -63,8 +63,8 @@ func build(t *testing.T) (dir string) {
 	return system.Build(t, "webhook", "worker")
 }
 
-// unserved returns a rig of which webhook and worker are still missing. The
-// environment says that Pub/Sub and Firestore are behind the faults.
+// unserved returns a rig without webhook and worker. The environment names the
+// lines to Pub/Sub and Firestore.
 func unserved(t *testing.T, adjust func(*pubsub.Topology)) *rig {
 	t.Helper()
 	shared := sharedGoroutines(t)
@@ -90,7 +90,7 @@ func unserved(t *testing.T, adjust func(*pubsub.Topology)) *rig {
 	return r
 }
 
-// connect puts the lines to webhook and worker, whose base addresses these are, and begins to deliver.
+// connect sets up the lines to webhook and worker, given their base URLs, and starts delivery.
 func (r *rig) connect(t *testing.T, webhook, worker string) {
 	t.Helper()
 	r.hook = newLine(t, "hook", strings.TrimPrefix(webhook, "http://"))
@@ -110,30 +110,30 @@ func (r *rig) heal() {
 	r.deliveries.disturb(mess{})
 }
 
-// hurried shortens the waits between deliveries: the fifth is after 15 s.
+// hurried shortens the backoff: the fifth delivery comes after 15 s.
 func hurried(t *pubsub.Topology) { t.MinimumBackoff, t.MaximumBackoff = time.Second, 8*time.Second }
 
 var shared = sync.OnceValue(func() goleak.Option { return goleak.IgnoreCurrent() })
 
-// sharedGoroutines are those that wait for the emulators' output, for all tests together.
+// sharedGoroutines ignores those that wait for the emulators' output, in all tests.
 func sharedGoroutines(t *testing.T) goleak.Option {
 	t.Helper()
 	emulator.PubSub(t)
 	emulator.Firestore(t)
-	http.DefaultClient.CloseIdleConnections() // that asked whether they are there
+	http.DefaultClient.CloseIdleConnections() // of the emulators' start
 	return shared()
 }
 
-// leftByToxiproxy are goroutines that toxiproxy leaves behind when a connection
-// breaks with data under way, or while its fault is taken back. They hold no
-// connection: the proxy has closed all when it was stopped.
+// leftByToxiproxy are goroutines that toxiproxy leaks when a connection
+// breaks with data in flight, or while a fault is removed. They hold no
+// connection: the proxy closes all when it stops.
 var leftByToxiproxy = []goleak.Option{
 	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
 	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
 	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
 }
 
-// goroutines counts all but toxiproxy's, once no connection is open that is not in use.
+// goroutines closes idle connections and counts all goroutines but toxiproxy's.
 func (r *rig) goroutines() (n int, stacks string) {
 	r.client.CloseIdleConnections()
 	r.deliveries.client.CloseIdleConnections()
@@ -149,7 +149,7 @@ func (r *rig) goroutines() (n int, stacks string) {
 	return n, stacks
 }
 
-// dice is randomness for many goroutines.
+// dice is a random source for several goroutines.
 type dice struct {
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -161,8 +161,8 @@ func (d *dice) roll(below int) int {
 	return d.rng.IntN(below)
 }
 
-// lateness is by how much this machine is late, at worst, in doing what is due: what
-// must be allowed to those who are to answer in time.
+// lateness measures how late this machine's timers are at worst. Tests allow as much to
+// answers that must come in time.
 type lateness struct {
 	mu    sync.Mutex
 	worst time.Duration
@@ -188,7 +188,7 @@ func (l *lateness) watch(t *testing.T) {
 	t.Cleanup(func() { close(stop); watching.Wait() })
 }
 
-// atWorst returns the lateness since the last call.
+// atWorst returns the maximum since the last call.
 func (l *lateness) atWorst() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -197,7 +197,7 @@ func (l *lateness) atWorst() time.Duration {
 	return worst
 }
 
-// program is one that can be killed and started again at the same address.
+// program can be killed and started again at the same address.
 type program struct {
 	*system.Process
 	name    string

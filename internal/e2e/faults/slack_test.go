@@ -14,17 +14,17 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// answer is what Slack gets for one attempt at one event.
+// answer is the answer to one attempt at an event.
 type answer struct {
 	asked  time.Time
-	status int // 0: none came
+	status int // 0: none
 	took   time.Duration
 }
 
-// promised is within how long the webhook answers at the latest.
-const promised = 2500 * time.Millisecond
+// answerTimeout is the longest that the webhook takes to answer.
+const answerTimeout = 2500 * time.Millisecond
 
-// try posts once. Slack hangs up after three seconds; here it is shown whether it would have to.
+// try posts once. Slack would hang up after three seconds. Here the answer's time is measured.
 func (r *rig) try(ctx context.Context, body string, signed time.Time) (a answer) {
 	a.asked = time.Now()
 	defer func() { a.took = time.Since(a.asked) }()
@@ -43,7 +43,7 @@ func (r *rig) try(ctx context.Context, body string, signed time.Time) (a answer)
 	return a
 }
 
-// sending is events under way from Slack to the webhook.
+// sending are events that Slack is sending to the webhook.
 type sending struct {
 	wg sync.WaitGroup
 
@@ -52,8 +52,8 @@ type sending struct {
 	accepted int
 }
 
-// send posts each body until it is accepted, many at once and no more often than that.
-func (r *rig) send(t *testing.T, bodies []string, atOnce int, every time.Duration) *sending {
+// send posts each body until it is accepted, maxConcurrent at once, and starts one in each interval.
+func (r *rig) send(t *testing.T, bodies []string, maxConcurrent int, interval time.Duration) *sending {
 	s := &sending{}
 	queue := make(chan string)
 	s.wg.Go(func() {
@@ -64,10 +64,10 @@ func (r *rig) send(t *testing.T, bodies []string, atOnce int, every time.Duratio
 			case <-t.Context().Done():
 				return
 			}
-			time.Sleep(every)
+			time.Sleep(interval)
 		}
 	})
-	for range atOnce {
+	for range maxConcurrent {
 		s.wg.Go(func() {
 			for body := range queue {
 				for pause := 50 * time.Millisecond; t.Context().Err() == nil; pause = min(2*pause, 2*time.Second) {
@@ -97,24 +97,24 @@ func (s *sending) add(t *testing.T, a answer) {
 	}
 }
 
-// progress returns how many are accepted.
+// progress returns the number of accepted events.
 func (s *sending) progress() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
 }
 
-// tally is how the attempts of some time were answered.
+// tally counts the answers in some period.
 type tally struct {
 	accepted, refused, unanswered int
-	slowest                       time.Duration // of all that was answered
+	slowest                       time.Duration // of all answers
 }
 
 func (n tally) String() string {
 	return fmt.Sprintf("%d accepted, %d refused, %d unanswered, the slowest answer after %v", n.accepted, n.refused, n.unanswered, n.slowest.Round(time.Millisecond))
 }
 
-// between returns the tally of the attempts that began and were answered within a time.
+// between returns the tally of attempts that started and were answered within a period.
 func (s *sending) between(from, to time.Time) (n tally) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

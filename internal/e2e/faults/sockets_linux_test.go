@@ -11,7 +11,7 @@ import (
 	"rollcall/internal/e2e/system"
 )
 
-// sockets returns how many the program has open.
+// sockets returns the number of the program's open sockets.
 func (p *program) sockets(t *testing.T) (n int) {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd", p.Command.Process.Pid)
@@ -27,7 +27,7 @@ func (p *program) sockets(t *testing.T) (n int) {
 	return n
 }
 
-// expectSockets expects no more than there were before.
+// expectSockets expects no more sockets than before.
 func (p *program) expectSockets(t *testing.T, before int) {
 	t.Helper()
 	system.Eventually(t, 10*time.Second, fmt.Sprintf("%s has %d sockets", p.name, before), func() bool { return p.sockets(t) <= before })

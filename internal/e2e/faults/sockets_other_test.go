@@ -4,6 +4,6 @@ package faults
 
 import "testing"
 
-// What a program has open is known on Linux only.
+// Only Linux lists a program's open sockets.
 func (p *program) sockets(*testing.T) int        { return 0 }
 func (p *program) expectSockets(*testing.T, int) {}

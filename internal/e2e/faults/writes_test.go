@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// writes are those of users that Firestore has taken.
+// writes are the writes of users that Firestore has accepted.
 type writes struct {
 	mu  sync.Mutex
 	all map[string][]write // by document
@@ -20,11 +20,11 @@ type writes struct {
 }
 
 type write struct {
-	at                    time.Time // Firestore's, which are in the order of writing
+	at                    time.Time // Firestore's time, which is in the order of writes
 	version, slackVersion int64
 }
 
-// seen is told of every call that Firestore has answered.
+// seen records the writes in a call that Firestore has answered.
 func (w *writes) seen(method string, request, answer []byte) {
 	var asked firestorepb.CommitRequest
 	var done firestorepb.CommitResponse
@@ -51,7 +51,7 @@ func (w *writes) seen(method string, request, answer []byte) {
 	}
 }
 
-// unframe reads the one message of a unary call: a byte, a length, the message.
+// unframe decodes the message of a unary call: a byte, a length, the message.
 func unframe(b []byte, m proto.Message) error {
 	const prefix = 5
 	if len(b) < prefix || b[0] != 0 || len(b) < prefix+int(binary.BigEndian.Uint32(b[1:])) {
@@ -60,14 +60,14 @@ func unframe(b []byte, m proto.Message) error {
 	return proto.Unmarshal(b[prefix:prefix+int(binary.BigEndian.Uint32(b[1:]))], m)
 }
 
-// count returns how many there were.
+// count returns the number of writes.
 func (w *writes) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.n
 }
 
-// inOrder fails the test if a user was ever written over by something older.
+// inOrder fails the test if an older version ever replaced a newer one.
 func (w *writes) inOrder(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()

@@ -37,7 +37,7 @@ type invented struct {
 	sent sync.WaitGroup
 
 	mu      sync.Mutex
-	changed map[string]bool // of whom there were events
+	changed map[string]bool // people with events
 }
 
 func invent(t *testing.T, s *system.System, o fakeslack.Options) *invented {
@@ -96,9 +96,9 @@ func writes(t *testing.T, s *system.System) map[string]time.Time {
 
 var peopleFlag = flag.Int("people", 4000, "how many people TestFullSync has")
 
-// TestFullSync: thousands of people in a workspace at its worst, with one event in
-// twenty lost and people coming and going during the walk: one sync repairs all
-// of it, and the next one has nothing to do.
+// TestFullSync: in a workspace of thousands of people with every fault of Slack's, one event in
+// twenty is lost, and people come and go during the walk. One sync repairs everything, and
+// the next one has nothing to do.
 func TestFullSync(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes minutes")
@@ -129,7 +129,7 @@ func TestFullSync(t *testing.T) {
 	removed := 0
 	remove := func(user json.RawMessage) {
 		id := system.AsStored(t, user).ID
-		if told[id] { // a listing may be older than what an event has just told: the next syncs look again
+		if told[id] { // a listing may be older than a recent event: the next syncs look again
 			return
 		}
 		removed++
@@ -141,7 +141,7 @@ func TestFullSync(t *testing.T) {
 		remove(people[size/20+size*3/200*i])
 	}
 	t.Logf("%d events of %d lost", lost, events)
-	time.Sleep(3 * time.Second) // what is on its way arrives; a page's version is a whole second
+	time.Sleep(3 * time.Second) // messages in flight arrive; a page's version has whole seconds
 
 	worst.Churn = 3
 	w.SetFaults(worst)
@@ -154,11 +154,11 @@ func TestFullSync(t *testing.T) {
 			w.SetFaults(expired)
 		case 21:
 			w.SetFaults(worst)
-		case 30: // more of them are gone while the walk has not come to them
+		case 30: // more people leave before the walk reaches them
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			for _, user := range people[len(people)-500 : len(people)-200] { // behind them are joiners, some of whom nobody was told of
-				if !w.changed[system.AsStored(t, user).ID] { // whoever changed during the walk is left to the next sync
+			for _, user := range people[len(people)-500 : len(people)-200] { // after them come joiners, some without events
+				if !w.changed[system.AsStored(t, user).ID] { // people who changed during the walk are left to the next sync
 					remove(user)
 				}
 			}
@@ -185,7 +185,7 @@ func TestFullSync(t *testing.T) {
 	}
 }
 
-// job starts the program itself.
+// job starts the program.
 func job(t *testing.T, s *system.System, w *invented, tokens string, args ...string) (command *exec.Cmd, out, log *bytes.Buffer) {
 	t.Helper()
 	out, log = new(bytes.Buffer), new(bytes.Buffer)
@@ -198,8 +198,8 @@ func job(t *testing.T, s *system.System, w *invented, tokens string, args ...str
 	return command, out, log
 }
 
-// TestStoppedJob: the job itself, killed or told to stop in the middle of the
-// walk and started again, goes on and ends as if nothing had been.
+// TestStoppedJob: after a kill or a stop in the middle of the walk, the job continues at its
+// next start and ends as if nothing had happened.
 func TestStoppedJob(t *testing.T) {
 	for name, tt := range map[string]struct {
 		signal syscall.Signal
@@ -254,8 +254,8 @@ func TestStoppedJob(t *testing.T) {
 	}
 }
 
-// TestJob: a dry run tells and changes nothing; one workspace's failure does
-// not stop the others, and the exit code says so.
+// TestJob: a dry run prints and changes nothing. One workspace's failure does
+// not stop the others, and sets the exit code.
 func TestJob(t *testing.T) {
 	s := system.New(t, nil)
 	w := invent(t, s, fakeslack.Options{People: 60})

@@ -17,12 +17,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// instanceRequests is how many requests at once Cloud Run gives an instance of the webhook (infra/services.tf);
-// further ones wait their turn.
-const instanceRequests = 80
+// maxConcurrentRequests is how many requests Cloud Run sends an instance of the webhook at once (infra/services.tf).
+// Others wait.
+const maxConcurrentRequests = 80
 
 func asOnCloudRun(h http.Handler) http.Handler {
-	slots := make(chan struct{}, instanceRequests)
+	slots := make(chan struct{}, maxConcurrentRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slots <- struct{}{}
 		defer func() { <-slots }()
@@ -30,13 +30,13 @@ func asOnCloudRun(h http.Handler) http.Handler {
 	})
 }
 
-// forged is a request whose header could be Slack's, and whose body nobody can vouch for.
+// forged is a request with a well-formed header and a wrong signature.
 func forged(size int) string {
 	return post(strings.Repeat("x", size), set(signature, "v0="+strings.Repeat("0", 64))).wire()
 }
 
-// TestFlood: Slack has its answer in time though strangers hold back the bodies of 20 times as many
-// requests as an instance answers at once.
+// TestFlood: Slack has its answer in time while strangers hold back the bodies of 20 times as many
+// requests as an instance handles at once.
 func TestFlood(t *testing.T) {
 	for name, size := range map[string]int{"small bodies": 100, "large bodies": 1 << 20} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { flood(t, size) }) })
@@ -58,19 +58,19 @@ func flood(t *testing.T, size int) {
 	begin := header(wire) + size/2
 	var strangers sync.WaitGroup
 	defer strangers.Wait()
-	for range 20 * instanceRequests {
+	for range 20 * maxConcurrentRequests {
 		conn := hook.dial()
 		defer conn.Close()
 		strangers.Go(func() {
 			if _, err := io.WriteString(conn, wire[:begin]); err == nil {
-				io.Copy(io.Discard, conn) //nolint:errcheck // the server hangs up in its own way
+				io.Copy(io.Discard, conn) //nolint:errcheck // the server may close or reset
 			}
 		})
 	}
 	synctest.Wait()
 	start, conn := time.Now(), hook.dial()
 	defer conn.Close()
-	strangers.Go(func() { io.WriteString(conn, post(joined).wire()) }) //nolint:errcheck // the answer tells
+	strangers.Go(func() { io.WriteString(conn, post(joined).wire()) }) //nolint:errcheck // the answer shows it
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func flood(t *testing.T, size int) {
 	response.Body.Close()
 }
 
-// TestStrangersNameNoTrace: of a request that is not signed there is no span, and its log line belongs to no trace.
+// TestStrangersNameNoTrace: an unsigned request has no span, and its log line no trace.
 func TestStrangersNameNoTrace(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))

@@ -9,8 +9,8 @@ import (
 // prying are paths that scanners try.
 var prying = []string{"/.env", "/.git/config", "/debug/pprof/", "/debug/vars", "/metrics", "/wp-login.php", "/actuator/env", "/server-status", "/cgi-bin/x", "/etc/passwd"}
 
-// routes are ways to another path or method than the one that there is, of a
-// service that has nothing else. behind is the status of a path with something behind it.
+// routes are wrong paths and methods for a service with a single route. behind is the status of
+// that path with something appended.
 func routes(path string, behind int) []hostile {
 	on := func(method, target string, edits ...edit) *message {
 		return newMessage(method, target, "").edited(edits)
@@ -87,7 +87,7 @@ func routes(path string, behind int) []hostile {
 	return all
 }
 
-// webhookFraming is about where a signed request ends.
+// webhookFraming is about the end of a signed request's body.
 func webhookFraming() []hostile {
 	n := len(joined)
 	second := "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

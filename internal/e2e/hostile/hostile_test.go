@@ -1,5 +1,5 @@
-// Package hostile sends what strangers might, to the services as they are
-// deployed, and holds them to the exact answer.
+// Package hostile sends hostile requests to the services, as they are deployed, and
+// expects an exact answer to each.
 package hostile
 
 import (
@@ -16,29 +16,29 @@ import (
 	"rollcall/internal/service"
 )
 
-// hostile is one request and the answer that it must get.
+// hostile is a request and its exact answer.
 type hostile struct {
 	name   string
 	send   *message
 	status int
-	body   string            // the answer's, whole; empty for the usual one of that status
-	holds  string            // instead: what it must hold
-	header map[string]string // what its header must say
-	server bool              // net/http answers by itself, before any handler
+	body   string            // the answer's body; empty for the usual one of the status
+	holds  string            // instead: a part of the body
+	header map[string]string // fields of the answer's header
+	server bool              // the server answers by itself, before our handler
 	none   bool              // the answer has no body
-	effect int64             // how many messages were published, users written, or syncs started
-	more   []int             // the statuses of further answers on the connection
-	stream bool              // the answer has no end
+	effect int64             // number of messages published, users written, or syncs started
+	more   []int             // statuses of further answers on the connection
+	stream bool              // the answer is endless
 }
 
-// atLeast is what a catalogue worth the name has.
-const atLeast = 250
+// minRequests keeps the catalogue from shrinking unnoticed.
+const minRequests = 250
 
-// TestCatalogue sends each request on a connection of its own. Afterwards each
-// service must still do its work, and the log must hold nothing that it should not.
+// TestCatalogue sends each request on its own connection. Afterwards each
+// service must still work, and the log must have no secrets.
 func TestCatalogue(t *testing.T) { catalogue(t, newWorld(t, openSQLite)) }
 
-// TestCatalogueOnFirestore is the same on the emulator: there is more that Firestore does not take.
+// TestCatalogueOnFirestore runs the catalogue on the emulator, because Firestore refuses more.
 func TestCatalogueOnFirestore(t *testing.T) { catalogue(t, newWorld(t, openFirestore)) }
 
 func catalogue(t *testing.T, w *world) {
@@ -52,7 +52,7 @@ func catalogue(t *testing.T, w *world) {
 	})
 	requests := map[string][]hostile{
 		"webhook": slices.Concat(webhookHeaders(), webhookFraming(), webhookEncodings(), webhookBodies(), webhookIDs(), routes("/slack/events", 404)),
-		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), routes("/projects/p/topics/t", 400)),
+		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), workerRoutes()),
 		"ui":      slices.Concat(uiTokens(t, w), uiParameters(t, w), uiChanges(t, w), uiRequests(t, w)),
 	}
 	n := 0
@@ -69,8 +69,8 @@ func catalogue(t *testing.T, w *world) {
 		w.atWork(t, name, func() net.Conn { return w.dial(t, name) })
 	}
 	t.Logf("%d hostile requests", n)
-	if n < atLeast {
-		t.Errorf("%d hostile requests, want %d", n, atLeast)
+	if n < minRequests {
+		t.Errorf("%d hostile requests, want %d", n, minRequests)
 	}
 	if logged := strings.Count(w.log.String(), "\n"); logged < n/2 {
 		t.Errorf("only %d lines were logged", logged)
@@ -124,7 +124,7 @@ func (w *world) try(t *testing.T, name string, conn net.Conn, h hostile) {
 	}
 }
 
-// usual is the body of an answer that says nothing but its status; of a page, its heading.
+// usual is the body of an answer that has only a status. For a page it is the heading.
 func usual(name string, status int) string {
 	if name == "ui" {
 		switch status {
@@ -149,19 +149,19 @@ func usual(name string, status int) string {
 	return http.StatusText(status) + "\n"
 }
 
-// given are answers that give the inside away.
+// given matches text that reveals internals.
 var given = regexp.MustCompile(`goroutine \d|\.go:\d|runtime error|panic|/root/|/home/|/tmp/|/internal/`)
 
-// uiHeaders are set by the ui on every answer of its own.
+// uiHeaders are in every answer of the ui.
 var uiHeaders = []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
 	"Permissions-Policy", "Cache-Control"}
 
-// allHeaders are set on every answer that a handler gives.
+// allHeaders are in every answer of a handler.
 var allHeaders = []string{"Strict-Transport-Security", "X-Robots-Tag"}
 
 func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	t.Helper()
-	// RFC 9112 asks for 501 and 505 where the protocol itself is not understood. All else is the client's fault.
+	// RFC 9112 wants 501 and 505 for an unknown protocol. Everything else is the client's fault.
 	if a.status >= 500 && !(h.server && (a.status == 501 || a.status == 505)) {
 		t.Errorf("status %d for a client's fault", a.status)
 	}
@@ -189,7 +189,7 @@ func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	if a.body != "" && a.header.Get("Content-Type") == "" {
 		t.Error("no content type")
 	}
-	if name == "ui" && a.body != "ok\n" { // health is the server's
+	if name == "ui" && a.body != "ok\n" { // health does not come from the ui
 		for _, key := range uiHeaders {
 			if a.header.Get(key) == "" {
 				t.Errorf("no %s", key)
@@ -200,7 +200,7 @@ func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	}
 }
 
-// atWork sends what the service is there for.
+// atWork sends an ordinary request.
 func (w *world) atWork(t *testing.T, name string, dial func() net.Conn) {
 	t.Helper()
 	health := exchange(t, dial(), newMessage("GET", "/health", ""), false)
@@ -215,7 +215,7 @@ func (w *world) atWork(t *testing.T, name string, dial func() net.Conn) {
 	w.try(t, name, dial(), h)
 }
 
-// checkLog looks for what must be in no line, however a request went.
+// checkLog looks for text that must not be in any line.
 func (w *world) checkLog(t *testing.T) {
 	t.Helper()
 	log := w.log.String()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// wrongIDs are what would make another path of a document's, or none.
+// wrongIDs would change the path of a document, or make it invalid.
 var wrongIDs = []struct{ name, id string }{
 	{"empty", ""}, {"slash", "T1/users/U1"}, {"slash first", "/T1"}, {"dot", "."}, {"dots", ".."}, {"up and away", "../../x"},
 	{"reserved", "__T1__"}, {"a percent sign", "T1%2FU1"}, {"65 characters", "T" + strings.Repeat("1", 64)}, {"2,000 characters", "T" + strings.Repeat("1", 1999)},
@@ -15,12 +15,12 @@ var wrongIDs = []struct{ name, id string }{
 func quoted(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a string can be encoded
+		panic(err) // encoding a string cannot fail
 	}
 	return string(b)
 }
 
-// noWorkspace is the answer to an event of that team: one of none is ignored.
+// noWorkspace is the status for an event with that team id. Without a workspace it is ignored.
 func noWorkspace(id string) int {
 	if id == "" {
 		return 200
@@ -28,7 +28,7 @@ func noWorkspace(id string) int {
 	return 400
 }
 
-// webhookIDs are events about ids that are none.
+// webhookIDs are events with wrong ids.
 func webhookIDs() (all []hostile) {
 	for _, w := range wrongIDs {
 		all = append(all,
@@ -37,7 +37,7 @@ func webhookIDs() (all []hostile) {
 	}
 	for _, id := range []string{"null", "1", "true", `["T1"]`, `{"id":"T1"}`} {
 		all = append(all,
-			hostile{name: "team id is " + id, send: post(strings.Replace(joined, `"`+team+`"`, id, 1)), status: 200}, // of no workspace
+			hostile{name: "team id is " + id, send: post(strings.Replace(joined, `"`+team+`"`, id, 1)), status: 200}, // without a workspace
 			hostile{name: "user id is " + id, send: event(`{"type":"team_join","event_ts":"1.0","user":{"id":` + id + `}}`), status: 400})
 	}
 	return append(all,
@@ -46,7 +46,7 @@ func webhookIDs() (all []hostile) {
 		hostile{name: "an event id with a NUL", send: post(strings.Replace(joined, "Ev1", `Ev\u0000`, 1)), status: 200, effect: 1})
 }
 
-// workerIDs are the same in messages.
+// workerIDs are messages with wrong ids.
 func workerIDs() (all []hostile) {
 	for _, w := range wrongIDs {
 		for _, operation := range []string{"insert", "delete"} {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// listPaths all read the same parameters.
+// listPaths have the same parameters.
 var listPaths = []string{"/", "/users/count", "/users.csv", "/users.json", "/events"}
 
 // changePaths all read the parameters of changes.
@@ -96,7 +96,7 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 	)
 }
 
-// uiParameters are about what stands behind the question mark.
+// uiParameters are about the query string.
 func uiParameters(t *testing.T, w *world) (all []hostile) {
 	cursor := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
 	for name, query := range map[string]string{

@@ -19,19 +19,19 @@ import (
 
 const assertion = "X-Goog-IAP-JWT-Assertion"
 
-// get is what a browser sends through Identity-Aware Proxy.
+// get is a browser's request through Identity-Aware Proxy.
 func (w *world) get(t *testing.T, target string, edits ...edit) *message {
 	t.Helper()
 	return newMessage(http.MethodGet, target, "", w.token(t)).edited(edits)
 }
 
-// token is the header of somebody who is signed in.
+// token is the header of a signed-in viewer.
 func (w *world) token(t *testing.T) string {
 	t.Helper()
 	return assertion + ": " + w.proxy.Token(t, iaptest.Claims(audience, viewer))
 }
 
-// uiTokens are about who looks.
+// uiTokens are about the viewer's identity.
 func uiTokens(t *testing.T, w *world) []hostile {
 	claims := func(changes map[string]any) map[string]any {
 		c := iaptest.Claims(audience, viewer)

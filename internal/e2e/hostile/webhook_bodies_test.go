@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sign is Slack's signature of a whole text.
+// sign returns Slack's signature of a text.
 func sign(text string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(text))
@@ -25,12 +25,12 @@ func padded(size int) string {
 	return fmt.Sprintf(format, strings.Repeat("x", size-len(format)+2))
 }
 
-// about is a team_join of somebody with that much more in the object.
+// about is a team_join with more fields in the user object.
 func about(more string) string {
 	return inner(`{"type":"team_join","event_ts":"946000000.000001","user":{"id":"U0NEW","x":` + more + `}}`)
 }
 
-// webhookBodies are signed bodies that are not what Slack sends.
+// webhookBodies are signed bodies that Slack would not send.
 func webhookBodies() []hostile {
 	at := func(ts string) *message {
 		return event(`{"type":"user_change","event_ts":` + ts + `,"user":` + profile + `}`)

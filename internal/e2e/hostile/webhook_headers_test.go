@@ -18,13 +18,13 @@ const (
 	timestamp = "X-Slack-Request-Timestamp"
 )
 
-// slackLines are the headers by which Slack signs body at that time.
+// slackLines are the headers with Slack's signature of body at a time.
 func slackLines(key string, at time.Time, body string) []string {
 	h := fakeslack.Sign(key, at, []byte(body))
 	return []string{"Content-Type: application/json", timestamp + ": " + h.Get(timestamp), signature + ": " + h.Get(signature)}
 }
 
-// post is what Slack sends.
+// post is Slack's request.
 func post(body string, edits ...edit) *message {
 	return newMessage(http.MethodPost, "/slack/events", body, slackLines(secret, time.Now(), body)...).edited(edits)
 }
@@ -34,7 +34,7 @@ func postAt(ago time.Duration, body string) *message {
 	return newMessage(http.MethodPost, "/slack/events", body, slackLines(secret, time.Now().Add(-ago), body)...)
 }
 
-// stamped is signed with any text for a timestamp.
+// stamped is signed with an arbitrary timestamp.
 func stamped(text string) *message {
 	body := joined
 	return post(body, set(timestamp, text), set(signature, sign("v0:"+text+":"+body)))
@@ -42,17 +42,17 @@ func stamped(text string) *message {
 
 const hello = `{"type":"url_verification","challenge":"hello"}`
 
-// inner is an event_callback about an event.
+// inner is the event_callback of an event.
 func inner(event string) string {
 	return `{"type":"event_callback","team_id":"` + team + `","event_id":"Ev1","event_time":946000000,"event":` + event + `}`
 }
 
 func event(event string, edits ...edit) *message { return post(inner(event), edits...) }
 
-// joined is an event that is published when it is signed.
+// joined is an event that the webhook publishes if it is signed.
 var joined = inner(`{"type":"team_join","event_ts":"946000000.000001","user":` + profile + `}`)
 
-// webhookHeaders are about who sends: signature, timestamp and the header in general.
+// webhookHeaders are about signature, timestamp and the header in general.
 func webhookHeaders() []hostile {
 	now := strconv.FormatInt(time.Now().Unix(), 10)
 	digits := func(s string) string { return strings.TrimPrefix(s, "v0=") }
@@ -133,7 +133,7 @@ func webhookHeaders() []hostile {
 	}
 }
 
-// webhookEncodings are signed bodies in encodings that are not plain JSON in UTF-8.
+// webhookEncodings are signed bodies in other encodings than UTF-8.
 func webhookEncodings() []hostile {
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)

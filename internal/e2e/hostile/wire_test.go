@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// message is a request as it is put on the wire, well-formed until it is edited.
+// message is a request on the wire. It is well-formed until it is edited.
 type message struct {
 	method, target, proto string
 	lines                 []string // of the header
 	body                  string
-	half                  bool // the client's side is closed at the end, which is before the body's
+	half                  bool // the client closes its side before the end of the body
 }
 
 type edit func(*message)
 
-// newMessage has a Content-Length and asks for the connection's end, so that all answers can be read.
+// newMessage has Content-Length and Connection: close, so that all answers can be read.
 func newMessage(method, target, body string, lines ...string) *message {
 	m := &message{method: method, target: target, proto: "HTTP/1.1", body: body}
 	m.lines = append([]string{"Host: rollcall.example", "Connection: close"}, lines...)
@@ -48,7 +48,7 @@ func (m *message) wire() string {
 	return m.method + " " + m.target + " " + m.proto + "\r\n" + strings.Join(append(m.lines, ""), "\r\n") + "\r\n" + m.body
 }
 
-// raw is a message that nothing is added to.
+// raw is a message without any additions.
 func raw(format string, args ...any) *message { return &message{body: fmt.Sprintf(format, args...)} }
 
 func with(lines ...string) edit { return func(m *message) { m.lines = append(m.lines, lines...) } }
@@ -61,12 +61,12 @@ func without(name string) edit {
 	return func(m *message) { m.lines = slices.DeleteFunc(m.lines, has(name)) }
 }
 
-// set gives a header another value.
+// set replaces a header's value.
 func set(name, value string) edit {
 	return func(m *message) { without(name)(m); with(name + ": " + value)(m) }
 }
 
-// change gives a header the value that f makes of it.
+// change applies f to a header's value.
 func change(name string, f func(string) string) edit {
 	return func(m *message) {
 		for i, line := range m.lines {
@@ -77,7 +77,7 @@ func change(name string, f func(string) string) edit {
 	}
 }
 
-// rename changes the spelling of a header's name.
+// rename changes a header's name.
 func rename(name, to string) edit {
 	return func(m *message) {
 		for i, line := range m.lines {
@@ -94,7 +94,7 @@ func proto(s string) edit  { return func(m *message) { m.proto = s } }
 func body(s string) edit   { return func(m *message) { m.body = s } }
 func half(m *message)      { m.half = true }
 
-// chunked sends the body in pieces of that size, ended by trailer.
+// chunked sends the body in chunks of that size, and a trailer.
 func chunked(size int, trailer string) edit {
 	return func(m *message) {
 		set("Transfer-Encoding", "chunked")(m)
@@ -107,29 +107,29 @@ func chunked(size int, trailer string) edit {
 	}
 }
 
-// chunks sends the body as it is given, said to be chunked.
+// chunks sends a text as a chunked body.
 func chunks(s string) edit {
 	return func(m *message) { chunked(1, "")(m); m.body = s }
 }
 
-// answer is what came back.
+// answer is the server's answer.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-const patience = 10 * time.Second
+const timeout = 10 * time.Second
 
-// exchange sends m and returns all answers until the server ends the connection.
-// Of a stream it returns the beginning.
+// exchange sends m and returns all answers until the server closes the connection.
+// It returns only the beginning of a stream.
 func exchange(t *testing.T, conn net.Conn, m *message, stream bool) (all []answer) {
 	t.Helper()
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		t.Fatal(err)
 	}
-	go func() { // the server may answer, and end the connection, before it has read all
+	go func() { // the server may answer and close before it has read everything
 		io.WriteString(conn, m.wire()) //nolint:errcheck // see above
 		if tcp, ok := conn.(*net.TCPConn); ok && m.half {
 			tcp.CloseWrite() //nolint:errcheck // see above
@@ -139,7 +139,7 @@ func exchange(t *testing.T, conn net.Conn, m *message, stream bool) (all []answe
 	asked := &http.Request{Method: m.method}
 	for {
 		_, err := reader.Peek(1)
-		// A reset is what is left to a server that has answered before the client had sent all.
+		// A server that answers before it has read everything may reset the connection.
 		if errors.Is(err, io.EOF) || len(all) > 0 && errors.Is(err, syscall.ECONNRESET) {
 			return all
 		} else if err != nil {

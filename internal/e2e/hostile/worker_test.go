@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// changed is a message's data.
+// changed is the data of a message.
 func changed(operation, teamID, user, version string) string {
 	return fmt.Sprintf(`{"operation":%q,"team_id":%s,"user":%s,"version":%s,"source":"event","event_id":"Ev1"}`, operation, quoted(teamID), user, version)
 }
 
 func insert(user string) string { return changed("insert", team, user, "11") }
 
-// envelope is a push of any body.
+// envelope is a push with any body.
 func envelope(body string, edits ...edit) *message {
 	return newMessage(http.MethodPost, "/", body, "Content-Type: application/json").edited(edits)
 }
 
-// deliver pushes a message as Pub/Sub does, with that much more beside it.
+// deliver pushes a message as Pub/Sub does. deliverWith adds fields.
 func deliver(data string) *message { return deliverWith(data, "", "") }
 
 func deliverWith(data, inMessage, beside string) *message {
@@ -27,10 +27,10 @@ func deliverWith(data, inMessage, beside string) *message {
 		base64.StdEncoding.EncodeToString([]byte(data)), inMessage, beside))
 }
 
-// somebody is inserted under an id of their own, so that each is written.
+// somebody is an insert with its own id, so that each is written.
 func somebody(id string) string { return insert(`{"id":"` + id + `","name":"x"}`) }
 
-// workerEnvelopes are pushes that are not Pub/Sub's.
+// workerEnvelopes are pushes that Pub/Sub would not send.
 func workerEnvelopes() []hostile {
 	data := base64.StdEncoding.EncodeToString([]byte(somebody("U0FORGED")))
 	message := func(inner string) *message { return envelope(`{"message":` + inner + `}`) }
@@ -88,12 +88,32 @@ func workerEnvelopes() []hostile {
 		{name: "gzip", send: envelope("\x1f\x8b\x08\x00", with("Content-Encoding: gzip")), status: 400},
 		{name: "a form", send: envelope("message=1", set("Content-Type", "application/x-www-form-urlencoded")), status: 400},
 		{name: "another topic's path", send: deliver(somebody("U0TOPIC")).edited([]edit{target("/projects/p/topics/t?token=x")}), status: 200, effect: 1},
-		{name: "a path with dots for a topic", send: deliver(somebody("U0FORGED")).edited([]edit{target("/projects/p/topics/..")}), status: 307, header: map[string]string{"Location": "/projects/p"}},
+		{name: "a path with dots for a topic", send: deliver(somebody("U0FORGED")).edited([]edit{target("/projects/p/topics/..")}), status: 307, server: true, none: true, header: map[string]string{"Location": "/projects/p"}},
 		{name: "GET at the root", send: envelope("", method("GET")), status: 405, header: map[string]string{"Allow": "POST"}},
 	}
 }
 
-// replace puts something else into the body.
+// workerRoutes are [routes] with the answers of the Functions Framework, whose server accepts headers of 1 MiB
+// and answers "OPTIONS *", and whose mux cleans paths. The server has no timeout for headers and idle
+// connections either. That is fine: only Google's front end reaches the worker, and it has its own limits.
+func workerRoutes() []hostile {
+	all := routes("/projects/p/topics/t", 400)
+	for i, h := range all {
+		switch {
+		case h.name == "OPTIONS *":
+			all[i].status, all[i].server = http.StatusOK, true
+		case h.status == http.StatusRequestHeaderFieldsTooLarge:
+			all[i].status, all[i].server = http.StatusNotFound, false
+		case h.name == "CONNECT":
+			all[i].server, all[i].body = true, usual("worker", http.StatusNotFound)
+		case h.status == http.StatusTemporaryRedirect, h.none && h.status == http.StatusBadRequest:
+			all[i].server, all[i].none = true, true
+		}
+	}
+	return append(all, hostile{name: "a path of 2 MB", send: newMessage("POST", strings.Repeat("/x", 1<<20), ""), status: 431, server: true})
+}
+
+// replace replaces text in the body.
 func replace(old, with string) edit {
 	return func(m *message) {
 		m.body = strings.Replace(m.body, old, with, 1)
@@ -101,7 +121,7 @@ func replace(old, with string) edit {
 	}
 }
 
-// workerChanges are messages in good envelopes that are no changes of ours.
+// workerChanges are invalid changes in valid envelopes.
 func workerChanges() []hostile {
 	const user = `{"id":"U0CHANGED"}`
 	version := func(v string) *message { return deliver(changed("insert", team, user, v)) }

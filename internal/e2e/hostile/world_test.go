@@ -35,31 +35,32 @@ const (
 	secret   = "5ec2e7-0f-the-hostile-catalogue"
 	audience = "/projects/1/locations/europe-west1/services/ui"
 	viewer   = "admin@operator.example"
-	// profile is a whole person, by words that are nowhere else.
+	// profile is a person whose words occur nowhere else.
 	profile = `{"id":"U0WILHELMINA","team_id":"T0HOSTILE","name":"wilhelmina","tz":"Europe/Amsterdam","profile":{"real_name":"Wilhelmina Drucker",` +
 		`"email":"wilhelmina@profile.example","phone":"+31 20 555 0100","status_text":"On sabbatical"}}`
 )
 
-// profileWords must be in no log, and in no answer but the ui's.
+// profileWords must not be in the log, nor in answers of webhook and worker.
 var profileWords = []string{"wilhelmina@", "Drucker", "555 0100", "sabbatical"}
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
-// world is the three services, each on a port of its own as in production, on
-// Pub/Sub and a store within the process.
+// world has the three services, each on its own port as in production, with
+// in-process Pub/Sub and stores.
 type world struct {
 	addresses map[string]string
 	log       *lines
 	proxy     *iaptest.Proxy
-	// published, applied and synced count what requests led to.
+	// published, applied and synced count the effects of requests.
 	published, applied, synced atomic.Int64
 	handlers                   map[string]http.Handler
+	framework                  bool // the worker is served by the Functions Framework itself
 }
 
-// services are what there is.
+// services are the names of all services.
 var services = []string{"webhook", "worker", "ui"}
 
-// count returns how many of the service's requests had an effect.
+// count returns the number of effects of a service's requests.
 func (w *world) count(name string) int64 {
 	switch name {
 	case "webhook":
@@ -70,10 +71,10 @@ func (w *world) count(name string) int64 {
 	return w.synced.Load()
 }
 
-// registered keeps the names of functions apart: the framework takes each only once.
+// registered numbers the functions, because the framework accepts each name only once.
 var registered atomic.Int32
 
-// store is all that the services need of one.
+// store is the store of all services.
 type store interface {
 	worker.Store
 	ui.Store
@@ -81,7 +82,7 @@ type store interface {
 	Close() error
 }
 
-// newWorld makes the handlers on real backends.
+// newWorld makes a world on real backends.
 func newWorld(t *testing.T, open func(*testing.T) store) *world {
 	t.Helper()
 	server, err := embedded.Start(t.Context(), "hostile")
@@ -100,13 +101,11 @@ func newWorld(t *testing.T, open func(*testing.T) store) *world {
 		}
 	})
 	w := newWorldWith(t, publisher, open)
-	if w.handlers["worker"], err = function.Handler(t.Context(), fmt.Sprintf("hostile-%d", registered.Add(1)), w.handlers["worker"]); err != nil {
-		t.Fatal(err)
-	}
+	w.framework = true
 	return w
 }
 
-// newWorldWith makes the handlers; worker and ui have a store each, and the ui's holds one person.
+// newWorldWith makes a world with a publisher. Worker and ui have a store each, and the ui's has one person.
 func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.T) store) *world {
 	t.Helper()
 	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}
@@ -136,7 +135,7 @@ func openSQLite(t *testing.T) store {
 	return opened(t, s, err)
 }
 
-// projects keeps stores apart: to the emulator each project is a database of its own.
+// projects numbers the projects, each of which is its own database on the emulator.
 var projects atomic.Int32
 
 func openFirestore(t *testing.T) store {
@@ -168,7 +167,11 @@ func (w *world) serve(t *testing.T, listen func() net.Listener) {
 		listener := listen()
 		w.addresses[name] = listener.Addr().String()
 		serving.Go(func() {
-			if err := service.ServeListener(ctx, listener, w.handlers[name], service.NewLogger(w.log, slog.LevelDebug, "hostile")); err != nil {
+			serve := service.ServeListener
+			if name == "worker" {
+				serve = w.serveWorker
+			}
+			if err := serve(ctx, listener, w.handlers[name], service.NewLogger(w.log, slog.LevelDebug, "hostile")); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -176,13 +179,34 @@ func (w *world) serve(t *testing.T, listen func() net.Listener) {
 	t.Cleanup(func() { stop(); serving.Wait() })
 }
 
+// serveWorker uses the Functions Framework, which opens its own listener. For a test's listener it
+// uses a server like the framework's, which has no timeouts.
+func (w *world) serveWorker(ctx context.Context, listener net.Listener, h http.Handler, log *slog.Logger) error {
+	if w.framework {
+		if err := listener.Close(); err != nil {
+			return err
+		}
+		return function.Serve(ctx, fmt.Sprintf("hostile-%d", registered.Add(1)), "127.0.0.1", listener.Addr().(*net.TCPAddr).Port, h, log)
+	}
+	server := http.Server{Handler: service.Handler(ctx, h)}
+	context.AfterFunc(ctx, func() { service.Drain(ctx, &server, log) }) //nolint:errcheck // the test ends
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
 func (w *world) dial(t *testing.T, name string) net.Conn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", w.addresses[name], time.Second)
-	if err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // the framework may not listen yet
+		conn, err := net.DialTimeout("tcp", w.addresses[name], time.Second)
+		if err == nil {
+			return conn
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
-	return conn
 }
 
 type countingPublisher struct {
@@ -215,7 +239,7 @@ type syncer struct{ n *atomic.Int64 }
 
 func (s syncer) StartSync(context.Context) error { s.n.Add(1); return nil }
 
-// lines keeps what is logged.
+// lines keeps the log.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -1,6 +1,6 @@
-// Package smoke shows that a deployment works: it invents a person in a
-// workspace that no page offers, has them join, change, leave and go, each by
-// the way that Slack or a full sync would, and waits until the store says so.
+// Package smoke tests a deployment. It invents a person in a hidden workspace, has them
+// join, change and leave as Slack would and removes them as a full sync would, and waits
+// for the store to show each step.
 package smoke
 
 import (
@@ -18,7 +18,7 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// Store is where the person must appear.
+// Store is where the person appears.
 type Store interface {
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
@@ -31,21 +31,20 @@ type Publisher interface {
 
 // Test is one smoke test.
 type Test struct {
-	Webhook   string        // the address that Slack posts to
-	Secret    string        // that Slack signs with
-	Within    time.Duration // for each step to be visible
+	Webhook   string        // the URL that Slack posts to
+	Secret    string        // Slack's signing secret
+	Timeout   time.Duration // of each step
 	Store     Store
 	Publisher Publisher
 	Out       io.Writer
 }
 
-// workspace is where the person is invented. No page offers it, and it is no id of Slack's.
+// workspace is hidden from all pages. Slack has no such id.
 const workspace = "T0-SMOKE-TEST"
 
-// lookEvery is how often the store is asked.
-const lookEvery = 100 * time.Millisecond
+const lookInterval = 100 * time.Millisecond
 
-// person is what is invented of one.
+// person is the user object of the invented person.
 type person struct {
 	ID      string         `json:"id"`
 	TeamID  string         `json:"team_id"`
@@ -54,7 +53,7 @@ type person struct {
 	Profile map[string]any `json:"profile"`
 }
 
-// Run takes one person from joining to gone, and leaves nobody behind whatever happens.
+// Run runs the test. It removes the person whatever happens.
 func (t Test) Run(ctx context.Context) (err error) {
 	p := person{
 		ID: "U" + rand.Text()[:12], TeamID: workspace, Name: "smoke-test",
@@ -115,7 +114,7 @@ func (t Test) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// refusesUnsigned fails if anybody could post.
+// refusesUnsigned fails if the webhook accepts an unsigned request.
 func (t Test) refusesUnsigned(ctx context.Context) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.Webhook, bytes.NewReader([]byte(`{}`)))
 	if err != nil {
@@ -133,7 +132,7 @@ func (t Test) refusesUnsigned(ctx context.Context) error {
 	return nil
 }
 
-// post sends an event as Slack does, and once more if that fails: instances may be starting.
+// post sends an event as Slack does, and retries once, because an instance may have to start.
 func (t Test) post(ctx context.Context, eventType string, p person) error {
 	v := now()
 	envelope, err := json.Marshal(map[string]any{
@@ -147,7 +146,7 @@ func (t Test) post(ctx context.Context, eventType string, p person) error {
 }
 
 func (t Test) wait(ctx context.Context, p person, seen func(directory.User, error) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, t.Within, fmt.Errorf("not visible within %v", t.Within))
+	ctx, cancel := context.WithTimeoutCause(ctx, t.Timeout, fmt.Errorf("not visible within %v", t.Timeout))
 	defer cancel()
 	for {
 		u, _, err := t.Store.User(ctx, p.TeamID, p.ID)
@@ -160,7 +159,7 @@ func (t Test) wait(ctx context.Context, p person, seen func(directory.User, erro
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(lookEvery):
+		case <-time.After(lookInterval):
 		}
 	}
 }

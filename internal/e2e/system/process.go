@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Build builds functions and returns the folder of the programs.
+// Build builds functions and returns the folder with the programs.
 func Build(t testing.TB, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -31,19 +31,19 @@ func Build(t testing.TB, names ...string) (dir string) {
 
 // Process is a running server.
 type Process struct {
-	Address string // its base address
+	Address string // base URL
 	Port    int
 	Command *exec.Cmd
-	Output  *bytes.Buffer // to be read once it has ended
+	Output  *bytes.Buffer // read it after the process has ended
 }
 
-// Run starts the program of that path, see [Start].
+// Run starts the program at a path, see [Start].
 func Run(t *testing.T, path string, environ ...string) *Process {
 	t.Helper()
 	return Start(t, exec.CommandContext(context.WithoutCancel(t.Context()), path), 0, environ...)
 }
 
-// Start starts a server on a port, 0 for one that is free, and waits until it is healthy. It ends with the test.
+// Start starts a server on a port (0: a free one) and waits until it is healthy. It ends with the test.
 func Start(t *testing.T, command *exec.Cmd, port int, environ ...string) *Process {
 	t.Helper()
 	p := &Process{Port: cmp.Or(port, freePort(t)), Command: command, Output: new(bytes.Buffer)}
@@ -75,11 +75,11 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // the program opens it again
+	defer l.Close() //nolint:errcheck // the program will listen on it
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Stop sends SIGTERM and expects a clean end.
+// Stop sends SIGTERM and expects exit code 0.
 func (p *Process) Stop(t *testing.T) {
 	t.Helper()
 	if err := p.Command.Process.Signal(syscall.SIGTERM); err != nil {
@@ -90,7 +90,7 @@ func (p *Process) Stop(t *testing.T) {
 	}
 }
 
-// Kill sends SIGKILL and returns when the process is gone, which it may be already.
+// Kill sends SIGKILL and waits for the end of the process, which may have ended already.
 func (p *Process) Kill() {
 	p.Command.Process.Kill() //nolint:errcheck // it may have ended
 	p.Command.Wait()         //nolint:errcheck // it was killed

@@ -1,4 +1,4 @@
-// Package system puts Rollcall together on the real emulators, for the tests of it as a whole.
+// Package system assembles Rollcall on the real emulators, for end-to-end tests.
 package system
 
 import (
@@ -32,7 +32,7 @@ import (
 	"rollcall/internal/worker"
 )
 
-// What a system is told, and its tests say.
+// The workspace and signing secret of all systems.
 const (
 	Team   = "T0ROLLCALL"
 	Secret = "e2e-signing-secret"
@@ -40,19 +40,19 @@ const (
 	HistoryTTL = 90 * 24 * time.Hour
 )
 
-// System is webhook, worker and ui between the emulators, in the topology of production.
+// System is webhook, worker and ui on the emulators, with the topology of production.
 type System struct {
-	Webhook, Worker, UI string // base addresses
+	Webhook, Worker, UI string // base URLs
 	PubSub              *gcpubsub.Client
 	Store               *firestore.Store
 	Topology            pubsub.Topology
 	Project             string
 }
 
-// projects keeps tests apart: to the emulators each project is a world of its own.
+// projects numbers the projects: emulators keep the data of projects apart.
 var projects atomic.Int32
 
-// New starts a system to which the Pub/Sub emulator pushes.
+// New starts a system that gets pushes from the Pub/Sub emulator.
 func New(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
 	s := Connect(t, adjust)
@@ -64,8 +64,8 @@ func New(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	return s
 }
 
-// NewPumped starts a system to which messages are pulled from the Pub/Sub
-// emulator and pushed as Pub/Sub does, for tests that refuse more than a few: see [embedded.Push].
+// NewPumped starts a system that gets pushes from [embedded.Push], for tests that refuse more
+// than a few messages.
 func NewPumped(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
 	s := Connect(t, adjust)
@@ -74,8 +74,8 @@ func NewPumped(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	return s
 }
 
-// Connect returns a system of which there is nothing yet but the emulators, in a
-// project of its own, and the test's own clients of them.
+// Connect returns a system with nothing but its own project on the emulators, and the
+// test's clients.
 func Connect(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	t.Helper()
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
@@ -91,10 +91,10 @@ func Connect(t *testing.T, adjust func(*pubsub.Topology)) *System {
 	return s
 }
 
-// open returns clients that go to where the environment says now.
+// open returns clients of the emulators in the environment.
 func (s *System) open(t *testing.T) (*gcpubsub.Client, *firestore.Store) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's own context, for the clean-up
+	ctx := context.WithoutCancel(t.Context()) // clients outlive the test's context, for the clean-up
 	client, err := pubsub.Open(ctx, s.Project, false)
 	if err != nil {
 		t.Fatal(err)
@@ -111,8 +111,8 @@ func (s *System) open(t *testing.T) (*gcpubsub.Client, *firestore.Store) {
 	return client, store
 }
 
-// Serve starts webhook, worker and ui in this process, with clients of their
-// own that go to where the environment says now.
+// Serve starts webhook, worker and ui in this process, with their own clients of the
+// emulators in the environment.
 func (s *System) Serve(t *testing.T) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
@@ -132,25 +132,25 @@ func (s *System) Serve(t *testing.T) {
 	s.Worker = serve(worker.New(store, worker.History{TTL: HistoryTTL, Publisher: told}, s.Topology.WorkTimeout(), log)) + "/"
 }
 
-// Pump creates topics and subscriptions, and delivers messages to an endpoint until the test ends.
+// Pump creates topics and subscriptions, and pushes messages to an endpoint until the test ends.
 func (s *System) Pump(t *testing.T, endpoint string) {
 	t.Helper()
 	if err := s.Topology.Ensure(t.Context(), s.PubSub); err != nil {
 		t.Fatal(err)
 	}
-	s.Topology.PushEndpoint = endpoint // not told to the emulator, which would push as well
+	s.Topology.PushEndpoint = endpoint // set after Ensure, or the emulator would push too
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var pushing sync.WaitGroup
 	pushing.Go(func() { embedded.Push(ctx, s.PubSub, s.Topology, slog.New(slog.DiscardHandler)) })
 	t.Cleanup(func() { cancel(); pushing.Wait() })
 }
 
-// Impatient shortens the waits between deliveries, for tests that wait for the last one.
+// Impatient shortens the backoff, for tests that wait for the last delivery.
 func Impatient(t *pubsub.Topology) {
 	t.MinimumBackoff, t.MaximumBackoff = 100*time.Millisecond, 400*time.Millisecond
 }
 
-// Post sends one signed request as Slack does and returns the answer's status.
+// Post sends a signed request as Slack does, and returns the status.
 func (s *System) Post(ctx context.Context, body string) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Webhook+"/slack/events", bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -174,17 +174,17 @@ func (s *System) MustPost(t *testing.T, body string) {
 	}
 }
 
-// Parked takes messages out of the dead-letter parking until there are want, or patience ends.
-func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsubpb.PubsubMessage {
+// Parked removes dead letters until it has as many as wanted, or the timeout ends.
+func (s *System) Parked(t *testing.T, want int, timeout time.Duration) []*pubsubpb.PubsubMessage {
 	t.Helper()
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", s.Project, s.Topology.DeadLetterParking)
 	var all []*pubsubpb.PubsubMessage
-	for deadline := time.Now().Add(patience); len(all) < want && time.Now().Before(deadline); {
-		ctx, cancel := context.WithTimeout(t.Context(), min(patience, 2*time.Second))
+	for deadline := time.Now().Add(timeout); len(all) < want && time.Now().Before(deadline); {
+		ctx, cancel := context.WithTimeout(t.Context(), min(timeout, 2*time.Second))
 		answer, err := s.PubSub.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription, MaxMessages: 1000})
 		cancel()
 		if err != nil {
-			continue // nothing came within the call's time
+			continue // nothing arrived before the timeout
 		}
 		var ids []string
 		for _, m := range answer.GetReceivedMessages() {
@@ -200,13 +200,13 @@ func (s *System) Parked(t *testing.T, want int, patience time.Duration) []*pubsu
 	return all
 }
 
-// Eventually tries check until it holds.
-func Eventually(t *testing.T, patience time.Duration, what string, check func() bool) {
+// Eventually calls check until it returns true, and fails the test after the timeout.
+func Eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", patience, what)
+	t.Fatalf("not within %v: %s", timeout, what)
 }

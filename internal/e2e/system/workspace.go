@@ -15,11 +15,11 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// Workspace is an invented one, with what Firestore must hold of it.
+// Workspace is an invented workspace. It knows what Firestore must have.
 type Workspace struct {
 	*fakeslack.Workspace
-	URL    string // of its Web API
-	OnList func() // before each users.list is answered; nil for nothing
+	URL    string // of the Web API
+	OnList func() // called before each answer of users.list, unless nil
 }
 
 // Invent starts a workspace.
@@ -39,8 +39,8 @@ func Invent(t *testing.T, o fakeslack.Options) *Workspace {
 	return w
 }
 
-// Converges waits until Firestore has the core of everybody as Slack lists it. What
-// only events say is kept beyond that.
+// Converges waits until Firestore has the core of everybody as Slack lists it. Firestore
+// also keeps what only events have.
 func (w *Workspace) Converges(t *testing.T, s *System) {
 	t.Helper()
 	diff := ""
@@ -66,7 +66,7 @@ func (w *Workspace) differing(t *testing.T, s *System) string {
 		}
 		for _, u := range page.Users {
 			got[u.ID] = u.Fingerprint
-			if u.Kind == directory.External { // users.list does not have them
+			if u.Kind == directory.External { // not in users.list
 				of, err := directory.FromInfo(Team, w.User(u.ID))
 				if err != nil {
 					t.Fatal(err)
@@ -81,7 +81,7 @@ func (w *Workspace) differing(t *testing.T, s *System) string {
 	}
 }
 
-// AsStored is what comes of one of Slack's objects.
+// AsStored returns the stored user for one of Slack's objects.
 func AsStored(t *testing.T, user json.RawMessage) directory.User {
 	t.Helper()
 	u, err := directory.FromListing(Team, user)

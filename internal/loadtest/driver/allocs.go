@@ -15,13 +15,13 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// allocs is what a request takes of the heap: in net/http's server, the handler,
-// Pub/Sub's client and, since it is in the same process, the topic.
+// allocs are the heap allocations of one request: in net/http's server, the handler,
+// Pub/Sub's client and the topic, which is in the same process.
 type allocs struct{ objects, bytes float64 }
 
-// countAllocs posts an event again and again over connections that allocate
-// nothing themselves: the request's bytes are written as they stand, and the
-// answer is read into a buffer that is there.
+// countAllocs posts the same event repeatedly over connections that allocate
+// nothing themselves: they write prepared bytes and read answers into an existing
+// buffer.
 func countAllocs(ctx context.Context, address, secret string, body []byte, connections, requests int) (allocs, error) {
 	conns := make([]*bareConn, connections)
 	for i := range conns {
@@ -29,7 +29,7 @@ func countAllocs(ctx context.Context, address, secret string, body []byte, conne
 		if err != nil {
 			return allocs{}, err
 		}
-		defer c.Close() //nolint:errcheck // nothing is left to say
+		defer c.Close() //nolint:errcheck // all answers are read
 		conns[i] = c
 	}
 	post := func(each int) error {
@@ -48,7 +48,7 @@ func countAllocs(ctx context.Context, address, secret string, body []byte, conne
 		return errors.Join(append(failed, ctx.Err())...)
 	}
 	each := max(1, requests/connections)
-	if err := post(max(1, each/10)); err != nil { // pools are filled, connections opened
+	if err := post(max(1, each/10)); err != nil { // fill pools, open connections
 		return allocs{}, err
 	}
 	var before, after runtime.MemStats
@@ -67,7 +67,7 @@ type bareConn struct {
 	request []byte
 }
 
-// dial signs the request, which is good for five minutes.
+// dial connects and signs the request. The signature is valid for five minutes.
 func dial(ctx context.Context, address, secret string, body []byte) (*bareConn, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// answerWithin is how long Slack waits.
-const answerWithin = 3 * time.Second
+// answerTimeout is how long Slack waits for an answer.
+const answerTimeout = 3 * time.Second
 
 // sender posts signed events to one address.
 type sender struct {
@@ -28,21 +28,21 @@ type sender struct {
 
 func newSender(url, secret string, connections int) *sender {
 	return &sender{url, secret, connections, &http.Client{
-		Timeout:       answerWithin,
+		Timeout:       answerTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, DisableCompression: true},
 	}}
 }
 
-// attack posts what next returns, at a rate or, with 0, as fast as the
-// connections allow, until the time is up (0: never), ctx is done or next fails.
+// attack posts what next returns, at the rate (0: as fast as the connections allow), for
+// the duration (0: unlimited) or until ctx is done or next fails.
 func (s *sender) attack(ctx context.Context, into *tally, next func() ([]byte, error), rate int, d time.Duration) error {
 	workers := uint64(s.connections)
-	atMost := workers
+	maxWorkers := workers
 	if rate > 0 {
-		atMost = max(1000, 10*workers) // a slow answer does not hold up the next request: to wait for a connection is to wait for an answer
+		maxWorkers = max(1000, 10*workers) // so that a slow answer does not delay the next request: the wait for a connection counts as latency
 	}
-	attacker := vegeta.NewAttacker(vegeta.Client(s.client), vegeta.Workers(workers), vegeta.MaxWorkers(atMost))
+	attacker := vegeta.NewAttacker(vegeta.Client(s.client), vegeta.Workers(workers), vegeta.MaxWorkers(maxWorkers))
 	stop := context.AfterFunc(ctx, func() { attacker.Stop() })
 	defer stop()
 	var failure atomic.Pointer[error]
@@ -59,7 +59,7 @@ func (s *sender) attack(ctx context.Context, into *tally, next func() ([]byte, e
 	}
 	began := time.Now()
 	for r := range attacker.Attack(target, vegeta.Rate{Freq: rate, Per: time.Second}, d, "") {
-		if r.URL != "" { // without, next has failed
+		if r.URL != "" { // empty if next failed
 			into.add(r)
 		}
 	}
@@ -85,18 +85,18 @@ func (s *sender) each(ctx context.Context, into *tally, bodies [][]byte) error {
 	return err
 }
 
-// tally is what came of requests.
+// tally is the outcome of requests.
 type tally struct {
 	answered vegeta.LatencyMetrics
-	statuses map[string]int // of what was not accepted
+	statuses map[string]int // of requests not accepted
 	accepted int
 	took     time.Duration
-	memory   uint64 // the most that the process had, in bytes
+	memory   uint64 // maximum of the process, in bytes
 	cpu      time.Duration
 
 	// Of the whole chain:
-	applied   int           // messages that the worker was done with
-	through   time.Duration // until it was
+	applied   int           // messages
+	through   time.Duration // until all were applied
 	documents vegeta.LatencyMetrics
 }
 
@@ -116,7 +116,7 @@ func (t *tally) add(r *vegeta.Result) {
 	t.answered.Add(r.Latency)
 }
 
-// errors names what was not accepted.
+// errors lists the statuses of requests not accepted.
 func (t *tally) errors() string {
 	var all []string
 	for _, status := range slices.Sorted(maps.Keys(t.statuses)) {

@@ -10,14 +10,14 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// attributes are as many as each of Rollcall's messages has: on the way they cost as
-// much as all else of a small message, whoever publishes it.
+// attributes are as many as Rollcall's messages have: they cost as much as everything else in
+// a small message.
 var attributes = map[string]string{
 	"operation": "update", "team_id": "T0000000001", "source": "event", "event_type": "user_change", "event_id": "Ev0000000001",
 }
 
-// baseline is the least that a webhook of Slack's does: it checks the signature
-// and, given a publisher, publishes the body as it came, with attributes that are always the same.
+// baseline is a minimal webhook: it checks the signature and, with a publisher,
+// publishes the body with fixed attributes.
 func baseline(secret string, publisher *gcpubsub.Publisher) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /slack/events", func(w http.ResponseWriter, r *http.Request) {
@@ -45,10 +45,11 @@ func baseline(secret string, publisher *gcpubsub.Publisher) http.Handler {
 	return mux
 }
 
-// plainPublisher has the client's defaults, but waits no longer than Rollcall's
-// own for company: with the default of 10 ms it would be the slower of the two.
+// plainPublisher has the client's defaults, except that it waits no longer for other messages than
+// Rollcall's own publisher. With the default of 10 ms it would be the slower one.
 func plainPublisher(client *gcpubsub.Client, topic string) *gcpubsub.Publisher {
 	p := client.Publisher(topic)
 	p.PublishSettings.DelayThreshold = pubsub.DelayThreshold
+	p.PublishSettings.CountThreshold = pubsub.CountThreshold
 	return p
 }

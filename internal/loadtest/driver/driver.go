@@ -1,6 +1,6 @@
-// Package driver loads Rollcall's webhook with signed events as Slack would, at
-// a chosen rate, and measures what comes of it, next to what the least that a
-// webhook can do takes on the same machine at the same time.
+// Package driver loads Rollcall's webhook with signed events as Slack would, at a
+// chosen rate, and measures it next to minimal webhooks on the same machine at the
+// same time.
 package driver
 
 import (
@@ -16,31 +16,31 @@ import (
 	"time"
 )
 
-// Options say what to load, and how.
+// Options say what to load and how.
 type Options struct {
 	Against     []string      // of [Parts]
-	Rates       []int         // requests a second, one after the other; 0: as fast as the connections allow
+	Rates       []int         // in requests a second, one after the other; 0: as fast as the connections allow
 	Connections int           // to each part
 	Duration    time.Duration // of each part at each rate
-	Rounds      int           // that the duration is divided into; the parts take turns
+	Rounds      int           // to divide the duration into; the parts take turns
 	Mix         Mix
 	Workspaces  int
 	People      int // in each
 
-	// Target is the address of a running webhook to load instead, with the secret that it expects.
+	// Target is the URL of a running webhook to load instead, and Secret its signing secret.
 	Target         string
 	Secret         string
 	BeyondLoopback bool // the target may be another machine
 
-	CPUProfile string // the file to write one to; empty for none
+	CPUProfile string // a file for a CPU profile; empty for none
 
-	Progress func(string) // is told what is being measured
+	Progress func(string) // called with what is being measured
 }
 
-// Longest is how long one part may be loaded at one rate.
-const Longest = 10 * time.Minute
+// MaxDuration is the maximum of Options.Duration.
+const MaxDuration = 10 * time.Minute
 
-// target is the part that runs elsewhere.
+// target is the part that Options.Target names.
 const target = "target"
 
 func (o Options) validate() error {
@@ -51,7 +51,7 @@ func (o Options) validate() error {
 		}
 	}
 	for _, part := range o.Against {
-		check(slices.Contains(Parts, part), "-against: %q is none of %s", part, strings.Join(Parts, ", "))
+		check(slices.Contains(Parts, part), "-against: %q is not one of %s", part, strings.Join(Parts, ", "))
 	}
 	check(len(o.Against) > 0, "-against: nothing to load")
 	check(len(o.Rates) > 0, "-rate: none given")
@@ -60,13 +60,13 @@ func (o Options) validate() error {
 	}
 	check(o.Connections >= 1 && o.Connections <= 1000, "-connections: must be within 1 and 1000")
 	check(o.Rounds >= 1 && o.Rounds <= 100, "-rounds: must be within 1 and 100")
-	check(o.Duration >= time.Second && o.Duration <= Longest, "-duration: must be within 1s and %v", Longest)
+	check(o.Duration >= time.Second && o.Duration <= MaxDuration, "-duration: must be within 1s and %v", MaxDuration)
 	check(o.Workspaces >= 1 && o.Workspaces <= 1000, "-workspaces: must be within 1 and 1000")
 	check(o.People >= 1 && o.Workspaces*o.People <= 100_000, "-people: must be at least 1, and 100000 in all workspaces at most")
 	if o.Target != "" {
 		u, err := url.Parse(o.Target)
 		ok := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
-		check(ok, "-target: %q is not the address that Slack posts to", o.Target)
+		check(ok, "-target: %q is not the URL that Slack posts to", o.Target)
 		check(!ok || o.BeyondLoopback || isLoopback(u.Hostname()), "-target: %s is not on this machine: add -beyond-loopback if it is yours and you mean it", o.Target)
 		check(o.Secret != "", "SLACK_SIGNING_SECRET: required with -target")
 	}
@@ -78,7 +78,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Run measures. If ctx ends, the report has what was measured until then.
+// Run measures. If ctx ends, the report has the measurements until then.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 type run struct {
 	Options
 	events  *traffic
-	stack   *stack // nil if the target is elsewhere
+	stack   *stack // nil with a Target
 	senders map[string]*sender
 }
 
@@ -129,7 +129,7 @@ func (r *run) profiled(measure func() error) (err error) {
 
 func (r *run) measure(ctx context.Context, report *Report) error {
 	for _, part := range r.Against {
-		r.Progress(fmt.Sprintf("%s: everybody arrives (not counted)", part))
+		r.Progress(fmt.Sprintf("%s: everybody joins (not counted)", part))
 		if err := r.arrive(ctx, part); err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (r *run) measure(ctx context.Context, report *Report) error {
 	return r.countAllocs(ctx, report)
 }
 
-// arrive has everybody join, so that there is somebody to change; it also warms up what is loaded.
+// arrive has everybody join, so that there are people to change. It also warms up the part.
 func (r *run) arrive(ctx context.Context, part string) error {
 	arrived := newTally()
 	err := r.through(ctx, part, arrived, func() error {
@@ -171,7 +171,7 @@ func (r *run) arrive(ctx context.Context, part string) error {
 	return err
 }
 
-// load is one round of one part.
+// load runs one round of one part.
 func (r *run) load(ctx context.Context, part string, rate int, into *tally) error {
 	memory, cpu := watchMemory(), cpuTime()
 	err := r.through(ctx, part, into, func() error {
@@ -182,7 +182,7 @@ func (r *run) load(ctx context.Context, part string, rate int, into *tally) erro
 	return err
 }
 
-// through posts and, where messages go on from the webhook, waits until they have arrived.
+// through posts and, for the whole chain, waits until the messages have been applied.
 func (r *run) through(ctx context.Context, part string, into *tally, post func() error) error {
 	if r.stack == nil {
 		return post()
@@ -194,13 +194,13 @@ func (r *run) through(ctx context.Context, part string, into *tally, post func()
 	return post()
 }
 
-// Requests that allocations are counted of.
+// Numbers of requests to count the allocations of.
 const (
-	oneByOne = 1_000
-	atOnce   = 10_000
+	sequentialRequests = 1_000
+	concurrentRequests = 10_000
 )
 
-// countAllocs posts one event, the most usual one, to each part.
+// countAllocs posts the most frequent event to each part.
 func (r *run) countAllocs(ctx context.Context, report *Report) error {
 	body, err := r.events.event("user_change")
 	if err != nil {
@@ -208,11 +208,11 @@ func (r *run) countAllocs(ctx context.Context, report *Report) error {
 	}
 	for _, part := range r.Against {
 		if part == Chain {
-			continue // its webhook is the same, and its worker would be counted as well
+			continue // its webhook is the same, and its worker would count too
 		}
-		r.Progress(part + ": allocations are counted")
-		one, err1 := countAllocs(ctx, r.stack.urls[part], secret, body, 1, oneByOne)
-		many, err2 := countAllocs(ctx, r.stack.urls[part], secret, body, r.Connections, atOnce)
+		r.Progress(part + ": counting allocations")
+		one, err1 := countAllocs(ctx, r.stack.urls[part], secret, body, 1, sequentialRequests)
+		many, err2 := countAllocs(ctx, r.stack.urls[part], secret, body, r.Connections, concurrentRequests)
 		if err := errors.Join(err1, err2); err != nil {
 			return fmt.Errorf("%s: allocations: %w", part, err)
 		}

@@ -18,7 +18,7 @@ import (
 	"rollcall/internal/webhook"
 )
 
-// small is a load that takes a moment.
+// small is a load for a moment.
 func small() Options {
 	return Options{
 		Against: Parts, Rates: []int{0, 100}, Connections: 4, Duration: time.Second, Rounds: 1,
@@ -52,8 +52,8 @@ func TestMix(t *testing.T) {
 	}
 }
 
-// TestTraffic: each type of event is one that Rollcall takes, in the parts that were asked for,
-// and tells of somebody who arrived before, at a time of its own.
+// TestTraffic: Rollcall accepts each type of event, types have the given weights, and each event
+// is about somebody who has joined, at a time of its own.
 func TestTraffic(t *testing.T) {
 	events := newTraffic(Mix{"team_join": 1, "user_change": 1}, 3, 4)
 	if len(events.arrivals) != 12 {
@@ -102,7 +102,7 @@ func TestOptions(t *testing.T) {
 		{func(o *Options) { o.Against = []string{"all"} }, []string{"-against"}},
 		{func(o *Options) { o.Rates = []int{-1, 1e6} }, []string{"-rate: -1", "-rate: 1000000"}},
 		{func(o *Options) { o.Connections, o.Rounds, o.Workspaces, o.People = 0, 0, 0, 0 }, []string{"-connections", "-rounds", "-workspaces", "-people"}},
-		{func(o *Options) { o.Duration = Longest + 1 }, []string{"-duration"}},
+		{func(o *Options) { o.Duration = MaxDuration + 1 }, []string{"-duration"}},
 		{func(o *Options) { o.Workspaces, o.People = 1000, 101 }, []string{"-people"}},
 		{func(o *Options) { o.Target, o.Secret = "http://127.0.0.1:1/slack/events", "s" }, nil},
 		{func(o *Options) { o.Target, o.Secret = "http://[::1]:1/slack/events", "s" }, nil},
@@ -131,7 +131,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestRun: all parts take what is sent, the whole chain applies it, and the report says so.
+// TestRun: all parts accept every event, the whole chain applies them, and the report says so.
 func TestRun(t *testing.T) {
 	o := small()
 	report, err := Run(t.Context(), o)
@@ -154,7 +154,7 @@ func TestRun(t *testing.T) {
 	text := report.Markdown()
 	for _, want := range []string{
 		"| as fast as 4 connections allow |", "| 100 requests a second |", "\n| checks the signature only | ", "\n| whole chain | ",
-		"\n| allocations a request |", "The webhook takes ", "The whole chain is through with ",
+		"\n| allocations a request |", "The webhook takes ", "The whole chain applies ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
@@ -167,12 +167,12 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestInterrupted: what was measured until then is reported, and is no error.
+// TestInterrupted: an interrupted run reports its measurements without an error.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	o := small()
-	o.Against, o.Duration = []string{Signature}, Longest
+	o.Against, o.Duration = []string{Signature}, MaxDuration
 	report, err := Run(ctx, o)
 	if err != nil || !report.Interrupted || report.Loads[0].rows[0].accepted == 0 {
 		t.Fatalf("%+v, error %v", report, err)
@@ -186,7 +186,7 @@ type publisher struct{}
 
 func (publisher) Publish(context.Context, directory.Change) error { return nil }
 
-// TestTarget: a webhook that runs elsewhere, with the right secret and with the wrong one.
+// TestTarget loads a running webhook with the right secret and with a wrong one.
 func TestTarget(t *testing.T) {
 	server := httptest.NewServer(webhook.New(slack.NewVerifier("sesame"), publisher{}, "", slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
@@ -208,7 +208,7 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestErrors: answers by status, those that come too late, and those that do not come.
+// TestErrors: errors are reported by status, late answers and missing answers among them.
 func TestErrors(t *testing.T) {
 	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -253,8 +253,8 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// BenchmarkRequest is what a request takes, one after the other, in the server, the
-// handler, Pub/Sub's client and the topic; and how many times what the baseline that publishes does.
+// BenchmarkRequest measures sequential requests through server, handler, Pub/Sub's client and
+// topic, and compares them with the baseline that publishes.
 func BenchmarkRequest(b *testing.B) {
 	s, err := newStack(b.Context())
 	if err != nil {

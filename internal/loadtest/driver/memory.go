@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// watchMemory begins with nothing spare, and returns what ends the watch and
-// says how much memory the process had of the system at most.
+// watchMemory returns unused memory to the system and starts watching. The function that it returns
+// stops and returns the maximum that the process had.
 func watchMemory() (most func() uint64) {
 	debug.FreeOSMemory()
 	stop, result := make(chan struct{}), make(chan uint64)
@@ -28,7 +28,7 @@ func watchMemory() (most func() uint64) {
 	return func() uint64 { close(stop); return <-result }
 }
 
-// memory is what the runtime has mapped and not given back.
+// memory is what the runtime has mapped and not returned.
 func memory() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(sample)

@@ -34,7 +34,7 @@ const (
 	ceiling   = 30_000 * ceilingOf / 3600.0
 )
 
-// does says what a part does with a request.
+// does describes each part.
 var does = map[string]string{
 	Signature: "checks the signature only",
 	Publishes: "publishes the body as well",
@@ -62,7 +62,7 @@ func (r *Report) Markdown() string {
 	r.allocations(&b)
 	r.room(&b)
 	if r.Interrupted {
-		b.WriteString("\nInterrupted: this is what was measured until then.\n")
+		b.WriteString("\nInterrupted: these are the measurements until then.\n")
 	}
 	return b.String()
 }
@@ -73,7 +73,7 @@ func (r *Report) load(b *strings.Builder, l Load) {
 	for i, part := range r.Against {
 		t := l.rows[i]
 		if t.took == 0 {
-			continue // interrupted before
+			continue // interrupted before this part this part
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", does[part],
 			thousands(t.perSecond()), times(t.perSecond(), l.rows[0].perSecond(), r.Against[0] == Signature),
@@ -81,7 +81,7 @@ func (r *Report) load(b *strings.Builder, l Load) {
 	}
 }
 
-// process says what this process took, the driver included.
+// process returns CPU and memory of this process, including the driver.
 func (r *Report) process(t *tally) string {
 	if r.Target != "" || t.accepted == 0 {
 		return "– | –"
@@ -115,13 +115,13 @@ func (r *Report) allocations(b *strings.Builder) {
 	}
 }
 
-// room says how often Slack's ceiling fits into what was done as fast as possible.
+// room compares the maximum rate with Slack's ceiling.
 func (r *Report) room(b *strings.Builder) {
 	for _, l := range r.Loads {
 		if l.Rate != 0 {
 			continue
 		}
-		fmt.Fprintf(b, "\nSlack's ceiling is %.0f events a second from %d workspaces at once.\n", ceiling, ceilingOf)
+		fmt.Fprintf(b, "\nSlack's ceiling is %.0f events a second from %d workspaces together.\n", ceiling, ceilingOf)
 		for i, part := range r.Against {
 			switch t := l.rows[i]; {
 			case t.took == 0:
@@ -129,7 +129,7 @@ func (r *Report) room(b *strings.Builder) {
 				fmt.Fprintf(b, "The %s takes %.1f times as many.\n", does[part], t.perSecond()/ceiling)
 			case part == Chain && t.through > 0:
 				perSecond := float64(t.applied) / t.through.Seconds()
-				fmt.Fprintf(b, "The whole chain is through with %s a second, %.1f times as many.\n", thousands(perSecond), perSecond/ceiling)
+				fmt.Fprintf(b, "The whole chain applies %s a second, %.1f times as many.\n", thousands(perSecond), perSecond/ceiling)
 			}
 		}
 	}

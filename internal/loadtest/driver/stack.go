@@ -24,7 +24,7 @@ import (
 	"rollcall/internal/worker"
 )
 
-// What can be loaded, from the least to all of it.
+// The parts that can be loaded, from the baselines to the whole chain.
 const (
 	Signature = "signature"
 	Publishes = "publishes"
@@ -32,7 +32,7 @@ const (
 	Chain     = "chain"
 )
 
-// Parts are the names of what can be loaded.
+// Parts are the names of all parts.
 var Parts = []string{Signature, Publishes, Webhook, Chain}
 
 const (
@@ -42,11 +42,11 @@ const (
 	unheard = "unheard"
 )
 
-// stack is Rollcall and its baselines in this process, on loopback: every part
-// behind the server that all services have.
+// stack is Rollcall and the baselines in this process, on loopback. Every part has the
+// HTTP server of production.
 type stack struct {
 	pubsub   *embedded.Server
-	urls     map[string]string // of each of the parts
+	urls     map[string]string // by part
 	chain    *chain
 	closers  []func() error
 	stopping context.CancelFunc
@@ -54,7 +54,7 @@ type stack struct {
 }
 
 func newStack(ctx context.Context) (s *stack, err error) {
-	// The servers outlive an interrupt, so that what is under way is answered.
+	// The servers outlive an interrupt, so that requests in flight are answered.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s = &stack{urls: map[string]string{}, stopping: cancel}
 	defer func() {
@@ -70,7 +70,7 @@ func newStack(ctx context.Context) (s *stack, err error) {
 	if _, err := client.TopicAdminClient.CreateTopic(ctx, &pubsubpb.Topic{Name: "projects/" + project + "/topics/" + unheard}); err != nil {
 		return s, err
 	}
-	// Lines are written, as in production, but not kept.
+	// As in production, log lines are written. Nobody reads them.
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return s, err
@@ -102,7 +102,7 @@ func newStack(ctx context.Context) (s *stack, err error) {
 	return s, nil
 }
 
-// serve answers on a free port of loopback until the stack is closed.
+// serve listens on a free loopback port until the stack is closed.
 func (s *stack) serve(ctx context.Context, h http.Handler, log *slog.Logger) (string, error) {
 	listener, err := service.Listen("127.0.0.1", 0)
 	if err != nil {
@@ -126,7 +126,7 @@ type chain struct {
 	pubsub   *embedded.Server
 	topology pubsub.Topology
 	store    *watchedStore
-	acked    atomic.Int64 // messages that the worker is done with
+	acked    atomic.Int64 // messages acknowledged by the worker
 	log      *slog.Logger
 }
 
@@ -153,7 +153,7 @@ func newChain(s *stack, ctx context.Context, log *slog.Logger) (*chain, error) {
 	return c, c.topology.Ensure(ctx, s.pubsub.Client)
 }
 
-// status remembers what was answered.
+// status remembers the status of an answer.
 type status struct {
 	http.ResponseWriter
 	code int
@@ -164,10 +164,10 @@ func (s *status) WriteHeader(code int) {
 	s.ResponseWriter.WriteHeader(code)
 }
 
-// patience is how long a backlog may take to be worked off.
-const patience = 5 * time.Minute
+// backlogTimeout bounds the wait for the worker to apply the backlog.
+const backlogTimeout = 5 * time.Minute
 
-// during pushes to the worker while post posts, and until it is done with all that was accepted.
+// during pushes to the worker while post runs, and until the worker has applied all accepted events.
 func (c *chain) during(ctx context.Context, into *tally, post func() error) error {
 	pushingCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var pushing sync.WaitGroup
@@ -180,7 +180,7 @@ func (c *chain) during(ctx context.Context, into *tally, post func() error) erro
 		return err
 	}
 	done := func() int { return int(c.acked.Load() - before) }
-	for deadline := time.Now().Add(patience); done() < into.accepted-accepted && time.Now().Before(deadline) && ctx.Err() == nil; {
+	for deadline := time.Now().Add(backlogTimeout); done() < into.accepted-accepted && time.Now().Before(deadline) && ctx.Err() == nil; {
 		time.Sleep(time.Millisecond)
 	}
 	into.applied += done()
@@ -188,7 +188,7 @@ func (c *chain) during(ctx context.Context, into *tally, post func() error) erro
 	return nil
 }
 
-// watchedStore measures, at the moment of each write, how long ago its event was posted.
+// watchedStore measures the time from each event's post to its write.
 type watchedStore struct {
 	worker.Store
 	mu        sync.Mutex
@@ -196,12 +196,12 @@ type watchedStore struct {
 	documents *vegeta.LatencyMetrics
 }
 
-// Workspace implements [worker.Store]: all invented workspaces are known.
+// Workspace implements [worker.Store]. All workspaces are known.
 func (s *watchedStore) Workspace(_ context.Context, teamID string) (directory.Workspace, error) {
 	return directory.Workspace{ID: teamID}, nil
 }
 
-// PutUser implements [worker.Store]. An event's version is the moment of its post.
+// PutUser implements [worker.Store]. An event's version is the time of its post.
 func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected directory.Revision, record *directory.Record) error {
 	if err := s.Store.PutUser(ctx, u, expected, record); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected d
 	since, key := time.Since(u.Version.Time()), u.TeamID+"/"+u.ID
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u.Version > s.newest[key] { // otherwise a part that came late was merged below a newer one
+	if u.Version > s.newest[key] { // otherwise an older event arrived late
 		s.newest[key] = u.Version
 		s.documents.Add(since)
 	}

@@ -13,13 +13,13 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// Mix is how often each type of event comes, in parts of the whole.
+// Mix is the weight of each type of event.
 type Mix map[string]int
 
-// eventTypes are those of people that Rollcall asks Slack for.
+// eventTypes are the events about people that Rollcall subscribes to.
 var eventTypes = []string{"team_join", "user_change"}
 
-// MarshalText writes the mix as it is given on the command line.
+// MarshalText writes the mix in the form of the command line.
 func (m Mix) MarshalText() ([]byte, error) {
 	var parts []string
 	for _, eventType := range slices.Sorted(maps.Keys(m)) {
@@ -53,7 +53,7 @@ func (m Mix) parts() (n int) {
 	return n
 }
 
-// pick draws a type of event.
+// pick draws a random type.
 func (m Mix) pick() string {
 	n := rand.IntN(m.parts())
 	for _, eventType := range eventTypes {
@@ -64,12 +64,12 @@ func (m Mix) pick() string {
 	panic("unreachable: the parts are summed above")
 }
 
-// traffic is what happens in invented workspaces. Each event is made when it is
-// asked for, and tells something new, so that what is stored changes as it would.
+// traffic makes the events of invented workspaces. Each event is made when it is
+// needed and has new content, so that documents change as in production.
 type traffic struct {
 	mix        Mix
 	workspaces []workspace
-	arrivals   [][]byte // of everybody who is there before the first change
+	arrivals   [][]byte // joins of everybody who is there before the first change
 }
 
 type workspace struct {
@@ -93,7 +93,7 @@ func newTraffic(mix Mix, workspaces, people int) *traffic {
 	return t
 }
 
-// next is an event of the mix. Its version is the moment that it is made.
+// next returns an event of the mix. Its version is the current time.
 func (t *traffic) next() ([]byte, error) { return t.event(t.mix.pick()) }
 
 func (t *traffic) event(eventType string) ([]byte, error) {

@@ -1,5 +1,5 @@
-// Package deadletters looks at the messages that Pub/Sub has parked, sends them
-// on their way again, or drops them.
+// Package deadletters lists the messages that Pub/Sub has parked, publishes them
+// again, or drops them.
 package deadletters
 
 import (
@@ -24,17 +24,16 @@ import (
 const (
 	// maxPulled is how many letters are pulled at a time, and the most that a run
 	// that is killed has published and not yet taken out of the parking.
-	maxPulled = 100
-	// maxConcurrentPublishes is how many of them are on their way to the topic at once.
+	maxPulled              = 100
 	maxConcurrentPublishes = 10
-	// defaultLease is how long a letter stays with a run that was killed, before another can have it.
-	defaultLease = 20 * time.Second
+	// defaultLeaseTimeout is how long a killed run keeps its letters from other runs.
+	defaultLeaseTimeout = 20 * time.Second
 )
 
-// Unknown stands for the operation of a message that names none.
+// Unknown is the operation of a message that names none.
 const Unknown = "unknown"
 
-// sourcePrefix begins the attributes that Pub/Sub adds to a dead letter (Google's page "Dead-letter topics").
+// sourcePrefix starts the attributes that Pub/Sub adds to a dead letter (Google's page "Dead-letter topics").
 const sourcePrefix = "CloudPubSubDeadLetterSource"
 
 // Letter is a parked message.
@@ -44,10 +43,10 @@ type Letter struct {
 	Attempts   int               `json:"attempts"` // deliveries before that; 0 if Pub/Sub does not say
 	Operation  string            `json:"operation,omitempty"`
 	TeamID     string            `json:"team_id,omitempty"`
-	UserID     string            `json:"user_id,omitempty"` // empty if the message is no change
+	UserID     string            `json:"user_id,omitempty"` // empty if the message is not a change
 	Source     string            `json:"source,omitempty"`
 	Attributes map[string]string `json:"attributes"`
-	Data       json.RawMessage   `json:"data"` // as it is if JSON, a string otherwise
+	Data       json.RawMessage   `json:"data"` // unchanged if JSON, else a string
 }
 
 func letter(m *pubsubpb.PubsubMessage) Letter {
@@ -59,13 +58,13 @@ func letter(m *pubsubpb.PubsubMessage) Letter {
 	l.Attempts, _ = strconv.Atoi(attributes[sourcePrefix+"DeliveryCount"])
 	l.UserID = userID(l.Data)
 	if !json.Valid(l.Data) {
-		l.Data, _ = json.Marshal(string(l.Data)) // a string always can be
+		l.Data, _ = json.Marshal(string(l.Data)) // encoding a string cannot fail
 	}
 	return l
 }
 
-// userID returns whom a message is about, also if it is one that can never be
-// applied, such as one that is too large: it holds their profile all the same.
+// userID returns whom a message is about. It works for messages that can never be applied, such
+// as one that is too large: they hold a profile, too.
 func userID(data []byte) string {
 	var message struct {
 		User struct {
@@ -78,7 +77,7 @@ func userID(data []byte) string {
 	return message.User.ID
 }
 
-// Filter says which letters are meant. Its zero value means all.
+// Filter selects letters. Its zero value selects all.
 type Filter struct {
 	IDs               []string
 	Operation, TeamID string
@@ -95,28 +94,27 @@ func (f Filter) matches(l Letter) bool {
 type Parking struct {
 	Client       *pubsub.Client
 	Subscription string        // its id
-	Idle         time.Duration // without a further letter, before all have been seen
+	IdleTimeout  time.Duration // without another letter, after which all have been seen
 
-	lease time.Duration // 0 for the default
+	leaseTimeout time.Duration // 0 for the default
 }
 
 // Each calls f once for each letter that matches, at most [maxConcurrentPublishes] at a
-// time. f returns true to take it out of the parking; all others stay, and are
-// free for another run once Each has returned. After an error of f no further
-// letter is looked at.
+// time. f returns true to remove the letter. All others stay parked, and are
+// free for another run once Each has returned. Each stops after an error of f.
 func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context, *pubsubpb.PubsubMessage, Letter) (bool, error)) (err error) {
-	// By unary pulls, because a stream goes on receiving what it does not ask for
-	// any more, and keeps it from the next run.
+	// Unary pulls, because a stream keeps receiving letters after it has stopped asking, and
+	// keeps them from the next run.
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.Client.Project(), p.Subscription)
 	h := &held{
 		client: p.Client.SubscriptionAdminClient, subscription: subscription,
-		lease: cmp.Or(p.lease, defaultLease), letters: map[string]string{},
+		leaseTimeout: cmp.Or(p.leaseTimeout, defaultLeaseTimeout), letters: map[string]string{},
 	}
 	defer func() { err = errors.Join(err, h.release(context.WithoutCancel(ctx))) }()
 	ctx, stop := h.keep(ctx)
 	defer stop()
-	for last := time.Now(); time.Since(last) < p.Idle; {
-		pulled, err := h.pull(ctx, p.Idle-time.Since(last))
+	for last := time.Now(); time.Since(last) < p.IdleTimeout; {
+		pulled, err := h.pull(ctx, p.IdleTimeout-time.Since(last))
 		if err != nil {
 			return err
 		}
@@ -147,10 +145,9 @@ func (p Parking) Each(ctx context.Context, filter Filter, f func(context.Context
 	return nil
 }
 
-// Redrive publishes the letters to a topic again, as they were before they died,
-// and takes each out of the parking once Pub/Sub has accepted it. Broken off
-// at any point it loses none; one that is published twice does no harm, because
-// its version is the same.
+// Redrive publishes the original messages to a topic again, and removes each letter once
+// Pub/Sub has accepted its message. Interrupted at any point, it loses none. A message that is published
+// twice does no harm, because its version is the same.
 func (p Parking) Redrive(ctx context.Context, filter Filter, topicID string, progress func(redriven int)) (redriven int, err error) {
 	publisher := p.Client.Publisher(topicID)
 	defer publisher.Stop()
@@ -167,7 +164,7 @@ func (p Parking) Redrive(ctx context.Context, filter Filter, topicID string, pro
 	return int(done.Load()), err
 }
 
-// Discard takes the letters out of the parking for good.
+// Discard removes the letters for good.
 func (p Parking) Discard(ctx context.Context, filter Filter) (discarded int, err error) {
 	var done atomic.Int32
 	err = p.Each(ctx, filter, func(context.Context, *pubsubpb.PubsubMessage, Letter) (bool, error) {
@@ -177,7 +174,7 @@ func (p Parking) Discard(ctx context.Context, filter Filter) (discarded int, err
 	return int(done.Load()), err
 }
 
-// Count returns how many letters there are of each operation.
+// Count returns the number of letters by operation.
 func (p Parking) Count(ctx context.Context, filter Filter) (map[string]int, error) {
 	var mu sync.Mutex
 	by := map[string]int{}
@@ -190,7 +187,7 @@ func (p Parking) Count(ctx context.Context, filter Filter) (map[string]int, erro
 	return by, err
 }
 
-// List returns the letters, the oldest first.
+// List returns the letters, oldest first.
 func (p Parking) List(ctx context.Context, filter Filter) ([]Letter, error) {
 	var mu sync.Mutex
 	var all []Letter

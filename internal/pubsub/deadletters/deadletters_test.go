@@ -41,7 +41,7 @@ func TestLongBatch(t *testing.T) {
 		server.Publish("projects/p/topics/dead", fmt.Appendf(nil, `{"user":{"id":"U%d"}}`, i), nil)
 	}
 
-	p := Parking{Client: client, Subscription: "dead", Idle: 2 * time.Second, lease: time.Second}
+	p := Parking{Client: client, Subscription: "dead", IdleTimeout: 2 * time.Second, leaseTimeout: time.Second}
 	var mu sync.Mutex
 	seen := map[string]int{}
 	err = p.Each(t.Context(), Filter{}, func(_ context.Context, _ *pubsubpb.PubsubMessage, l Letter) (bool, error) {
@@ -50,7 +50,7 @@ func TestLongBatch(t *testing.T) {
 		first := len(seen) == 1
 		mu.Unlock()
 		if first {
-			time.Sleep(3 * p.lease)
+			time.Sleep(3 * p.leaseTimeout)
 			other, err := client.SubscriptionAdminClient.Pull(t.Context(), &pubsubpb.PullRequest{
 				Subscription: subscription, MaxMessages: letters, ReturnImmediately: true, //nolint:staticcheck // the answer is about this moment
 			})

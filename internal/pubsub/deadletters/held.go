@@ -14,24 +14,24 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// held are the letters that a run has on lease, so that none comes to it twice.
+// held are the letters that a run has leased, so that it handles none twice.
 type held struct {
 	client       *vkit.SubscriptionAdminClient
 	subscription string
-	lease        time.Duration
+	leaseTimeout time.Duration
 
 	mu      sync.Mutex
 	letters map[string]string // message id → ack id
 }
 
-// keep renews all leases until stop is called, however long a batch takes: one
-// that ends lets another run have the letter, and makes taking it out of the
-// parking void. If renewing fails the context ends with the reason.
+// keep renews all leases until stop is called, however long a batch takes. After a lease ends,
+// another run can get the letter, and this one can no longer remove it. If renewing fails, the context
+// ends with the reason.
 func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
-		tick := time.NewTicker(h.lease / 4)
+		tick := time.NewTicker(h.leaseTimeout / 4)
 		defer tick.Stop()
 		for {
 			select {
@@ -39,7 +39,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 				return
 			case <-tick.C:
 			}
-			if err := h.modify(ctx, h.ackIDs(), h.lease); err != nil {
+			if err := h.modify(ctx, h.ackIDs(), h.leaseTimeout); err != nil {
 				cancel(err)
 				return
 			}
@@ -50,7 +50,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 
 // pull waits at most timeout and returns what has not come before, or nothing.
 func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.PubsubMessage, error) {
-	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.lease/4))
+	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.leaseTimeout/4))
 	defer cancel()
 	answer, err := h.client.Pull(pulling, &pubsubpb.PullRequest{Subscription: h.subscription, MaxMessages: maxPulled})
 	switch {
@@ -62,10 +62,10 @@ func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.Pub
 		return nil, fmt.Errorf("pull dead letters: %w", err)
 	}
 	ids, fresh := h.hold(answer.GetReceivedMessages())
-	return fresh, h.modify(ctx, ids, h.lease)
+	return fresh, h.modify(ctx, ids, h.leaseTimeout)
 }
 
-// hold notes what was received, and returns the ack ids of all and the messages that are new.
+// hold records what was received. It returns the ack ids of all messages, and the messages that are new.
 func (h *held) hold(received []*pubsubpb.ReceivedMessage) (ids []string, fresh []*pubsubpb.PubsubMessage) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,13 +74,13 @@ func (h *held) hold(received []*pubsubpb.ReceivedMessage) (ids []string, fresh [
 		if _, again := h.letters[id]; !again {
 			fresh = append(fresh, m.GetMessage())
 		}
-		h.letters[id] = m.GetAckId() // of a repeat the newest counts
+		h.letters[id] = m.GetAckId() // a repeat has a new ack id
 		ids = append(ids, m.GetAckId())
 	}
 	return ids, fresh
 }
 
-// take acknowledges letters.
+// take acknowledges letters, which removes them.
 func (h *held) take(ctx context.Context, messageIDs []string) error {
 	if len(messageIDs) == 0 {
 		return nil
@@ -98,9 +98,9 @@ func (h *held) take(ctx context.Context, messageIDs []string) error {
 	return nil
 }
 
-// release lets others have all that is held.
+// release makes all held letters available to others.
 func (h *held) release(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.lease/2)
+	ctx, cancel := context.WithTimeout(ctx, h.leaseTimeout/2)
 	defer cancel()
 	return h.modify(ctx, h.ackIDs(), 0)
 }
@@ -111,9 +111,9 @@ func (h *held) ackIDs() []string {
 	return slices.Collect(maps.Values(h.letters))
 }
 
-// modify sets how long Pub/Sub keeps letters from others.
+// modify sets for how long Pub/Sub keeps letters from others.
 func (h *held) modify(ctx context.Context, ackIDs []string, deadline time.Duration) error {
-	for ids := range slices.Chunk(ackIDs, 1000) { // a request is 512 KiB at most
+	for ids := range slices.Chunk(ackIDs, 1000) { // a request may have 512 KiB
 		if err := h.client.ModifyAckDeadline(ctx, &pubsubpb.ModifyAckDeadlineRequest{
 			Subscription: h.subscription, AckIds: ids, AckDeadlineSeconds: int32(deadline.Seconds()),
 		}); err != nil {

@@ -1,5 +1,5 @@
-// Package embedded is Pub/Sub within the process: Google's own fake server,
-// spoken to by the real client, and the push delivery that the fake lacks.
+// Package embedded runs Pub/Sub in this process: Google's own fake server behind the
+// real client, and the push delivery that the fake lacks.
 package embedded
 
 import (
@@ -22,10 +22,10 @@ type Server struct {
 	parked atomic.Int64
 }
 
-// Waiting returns how many dead letters there are. Nobody takes one away within the process.
+// Waiting returns the number of dead letters. Nothing in this process removes any.
 func (s *Server) Waiting(context.Context) (int, error) { return int(s.parked.Load()), nil }
 
-// Start returns a running server and a client of it. Options are the fake's, such as injected errors.
+// Start starts a server. Options are the fake's, such as injected errors.
 func Start(ctx context.Context, project string, options ...pstest.ServerReactorOption) (*Server, error) {
 	fake := pstest.NewServer(options...) // on a loopback port
 	client, err := pubsub.Open(ctx, project, false,
@@ -33,13 +33,13 @@ func Start(ctx context.Context, project string, options ...pstest.ServerReactorO
 		option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	if err != nil {
-		fake.Close() //nolint:errcheck // the first error is the one to tell
+		fake.Close() //nolint:errcheck // the first error is the one to return
 		return nil, err
 	}
 	return &Server{Client: client, fake: fake}, nil
 }
 
-// Close ends client and server; what was not delivered is gone.
+// Close ends client and server. Undelivered messages are lost.
 func (s *Server) Close() error {
 	err := s.Client.Close()
 	if ferr := s.fake.Close(); err == nil {
@@ -48,10 +48,10 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Forget lets go of all messages, delivered or not: the fake keeps every message it ever saw.
+// Forget drops all messages, delivered or not: the fake keeps every message it has seen.
 func (s *Server) Forget() { s.fake.ClearMessages() }
 
-// release lets go of a delivered message's content.
+// release drops a delivered message's content.
 func (s *Server) release(messageID string) {
 	if m := s.fake.Message(messageID); m != nil {
 		m.Data, m.Attributes = nil, nil

@@ -22,8 +22,8 @@ import (
 const (
 	pullInterval        = 25 * time.Millisecond
 	maxPulled           = 100
-	maxConcurrentPushes = 16     // requests under way
-	maxHeld             = 10_000 // messages under way or waiting for their next attempt
+	maxConcurrentPushes = 16     // requests in flight
+	maxHeld             = 10_000 // messages in flight or waiting for their next attempt
 	pullTimeout         = 5 * time.Second
 )
 
@@ -35,28 +35,28 @@ type pusher struct {
 	parked   func()
 	http     *http.Client
 	dead     *gcpubsub.Publisher
-	slots    chan struct{} // one for each request under way
-	held     chan struct{} // one for each message that is neither acknowledged nor parked
+	slots    chan struct{} // one for each request in flight
+	held     chan struct{} // one for each message neither acknowledged nor parked
 	log      *slog.Logger
 }
 
 // Push delivers the subscription's messages to its endpoint until ctx is done:
 // envelope, exponential backoff and, after the last attempt, the dead-letter
-// topic with the attributes that Pub/Sub adds. It returns when no request is under way.
+// topic with the attributes that Pub/Sub adds. It returns once no request is in flight.
 func (s *Server) Push(ctx context.Context, t pubsub.Topology, log *slog.Logger) {
 	pump(ctx, s.Client, t, log, s.release, func() { s.parked.Add(1) })
 }
 
-// Push does the same for a subscription of the Pub/Sub emulator. The emulator can
-// push by itself, but ends all redelivery of a subscription as soon as two refused
-// messages become due in the same millisecond (seen with version 0.8.20).
+// Push does the same for a subscription on the Pub/Sub emulator. The emulator has its own
+// push, but stops redelivering for a subscription once two refused messages are due in
+// the same millisecond (seen in version 0.8.20).
 func Push(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger) {
 	pump(ctx, client, t, log, func(string) {}, func() {})
 }
 
 func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *slog.Logger, pulled func(string), parked func()) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = maxConcurrentPushes // by default two are kept, and most pushes would open one
+	transport.MaxIdleConnsPerHost = maxConcurrentPushes // the default of two would make most pushes open a connection
 	p := &pusher{
 		client: client, topology: t, pulled: pulled, parked: parked, log: log,
 		http:  &http.Client{Transport: transport, Timeout: t.AckDeadline}, // the ack deadline is the request's timeout
@@ -93,17 +93,17 @@ func pump(ctx context.Context, client *gcpubsub.Client, t pubsub.Topology, log *
 	}
 }
 
-// pull takes messages over from the server. They are acknowledged there at once,
-// since the fake knows neither backoff nor push: from here on the pusher keeps them.
+// pull takes messages from the server and acknowledges them there at once: the fake has
+// neither backoff nor push, so the pusher keeps them from here on.
 func (p *pusher) pull(ctx context.Context) ([]push.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
 	defer cancel()
 	subscription := fmt.Sprintf("projects/%s/subscriptions/%s", p.client.Project(), p.topology.Subscription)
-	// Unary Pull: StreamingPull of the fake is some forty times slower.
+	// Unary Pull: the fake's StreamingPull is some forty times slower.
 	answer, err := p.client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{
 		Subscription:      subscription,
 		MaxMessages:       maxPulled,
-		ReturnImmediately: true, //nolint:staticcheck // deprecated for Google's servers; here it spares half a second
+		ReturnImmediately: true, //nolint:staticcheck // deprecated for Google's servers; here it saves half a second
 	})
 	if err != nil || len(answer.GetReceivedMessages()) == 0 {
 		return nil, err
@@ -133,7 +133,7 @@ func (p *pusher) deliver(ctx context.Context, m push.Message) {
 	backoff := p.topology.MinimumBackoff
 	for m.DeliveryAttempt = 1; ; m.DeliveryAttempt++ {
 		p.slots <- struct{}{}
-		acked, err := p.post(context.WithoutCancel(ctx), m) // what is under way at the end still arrives
+		acked, err := p.post(context.WithoutCancel(ctx), m) // a request in flight is finished
 		<-p.slots
 		switch {
 		case acked, ctx.Err() != nil:
@@ -173,7 +173,7 @@ func (p *pusher) post(ctx context.Context, m push.Message) (acked bool, err erro
 	return push.Acked(answer.StatusCode), err
 }
 
-// park publishes m to the dead-letter topic, as Google's page "Dead-letter topics" describes.
+// park publishes m to the dead-letter topic (Google's page "Dead-letter topics").
 func (p *pusher) park(ctx context.Context, m push.Message) {
 	attributes := maps.Clone(m.Attributes)
 	if attributes == nil {

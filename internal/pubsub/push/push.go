@@ -13,18 +13,16 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// ErrEnvelope says that a request's body is not a push envelope. Its text holds nothing of the body.
+// ErrEnvelope means that a body is not a push envelope. Its text quotes nothing of the body.
 var ErrEnvelope = errors.New("not a Pub/Sub push envelope")
 
-// AckDeadline is how long Pub/Sub waits for the answer to a push, for which the
-// subscription's ack deadline is the request's timeout.
+// AckDeadline is how long Pub/Sub waits for the answer to a push.
 const AckDeadline = 30 * time.Second
 
-// WorkTimeout is how long an endpoint may work on one message, so that it answers
-// before the ack deadline.
+// WorkTimeout is how long an endpoint may work on one message to answer before the ack deadline.
 func WorkTimeout(ackDeadline time.Duration) time.Duration { return ackDeadline * 2 / 3 }
 
-// maxMessageID bounds what of an id goes into every log line. Pub/Sub's are far shorter.
+// maxMessageID bounds an id, which goes into every log line. Pub/Sub's are far shorter.
 const maxMessageID = 200
 
 // Message is a delivered message.
@@ -34,7 +32,7 @@ type Message struct {
 	Attributes      map[string]string
 	PublishTime     time.Time
 	Subscription    string
-	DeliveryAttempt int // from 1; 0 where the subscription has no dead-letter policy or, on the emulator, always
+	DeliveryAttempt int // from 1; 0 if the subscription has no dead-letter policy, and always on the emulator
 }
 
 type envelope struct {
@@ -43,7 +41,7 @@ type envelope struct {
 	DeliveryAttempt int      `json:"deliveryAttempt,omitempty"`
 }
 
-// message has id and time under two names each, because Pub/Sub writes both.
+// message has two names each for id and time, because Pub/Sub writes both.
 type message struct {
 	Data         []byte            `json:"data,omitempty"`
 	Attributes   map[string]string `json:"attributes,omitempty"`
@@ -80,7 +78,7 @@ func Decode(body []byte) (Message, error) {
 }
 
 // Trace returns ctx with the trace of m's publisher, if m's attributes have one. The
-// Pub/Sub client has a carrier for this, which would link the whole client into the worker.
+// Pub/Sub client has a carrier for this, but would add the whole client to the worker.
 func (m Message) Trace(ctx context.Context) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
 		"traceparent": m.Attributes["googclient_traceparent"],

@@ -1,16 +1,15 @@
-// Package function makes a function of the Functions Framework a handler like any other.
+// Package function serves a handler through the Functions Framework.
 package function
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -18,66 +17,36 @@ import (
 	"rollcall/internal/service"
 )
 
-// Handler registers h as the function of that name, once in a program, and
-// returns it as the framework serves it. The framework hands that to nobody but
-// a server of its own, which has no limits and cannot be told to stop. So that
-// server is started where nobody comes by, asked for its handler, and closed.
+// Serve registers h as the HTTP function called name, which a program can do once, and serves it
+// until ctx is done. Then it finishes the requests in flight: the framework has no way to stop its
+// server, but every request knows its server.
 //
-// It is registered as an HTTP function, because what the framework makes of a
-// push for a CloudEvent function lacks the delivery attempt.
-func Handler(ctx context.Context, name string, h http.Handler) (http.Handler, error) {
-	first, server := sync.Once{}, make(chan *http.Server, 1)
+// That server limits neither the time of a header nor idle time. Use it only for functions that
+// nobody but Google's front end reaches.
+//
+// h is an HTTP function and not a CloudEvent function, because the framework drops the delivery attempt
+// when it turns a push into a CloudEvent.
+func Serve(ctx context.Context, name, host string, port int, h http.Handler, log *slog.Logger) error {
+	h = service.Handler(ctx, h)
+	var server atomic.Pointer[http.Server]
 	functions.HTTP(name, func(w http.ResponseWriter, r *http.Request) {
-		ours := false
-		first.Do(func() {
-			s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-			if ours = ok; ok {
-				server <- s
-			}
-		})
-		if !ours {
-			h.ServeHTTP(w, r)
-		}
+		server.Store(r.Context().Value(http.ServerContextKey).(*http.Server))
+		h.ServeHTTP(w, r)
 	})
-	if err := os.Setenv("FUNCTION_TARGET", name); err != nil { // serve it at the root
-		return nil, err
+	// FUNCTION_TARGET serves the function at the root. With K_SERVICE set, the framework prints two empty lines for each request.
+	if err := errors.Join(os.Setenv("FUNCTION_TARGET", name), os.Unsetenv("K_SERVICE")); err != nil {
+		return err
 	}
-	listener, err := service.Listen("127.0.0.1", 0)
-	if err != nil {
-		return nil, err
-	}
-	address := listener.Addr().(*net.TCPAddr)
-	if err := listener.Close(); err != nil {
-		return nil, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- funcframework.StartHostPort("127.0.0.1", strconv.Itoa(address.Port)) }()
-	// The whole start waits for this: so without a sleep, of which the shortest is a
-	// millisecond, and without an HTTP client, which takes longer to make than to ask.
-	for {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address.String())
-		if err == nil {
-			defer conn.Close() //nolint:errcheck // its answer is not waited for
-			if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
-				return nil, fmt.Errorf("functions framework: %w", err)
-			}
-			break
-		}
-		select {
-		case err := <-ended:
-			return nil, fmt.Errorf("functions framework: %w", err)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		default: // it does not listen yet
-			runtime.Gosched()
-		}
-	}
+	failed := make(chan error, 1)
+	go func() { failed <- funcframework.StartHostPort(host, strconv.Itoa(port)) }()
+	log.InfoContext(ctx, "listening", "address", net.JoinHostPort(host, strconv.Itoa(port)))
 	select {
-	case s := <-server:
-		return s.Handler, s.Close()
-	case err := <-ended:
-		return nil, fmt.Errorf("functions framework: %w", err)
+	case err := <-failed:
+		return err
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
+	if s := server.Load(); s != nil {
+		return service.Drain(ctx, s, log)
+	}
+	return nil // no request ever came
 }

@@ -1,6 +1,6 @@
-// Package identity opens Google's validator of identity tokens on keys that are fetched with care. The
-// validator by itself fetches them for each token as long as it has none, forged ones too, and
-// does not say whether a token is wrong or the keys are missing.
+// Package identity provides Google's validator of identity tokens with a cache of Google's keys. On
+// its own the validator fetches keys for every token until it has some, even for forged ones, and
+// does not tell a wrong token from missing keys.
 package identity
 
 import (
@@ -22,28 +22,28 @@ import (
 	"google.golang.org/api/option"
 )
 
-// ErrKeys says that Google's keys could not be fetched, so that nothing is known of a token.
+// ErrKeys means that Google's keys could not be fetched, so a token can be neither accepted nor refused.
 var ErrKeys = errors.New("keys of Google's identity tokens could not be fetched")
 
 const (
 	fetchTimeout = 5 * time.Second
-	// retryInterval is the pause after a fetch that failed, whoever asks.
+	// retryInterval is the pause after a failed fetch.
 	retryInterval = 5 * time.Second
-	// minKeep and maxKeep bound how long keys are kept, whatever Cache-Control says. It says hours.
+	// minKeep and maxKeep bound how long keys are kept, whatever Cache-Control says. Usually it says hours.
 	minKeep, maxKeep = time.Minute, 24 * time.Hour
-	// maxKeys bounds an answer. Google's are a few KiB.
+	// maxKeys bounds the bytes of an answer. Google's are a few KiB.
 	maxKeys = 1 << 20
 )
 
-// NewValidator returns a validator whose keys come by base, one fetch at a time. They are kept for as
-// long as Google says and renewed before that ends, so that an outage in between is not noticed.
+// NewValidator returns a validator that fetches keys through base, one fetch at a time. Keys are kept as
+// long as Google says and renewed before they expire, so that a short outage does no harm.
 func NewValidator(ctx context.Context, base http.RoundTripper) (*idtoken.Validator, error) {
 	client := &http.Client{Transport: &keys{base: base, sets: map[string]set{}}}
 	return idtoken.NewValidator(ctx, option.WithHTTPClient(client))
 }
 
-// Algorithm returns what a token's header says of its signature, and how many bytes that has. It
-// is for refusing what the validator would fetch other keys for, or panic at.
+// Algorithm returns the algorithm that a token's header names, and the length of its signature. Check
+// them first: for other algorithms the validator fetches other keys, and some signatures make it panic.
 func Algorithm(token string) (name string, size int) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -66,13 +66,13 @@ type keys struct {
 	fetching singleflight.Group
 
 	mu   sync.Mutex
-	sets map[string]set // by address, of which the validator knows two
+	sets map[string]set // by URL: the validator knows two
 }
 
-// set is one answer of Google's.
+// set is one of Google's answers.
 type set struct {
 	body                  []byte
-	renew, expires, retry time.Time // retry: not before that, after a failure
+	renew, expires, retry time.Time // retry: no earlier than this after a failure
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -86,7 +86,7 @@ func (k *keys) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		fetched := k.fetching.DoChan(address, func() (any, error) { return nil, k.fetch(address) })
 		if now.Before(s.expires) {
-			break // nobody waits as long as the keys are valid
+			break // do not wait while the keys are valid
 		}
 		select {
 		case <-r.Context().Done():
@@ -102,7 +102,7 @@ func (k *keys) RoundTrip(r *http.Request) (*http.Response, error) {
 	if now.Before(s.expires) {
 		return s.answer(r, 0), nil
 	}
-	return nil, fmt.Errorf("%w: the last try was just now", ErrKeys)
+	return nil, fmt.Errorf("%w: the last attempt failed just now", ErrKeys)
 }
 
 func (k *keys) get(address string) set {
@@ -111,7 +111,7 @@ func (k *keys) get(address string) set {
 	return k.sets[address]
 }
 
-// fetch belongs to all who wait for it, and ends with none of them.
+// fetch has a context of its own, because several requests may wait for it.
 func (k *keys) fetch(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
@@ -129,7 +129,7 @@ func (k *keys) fetch(address string) error {
 }
 
 func (k *keys) ask(ctx context.Context, address string) ([]byte, time.Duration, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // Google's addresses, or a test's
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // Google's URLs, or a test's
 	if err != nil {
 		return nil, 0, err
 	}
@@ -154,7 +154,7 @@ func (k *keys) ask(ctx context.Context, address string) ([]byte, time.Duration, 
 	return body, min(max(maxAge(resp.Header), minKeep), maxKeep), nil
 }
 
-// maxAge is how long an answer stays fresh (RFC 9111), 0 if it does not say.
+// maxAge returns how long an answer stays fresh (RFC 9111), 0 if it does not say.
 func maxAge(h http.Header) time.Duration {
 	seconds := func(s string) time.Duration {
 		n, _ := strconv.ParseUint(strings.TrimSpace(s), 10, 31)
@@ -168,7 +168,7 @@ func maxAge(h http.Header) time.Duration {
 	return 0
 }
 
-// answer is the answer again, which the validator may keep for that time.
+// answer repeats Google's answer and lets the validator keep it for that time.
 func (s set) answer(r *http.Request, keep time.Duration) *http.Response {
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,

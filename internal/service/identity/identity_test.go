@@ -18,7 +18,7 @@ import (
 	"rollcall/internal/service/identity/identitytest"
 )
 
-// google answers for the address of the keys of service accounts' tokens.
+// google serves the keys of service accounts' tokens.
 type google struct {
 	*identitytest.Google
 	keys    string
@@ -35,20 +35,20 @@ func (g *google) RoundTrip(r *http.Request) (*http.Response, error) {
 	return identitytest.Answer(r, g.keys), nil
 }
 
-// token is good for a day.
+// token is valid for a day.
 func (g *google) token(t *testing.T) string {
 	t.Helper()
 	return g.Token(t, map[string]any{"aud": "a", "exp": time.Now().Add(24 * time.Hour).Unix()})
 }
 
-// forged is a token by a key that nobody has.
+// forged is a token with an unknown key.
 func (g *google) forged(t *testing.T) string {
 	t.Helper()
 	return identitytest.Sign(t, map[string]any{"alg": "RS256", "kid": "k2"}, map[string]any{"aud": "a", "exp": time.Now().Add(time.Hour).Unix()},
 		func([]byte) []byte { return make([]byte, 256) })
 }
 
-// inBubble runs f with a validator whose keys may be kept for 1000 seconds.
+// inBubble runs f with a validator that may keep keys for 1000 seconds.
 func inBubble(t *testing.T, f func(*testing.T, *google, *idtoken.Validator)) {
 	known := identitytest.New(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -61,7 +61,7 @@ func inBubble(t *testing.T, f func(*testing.T, *google, *idtoken.Validator)) {
 	})
 }
 
-// TestOneFetch: however many tokens come at once, good and forged, the keys are fetched once.
+// TestOneFetch: concurrent tokens, valid and forged ones, cause one fetch of the keys.
 func TestOneFetch(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *google, v *idtoken.Validator) {
 		var all sync.WaitGroup
@@ -82,7 +82,7 @@ func TestOneFetch(t *testing.T) {
 	})
 }
 
-// TestKeysAway: without keys nothing is known of any token, and Google is asked no more than every five seconds.
+// TestKeysAway: without keys every token fails with ErrKeys, and keys are fetched at most every five seconds.
 func TestKeysAway(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *google, v *idtoken.Validator) {
 		g.down.Store(true)
@@ -110,7 +110,7 @@ func TestKeysAway(t *testing.T) {
 	})
 }
 
-// TestKeysAreKept: as long as they are valid nobody waits for them, and an outage meanwhile is not noticed.
+// TestKeysAreKept: while keys are valid, no token waits for a fetch, and a short outage does no harm.
 func TestKeysAreKept(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *google, v *idtoken.Validator) {
 		check := func(what string, want error) {

@@ -1,5 +1,5 @@
-// Package socketmode receives events over a WebSocket that this side opens
-// (Slack's page "Using Socket Mode"), so that no public address is needed.
+// Package socketmode receives events over a WebSocket that we open to Slack
+// (Slack's page "Using Socket Mode"), which needs no public address.
 package socketmode
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/slack-go/slack/socketmode"
 )
 
-// Receive opens connections with an app-level token and gives the body of each
-// Events API request to handle, until ctx is done or Slack refuses the token. A
-// request is acknowledged once handle returns nil; otherwise Slack sends it again.
+// Receive connects with an app-level token and calls handle with the body of each
+// Events API request, until ctx is done or Slack refuses the token. Each
+// request is acknowledged once handle returns nil. Otherwise Slack sends it again.
 func Receive(ctx context.Context, apiURL, appToken string, log *slog.Logger, handle func(context.Context, []byte) error) error {
 	api := slackgo.New("", slackgo.OptionAppLevelToken(appToken), slackgo.OptionAPIURL(strings.TrimSuffix(apiURL, "/")+"/"))
 	client := socketmode.New(api)
@@ -48,7 +48,7 @@ func Receive(ctx context.Context, apiURL, appToken string, log *slog.Logger, han
 }
 
 // request returns the envelope id and the Events API body of e, if it has one.
-// The library reports as bad messages what its types do not fit: events it does
+// The library reports events that do not fit its types as bad messages: types it does
 // not know, and users with an empty list for profile.fields.
 func request(e socketmode.Event) (envelopeID string, body []byte) {
 	switch data := e.Data.(type) {
@@ -66,7 +66,7 @@ func request(e socketmode.Event) (envelopeID string, body []byte) {
 	}
 }
 
-// logEvent tells of the connection's life. Messages' contents stay out of the log.
+// logEvent logs the state of the connection, and no message.
 func logEvent(log *slog.Logger, e socketmode.Event) {
 	switch e.Type {
 	case socketmode.EventTypeConnected:

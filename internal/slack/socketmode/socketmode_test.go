@@ -42,8 +42,8 @@ func send(t *testing.T, w *fakeslack.Workspace, e fakeslack.Event) {
 	}
 }
 
-// TestReceive: every event arrives with its body as Slack sent it, also those
-// that slack-go cannot parse, and is acknowledged once it was handled.
+// TestReceive: every event arrives with its body unchanged, even if slack-go cannot
+// parse it, and is acknowledged once it is handled.
 func TestReceive(t *testing.T) {
 	w, url := start(t)
 	var mu sync.Mutex
@@ -113,7 +113,7 @@ func compact(t *testing.T, s string) string {
 	return string(b)
 }
 
-// TestReconnect: a connection that Slack ends is opened again.
+// TestReconnect: after Slack ends a connection, a new one is opened.
 func TestReconnect(t *testing.T) {
 	w, url := start(t)
 	handled := make(chan struct{}, 100)

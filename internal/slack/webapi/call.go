@@ -25,14 +25,14 @@ var errNotJSON = errors.New("answer is not JSON")
 const (
 	// maxAnswer bounds one answer: a thousand users are about 4 MiB.
 	maxAnswer = 64 << 20
-	// maxAttempts bounds the attempts at one call that meets transient faults. Rate limits do not count.
+	// maxAttempts bounds the attempts at one call after transient faults. Rate limits do not count.
 	maxAttempts = 6
-	// maxPageAttempts are fewer, at a page that Slack cannot put together: a smaller one is asked for instead.
+	// maxPageAttempts is lower: after two failures a smaller page is more likely to work.
 	maxPageAttempts = 2
 )
 
-// advice says what to do about the errors that only a person can end
-// (Slack's pages of the methods, "Errors").
+// advice says what to do about errors that only a person can resolve
+// (section "Errors" on the page of each Slack method).
 var advice = map[string]string{
 	"invalid_auth":           "check SLACK_BOT_TOKENS",
 	"not_authed":             "check SLACK_BOT_TOKENS",
@@ -45,19 +45,19 @@ var advice = map[string]string{
 	"org_login_required":     "the workspace is being migrated: wait until that is done",
 }
 
-// disconnected are the words by which Slack refuses a token for good: the app was
+// disconnected are the errors with which Slack refuses a token for good: the app was
 // removed, or its token replaced (page "auth.test", "Errors").
 var disconnected = map[string]bool{
 	"invalid_auth": true, "not_authed": true, "account_inactive": true, "token_revoked": true, "token_expired": true,
 }
 
-// transient are Slack's own words for faults that pass.
+// transient are Slack's errors that go away by themselves.
 var transient = map[string]bool{
 	"internal_error": true, "fatal_error": true, "service_unavailable": true, "request_timeout": true, "team_added_to_org": true,
 }
 
-// call posts one method's arguments as a form, waits out rate limits and tries
-// again after a transient fault.
+// call posts a method's arguments as a form. It waits out rate limits and retries
+// after transient faults.
 func (c *Client) call(ctx context.Context, method string, args url.Values, answer any) error {
 	divisible := method == "users.list" && args.Get("limit") != strconv.Itoa(minPage)
 	for {
@@ -72,7 +72,7 @@ func (c *Client) call(ctx context.Context, method string, args url.Values, answe
 			}
 			return struct{}{}, err
 		}, backoff.WithMaxTries(maxAttempts), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, wait time.Duration) {
-			c.log.WarnContext(ctx, "slack call failed, trying again", "method", method, "wait", wait, "error", err)
+			c.log.WarnContext(ctx, "slack call failed, retrying", "method", method, "wait", wait, "error", err)
 		}))
 		limited, ok := errors.AsType[*slackgo.RateLimitedError](err)
 		if !ok {
@@ -80,7 +80,7 @@ func (c *Client) call(ctx context.Context, method string, args url.Values, answe
 		}
 		c.usage.Waits++
 		c.usage.Waited += limited.RetryAfter
-		c.log.InfoContext(ctx, "waiting as Slack's rate limit asks", "method", method, "wait", limited.RetryAfter)
+		c.log.InfoContext(ctx, "waiting for Slack's rate limit", "method", method, "wait", limited.RetryAfter)
 		select {
 		case <-ctx.Done():
 			return c.describe(method, ctx.Err())
@@ -108,7 +108,7 @@ func (c *Client) describe(method string, err error) error {
 	return err
 }
 
-// isTimeout tells an answer that took longer than the client waits.
+// isTimeout reports whether the answer took longer than the client waits.
 func isTimeout(err error) bool {
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
@@ -145,7 +145,7 @@ func (c *Client) callOnce(ctx context.Context, method string, args url.Values, a
 		return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
 	case json.Unmarshal(body, &state) != nil:
 		return errNotJSON
-	case state.Error == "ratelimited": // Slack says so in a 200 at times
+	case state.Error == "ratelimited": // sometimes Slack says so with status 200
 		return c.rateLimited(resp)
 	case !state.OK:
 		return slackgo.SlackErrorResponse{Err: state.Error}
@@ -153,7 +153,7 @@ func (c *Client) callOnce(ctx context.Context, method string, args url.Values, a
 	return json.Unmarshal(body, answer)
 }
 
-// rateLimited reads how long Slack asks to wait.
+// rateLimited returns an error with the time to wait.
 func (c *Client) rateLimited(resp *http.Response) error {
 	wait := c.wait
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {

@@ -11,12 +11,12 @@ import (
 	"rollcall/internal/directory"
 )
 
-// roundTrip answers for Slack.
+// roundTrip stands in for Slack.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// FuzzAnswer: no answer of Slack's panics or tells the token, and the users in it are taken or refused.
+// FuzzAnswer: no answer causes a panic or reveals the token, and each user in it is decoded or refused.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
 		`{"ok":true,"members":[{"id":"U1","profile":{"fields":null}},null,7],"response_metadata":{"next_cursor":"x"}}`,

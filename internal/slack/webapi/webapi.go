@@ -1,5 +1,5 @@
-// Package webapi calls Slack's Web API for the people of a workspace. Users
-// come as Slack's own JSON: a typed struct would drop the fields it does not know.
+// Package webapi reads the people of a workspace from Slack's Web API. Users
+// are Slack's own JSON: a typed struct would drop the fields that it does not know.
 package webapi
 
 import (
@@ -25,22 +25,22 @@ import (
 )
 
 const (
-	// maxPage is the most that users.list gives (Slack's page "users.list"), and
-	// minPage as far as a listing goes down where Slack cannot give as much.
+	// maxPage is the maximum of users.list (Slack's page "users.list"). minPage is the smallest page to ask for
+	// when Slack fails to return larger ones.
 	maxPage = 1000
 	minPage = 100
-	// callTimeout bounds one call, and rateLimitTimeout the wait after a rate limit that does not say how long.
+	// callTimeout bounds one call. rateLimitTimeout is the wait after a rate limit without Retry-After.
 	callTimeout      = time.Minute
 	rateLimitTimeout = time.Minute
 )
 
-// Client calls as one app in one workspace.
+// Client calls Slack as one app in one workspace.
 type Client struct {
 	url, token string
 	http       *http.Client
-	wait       time.Duration // after a rate limit that does not say how long
+	wait       time.Duration // after a rate limit without Retry-After
 	log        *slog.Logger
-	slackTime  time.Time // Slack's clock, as the last answer told it
+	slackTime  time.Time // the Date of the last answer
 	usage      syncs.Usage
 }
 
@@ -50,17 +50,17 @@ func New(apiURL, token string, log *slog.Logger) *Client {
 	return &Client{url: strings.TrimSuffix(apiURL, "/") + "/", token: token, http: &http.Client{Timeout: callTimeout}, wait: rateLimitTimeout, log: log}
 }
 
-// Usage returns what the calls so far took.
+// Usage counts the calls so far.
 func (c *Client) Usage() syncs.Usage { return c.usage }
 
-// tokenTag tells tokens apart without giving them away.
+// tokenTag identifies a token without revealing it.
 func tokenTag(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:8])
 }
 
-// Workspace returns the workspace that the token opens (auth.test, team.info),
-// connected at Slack's time. If Slack refuses the token, the error wraps
+// Workspace returns the token's workspace (auth.test, team.info), connected as of
+// Slack's clock. If Slack refuses the token, the error wraps
 // [syncs.ErrDisconnected], and the workspace has nothing but its Token.
 func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	var who struct {
@@ -74,7 +74,7 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 		return directory.Workspace{Token: tag}, err
 	}
 	if who.Organisation || strings.HasPrefix(who.TeamID, "E") {
-		return directory.Workspace{Token: tag}, fmt.Errorf("slack auth.test: the token is of an installation in the whole organisation %q: install the app in each workspace instead, and use the bot tokens of these", who.Team)
+		return directory.Workspace{Token: tag}, fmt.Errorf("slack auth.test: the token belongs to an installation in the whole organisation %q: install the app in each workspace instead, and use their bot tokens", who.Team)
 	}
 	now, err := c.versionAt(cmp.Or(c.slackTime, time.Now()), 0)
 	if err != nil {
@@ -90,8 +90,8 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 		} `json:"team"`
 	}
 	err = c.call(ctx, "team.info", url.Values{"team": {w.ID}}, &info)
-	if isError(err, "missing_scope") { // an icon is not worth the scope team:read to everybody
-		c.log.InfoContext(ctx, "no icon of the workspace", "team_id", w.ID, "error", err)
+	if isError(err, "missing_scope") { // not everybody grants team:read for an icon
+		c.log.InfoContext(ctx, "workspace has no icon", "team_id", w.ID, "error", err)
 		return w, nil
 	}
 	if !info.Team.Icon.Default {
@@ -100,13 +100,13 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	return w, err
 }
 
-// errNoTime says that an answer cannot be ordered among others.
-var errNoTime = errors.New("the answers have neither a Date header nor a cache_ts, so that nobody knows how old they are: check what proxy is between here and Slack")
+// errNoTime means that an answer cannot be ordered among others.
+var errNoTime = errors.New("the answers have neither a Date header nor a cache_ts, so their age is unknown: check for a proxy between here and Slack")
 
-// beforeNext returns a moment on Slack's clock that is certainly before the next
-// answer; zero if no answer has a Date.
+// beforeNext returns a time on Slack's clock before the next answer, zero if
+// answers have no Date.
 func (c *Client) beforeNext(ctx context.Context) (time.Time, error) {
-	if c.slackTime.IsZero() { // no call yet has told Slack's time
+	if c.slackTime.IsZero() { // this is the first call
 		if err := c.call(ctx, "auth.test", nil, &struct{}{}); err != nil {
 			return time.Time{}, err
 		}
@@ -115,7 +115,7 @@ func (c *Client) beforeNext(ctx context.Context) (time.Time, error) {
 }
 
 // versionAt returns the version of an answer: the Date of the answer before it,
-// or its cache_ts (0: none) if that is earlier. Answers of Slack may come from a cache.
+// or its cache_ts (0: none) if that is earlier, because Slack may answer from a cache.
 func (c *Client) versionAt(before time.Time, cache seconds) (directory.Version, error) {
 	v := directory.VersionOf(before)
 	if cached := directory.VersionOf(time.Unix(int64(cache), 0)); cache > 0 && (before.IsZero() || cached < v) {
@@ -125,13 +125,13 @@ func (c *Client) versionAt(before time.Time, cache seconds) (directory.Version, 
 	}
 	now := time.Now()
 	if v.InFuture(now) {
-		return 0, fmt.Errorf("Slack's clock is at %s and this machine's at %s: set this one right: %w", //nolint:staticcheck // Slack is a name
+		return 0, fmt.Errorf("Slack's clock says %s and this machine's %s: correct this machine's: %w", //nolint:staticcheck // Slack is a name
 			v.Time().Format(time.RFC3339), now.UTC().Format(time.RFC3339), v.Validate(now))
 	}
 	return v, v.Validate(now)
 }
 
-// seconds is a Unix time. What is no number counts as none.
+// seconds is a Unix time. What is not a number counts as missing.
 type seconds int64
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -143,10 +143,9 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Users lists everybody by cursor (users.list); from the first page on if cursor
-// is empty. Pages may be short or empty: only the end of the sequence is the
-// end. After an error the sequence ends; one that wraps
-// [syncs.ErrCursorExpired] asks to begin anew.
+// Users lists everybody from a cursor on (users.list), from the first page if it
+// is empty. Pages may be short or empty before the last one. The sequence ends after an error. If
+// that wraps [syncs.ErrCursorExpired], list again from the first page.
 func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error] {
 	return func(yield func(syncs.ListingPage, error) bool) {
 		limit := maxPage
@@ -154,7 +153,7 @@ func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syn
 		for {
 			page, err := c.page(ctx, teamID, cursor, &limit)
 			if err == nil && page.Next != "" && seen[page.Next] {
-				err = errors.New("slack users.list: the cursor leads back to a page that was listed already: try again later, and tell Slack's support if it stays so")
+				err = errors.New("slack users.list: the cursor leads back to an earlier page: try again later, and contact Slack's support if it happens again")
 			}
 			if !yield(page, err) || err != nil || page.Next == "" {
 				return
@@ -165,7 +164,7 @@ func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syn
 	}
 }
 
-// page asks for fewer people where Slack fails to give as many.
+// page asks for fewer people when Slack fails to return as many.
 func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (syncs.ListingPage, error) {
 	for {
 		before, err := c.beforeNext(ctx)
@@ -192,16 +191,16 @@ func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (s
 			return syncs.ListingPage{}, errors.Join(syncs.ErrCursorExpired, err)
 		case ctx.Err() == nil && isTooMuch(err) && *limit > minPage:
 			*limit = max(*limit/2, minPage)
-			c.log.WarnContext(ctx, "smaller pages", "limit", *limit, "error", err)
+			c.log.WarnContext(ctx, "asking for smaller pages", "limit", *limit, "error", err)
 		default:
 			return syncs.ListingPage{}, err
 		}
 	}
 }
 
-// User returns one user (users.info), also of another workspace (Slack Connect),
-// with a moment on Slack's clock no later than the answer. Errors that concern this
-// user only wrap [directory.ErrNotFound] or [syncs.ErrUnreadable].
+// User returns one user (users.info), who may be of another workspace (Slack Connect),
+// and a version no later than the answer. Errors about only this
+// user wrap [directory.ErrNotFound] or [syncs.ErrUnreadable].
 func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, directory.Version, error) {
 	before, err := c.beforeNext(ctx)
 	if err != nil {
@@ -271,8 +270,8 @@ func (c *Client) TeamProfile(ctx context.Context) (json.RawMessage, error) {
 	return answer.Profile, err
 }
 
-// isAnswer tells a failure that Slack itself has answered with, and that no
-// person can end by setting up the app anew: it may be about one user.
+// isAnswer reports whether Slack itself answered with the error, and a new setup of the app would
+// not help. Such an error may be about one user.
 func isAnswer(err error) bool {
 	if refused, ok := errors.AsType[slackgo.SlackErrorResponse](err); ok {
 		return advice[refused.Err] == ""
@@ -281,8 +280,8 @@ func isAnswer(err error) bool {
 	return byStatus || errors.Is(err, errNotJSON)
 }
 
-// Emoji returns the workspace's custom emoji (emoji.list): addresses of images,
-// or "alias:" and another name, by name; nil if the token lacks the scope emoji:read.
+// Emoji returns the workspace's custom emoji (emoji.list) by name: image URLs,
+// or "alias:" and another name. It returns nil if the token lacks the scope emoji:read.
 func (c *Client) Emoji(ctx context.Context) (map[string]string, error) {
 	var answer struct {
 		Emoji map[string]string `json:"emoji"`
@@ -300,7 +299,7 @@ func isError(err error, slackError string) bool {
 	return ok && e.Err == slackError
 }
 
-// isTooMuch tells the failures of a page that Slack could not put together, or not in time.
+// isTooMuch reports whether Slack failed to return a page of this size, or to do so in time.
 func isTooMuch(err error) bool {
 	status, ok := errors.AsType[slackgo.StatusCodeError](err)
 	return ok && status.Code >= 500 || isTimeout(err) || isError(err, "limit_required") || isError(err, "fatal_error") || isError(err, "internal_error")

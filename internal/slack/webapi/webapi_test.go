@@ -48,7 +48,7 @@ func TestWorkspace(t *testing.T) {
 	}
 }
 
-// TestUsers: everybody is listed once and whole, through every fault that Slack is known for.
+// TestUsers: everybody is listed once and completely, through every fault that Slack is known for.
 func TestUsers(t *testing.T) {
 	for name, faults := range map[string]fakeslack.Faults{
 		"undisturbed":           {},
@@ -88,7 +88,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// TestPermanentErrors are told at once, by Slack's own word.
+// TestPermanentErrors: permanent errors are returned at once, with Slack's own name.
 func TestPermanentErrors(t *testing.T) {
 	_, c := start(t, fakeslack.Options{})
 	c.token = "xoxb-wrong"
@@ -103,8 +103,8 @@ func TestPermanentErrors(t *testing.T) {
 	}
 }
 
-// TestRequest: users.list is asked as Slack's page says: by form, with a limit
-// and the team, and the token in the header only.
+// TestRequest: a request of users.list is as on Slack's page: a form with limit
+// and team, and the token only in the header.
 func TestRequest(t *testing.T) {
 	var forms []map[string][]string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +131,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestSmallerPages: where Slack cannot put a large page together, the listing goes on with smaller ones.
+// TestSmallerPages: when Slack fails to return a large page, the listing continues with smaller ones.
 func TestSmallerPages(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 1000, Faults: fakeslack.Faults{MaxLimit: 300}})
 	var sizes []int
@@ -146,7 +146,7 @@ func TestSmallerPages(t *testing.T) {
 	}
 }
 
-// TestFromACursor: a listing goes on where another one stopped, and says so if it cannot.
+// TestFromACursor: a listing continues from another one's cursor, and fails if the cursor has expired.
 func TestFromACursor(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 2500})
 	next := ""
@@ -194,7 +194,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestRateLimitsAreCounted and waited out for as long as Slack says.
+// TestRateLimitsAreCounted: rate limits are counted, and waited out for as long as Slack says.
 // TestProfile: custom fields come as Slack says them, and errors are about one user.
 func TestProfile(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 40, Faults: fakeslack.Faults{InfoError: map[string]string{"U0": "unknown_error"}}})
@@ -253,7 +253,7 @@ func TestRateLimitsAreCounted(t *testing.T) {
 	}
 }
 
-// TestWorkspaceIcon: an image of the workspace's own, where there is one and the app may see it.
+// TestWorkspaceIcon: a workspace has its own icon, if there is one and the app may see it.
 func TestWorkspaceIcon(t *testing.T) {
 	for answer, want := range map[string]string{
 		`{"ok":true,"team":{"icon":{"image_132":"https://a/b.png"}}}`:                      "https://a/b.png",
@@ -277,7 +277,7 @@ func TestWorkspaceIcon(t *testing.T) {
 	}
 }
 
-// TestAdvice: an error that only a person can end comes at once, with what to do.
+// TestAdvice: an error that only a person can resolve comes at once, and says what to do.
 func TestAdvice(t *testing.T) {
 	for refused, want := range map[string]string{
 		"invalid_auth": "SLACK_BOT_TOKENS", "account_inactive": "install it again", "token_revoked": "new bot token", "missing_scope": "users:read.email",
@@ -297,7 +297,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheNetwork are tried again.
+// TestFaultsOfTheNetwork: network faults are retried.
 func TestFaultsOfTheNetwork(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -336,7 +336,7 @@ func TestEmoji(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheNetworkWhileListing are tried again as often, and no reason for smaller pages.
+// TestFaultsOfTheNetworkWhileListing: a listing retries network faults as often, with pages of the same size.
 func TestFaultsOfTheNetworkWhileListing(t *testing.T) {
 	var limits []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -358,7 +358,7 @@ func TestFaultsOfTheNetworkWhileListing(t *testing.T) {
 	}
 }
 
-// answering is a Slack that answers every call with the body, and with a Date only if there is one.
+// answering is a Slack that answers every call with the body, and with the Date unless it is empty.
 func answering(t *testing.T, date, body string) *Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -374,8 +374,8 @@ func answering(t *testing.T, date, body string) *Client {
 	return New(server.URL, "xoxb-1", slog.New(slog.DiscardHandler))
 }
 
-// TestVersion is the earlier of the Date before and cache_ts. No time, and a time in
-// the future, are errors that say what to do.
+// TestVersion: a version is the earlier one of the previous Date and cache_ts. A missing time and
+// a time in the future are errors that say what to do.
 func TestVersion(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	date := func(d time.Duration) string { return now.Add(d).UTC().Format(http.TimeFormat) }
@@ -392,10 +392,10 @@ func TestVersion(t *testing.T) {
 		"cache_ts as text":          {date(0), strings.Replace(cache(-time.Minute), ":", `:"`, 1) + `"`, -time.Minute, ""},
 		"a cache_ts that is none":   {date(0), `,"cache_ts":{}`, 0, ""},
 		"a cache_ts of 0":           {date(0), `,"cache_ts":0`, 0, ""},
-		"none":                      {"", "", 0, "check what proxy"},
-		"Date in the future":        {date(time.Hour), "", 0, "set this one right"},
-		"both in the future":        {date(time.Hour), cache(time.Hour), 0, "set this one right"},
-		"cache_ts alone in future":  {"", cache(time.Hour), 0, "set this one right"},
+		"none":                      {"", "", 0, "check for a proxy"},
+		"Date in the future":        {date(time.Hour), "", 0, "correct this machine's"},
+		"both in the future":        {date(time.Hour), cache(time.Hour), 0, "correct this machine's"},
+		"cache_ts alone in future":  {"", cache(time.Hour), 0, "correct this machine's"},
 		"Date a little ahead of us": {date(2 * time.Minute), "", 2 * time.Minute, ""},
 	} {
 		c := answering(t, tt.date, `{"ok":true,"members":[],"user":{"id":"U1"}`+tt.cache+`}`)
@@ -415,7 +415,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestCursorThatDoesNotMove ends the listing, as does one that goes in a circle.
+// TestCursorThatDoesNotMove: a repeated cursor ends the listing with an error, as does a cycle.
 func TestCursorThatDoesNotMove(t *testing.T) {
 	for _, cursors := range [][]string{{"a", "a"}, {"a", "b", "c", "a"}} {
 		calls := 0
@@ -439,7 +439,7 @@ func TestCursorThatDoesNotMove(t *testing.T) {
 	}
 }
 
-// TestSlowPages: a page that takes longer than the client waits leads to smaller ones.
+// TestSlowPages: after a timeout the listing asks for smaller pages.
 func TestSlowPages(t *testing.T) {
 	var limits []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -464,7 +464,7 @@ func TestSlowPages(t *testing.T) {
 	}
 }
 
-// TestDisconnected: Slack's refusals of the token disconnect, and nothing else does.
+// TestDisconnected: only Slack's refusals of the token disconnect a workspace.
 func TestDisconnected(t *testing.T) {
 	at := time.Now().Add(-time.Minute).Truncate(time.Second)
 	for body, want := range map[string]bool{
@@ -495,7 +495,7 @@ func TestDisconnected(t *testing.T) {
 	}
 }
 
-// TestOrganisationsToken is no workspace's.
+// TestOrganisationsToken: an organisation's token is refused.
 func TestOrganisationsToken(t *testing.T) {
 	for _, body := range []string{`{"ok":true,"team_id":"T1","is_enterprise_install":true}`, `{"ok":true,"team_id":"E1"}`} {
 		if _, err := answering(t, "", body).Workspace(t.Context()); err == nil || !strings.Contains(err.Error(), "install the app in each workspace") {
@@ -504,7 +504,7 @@ func TestOrganisationsToken(t *testing.T) {
 	}
 }
 
-// TestUnreadable: what Slack answers about one person does not concern the others.
+// TestUnreadable: an error about one person is told apart from errors about all.
 func TestUnreadable(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"ok":false,"error":"user_is_haunted"}`: true,

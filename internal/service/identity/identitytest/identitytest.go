@@ -1,5 +1,5 @@
-// Package identitytest stands in for Google where it signs identity tokens of service accounts, and opens
-// the validator of production with its key. The forms are those of Google's page "Authentication for
+// Package identitytest signs identity tokens as Google does, and opens the production validator with
+// its own key. The formats are those of Google's page "Authentication for
 // push subscriptions" and of https://www.googleapis.com/oauth2/v3/certs.
 package identitytest
 
@@ -21,7 +21,7 @@ import (
 	"rollcall/internal/service/identity"
 )
 
-// Google has a key of its own.
+// Google signs with a key of its own.
 type Google struct{ key *rsa.PrivateKey }
 
 // New makes a key.
@@ -34,7 +34,7 @@ func New(t testing.TB) *Google {
 	return &Google{key}
 }
 
-// Token signs claims by RS256.
+// Token signs claims with RS256.
 func (g *Google) Token(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	return Sign(t, map[string]any{"alg": "RS256", "kid": "k1", "typ": "JWT"}, claims, func(content []byte) []byte {
@@ -61,7 +61,7 @@ func Sign(t testing.TB, header, claims any, signature func(content []byte) []byt
 	return content + "." + base64.RawURLEncoding.EncodeToString(signature([]byte(content)))
 }
 
-// Keys is what Google publishes of it.
+// Keys returns the key set that Google would publish.
 func (g *Google) Keys(t testing.TB) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString
@@ -73,19 +73,19 @@ func (g *Google) Keys(t testing.TB) string {
 	return string(keys)
 }
 
-// RoundTrip answers for the network.
+// RoundTrip stands in for the network.
 type RoundTrip func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements [http.RoundTripper].
 func (f RoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Answer is the network's answer with keys.
+// Answer returns a response with keys.
 func Answer(r *http.Request, keys string) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Cache-Control": {"public, max-age=1000, must-revalidate"}},
 		Body: io.NopCloser(strings.NewReader(keys)), Request: r}
 }
 
-// Validator is that of production, given g's key for Google's.
+// Validator returns the production validator with g's key in place of Google's.
 func (g *Google) Validator(t testing.TB) *idtoken.Validator {
 	t.Helper()
 	keys := g.Keys(t)
