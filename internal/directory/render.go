@@ -7,9 +7,9 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// tombstoneLife is how long a removed user is kept. It exceeds the 31 days for
+// tombstoneTTL is how long a removed user is kept. It exceeds the 31 days for
 // which a dead letter is kept and may be sent again.
-const tombstoneLife = 45 * 24 * time.Hour
+const tombstoneTTL = 45 * 24 * time.Hour
 
 // render makes the document of the parts. It is a pure function.
 func render(teamID, id string, p Parts) (User, error) {
@@ -35,7 +35,7 @@ func render(teamID, id string, p Parts) (User, error) {
 	}
 	if p.isRemoved() {
 		u.Removed = true
-		u.ExpireAt = max(p.Removed, p.Lifted, p.Reset).Time().Add(tombstoneLife)
+		u.ExpireAt = max(p.Removed, p.Lifted, p.Reset).Time().Add(tombstoneTTL)
 		return u, nil
 	}
 	u.SortName = sortName(u)
