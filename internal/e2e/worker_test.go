@@ -14,7 +14,7 @@ import (
 // nothing else. The Functions Framework by itself would add two empty lines.
 func TestOneLineAMessage(t *testing.T) {
 	work := system.Run(t, filepath.Join(system.Build(t, "worker"), "worker"), "K_SERVICE=worker", "GOOGLE_CLOUD_PROJECT=lines",
-		"FIRESTORE_EMULATOR_HOST=127.0.0.1:1") // no message here reaches it
+		"FIRESTORE_EMULATOR_HOST=127.0.0.1:1", "PUBSUB_EMULATOR_HOST=127.0.0.1:1") // no message here reaches them
 	const messages = 20
 	for range messages {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, work.Address, strings.NewReader(`{"message":{"messageId":"1","data":""}}`))
