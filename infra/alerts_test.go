@@ -9,7 +9,7 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 )
 
-// TestAlertQueries: what Cloud Monitoring would refuse only when it is applied.
+// TestAlertQueries: PromQL parses. Cloud Monitoring would refuse it only at the apply.
 func TestAlertQueries(t *testing.T) {
 	queries := regexp.MustCompile(`(?m)^ +(?:query|"[^"]+") += "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
 	if len(queries) != 24 { // of alerts and of charts
@@ -23,7 +23,7 @@ func TestAlertQueries(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
-	// What playbooks give to paste: lines that begin like a query of metrics.
+	// Queries to paste in playbooks: lines that begin like one.
 	playbooks, err := filepath.Glob("playbooks/*.md")
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type cloudBuild struct {
 	Steps         []struct{ ID, Name, Script string }
 }
 
-// readBuild reads a Cloud Build configuration, whose steps must be these.
+// readBuild reads a Cloud Build configuration and expects these steps.
 func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]string) {
 	t.Helper()
 	source, err := os.ReadFile("../" + path)
@@ -46,7 +46,7 @@ func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]s
 		order = append(order, step.ID)
 		scripts[step.ID] = step.Script
 		if step.Name != "${_BUILDER}" {
-			t.Errorf("%s: step %s runs in %s, which no digest pins", path, step.ID, step.Name)
+			t.Errorf("%s: step %s runs in %s, which is not pinned by digest", path, step.ID, step.Name)
 		}
 	}
 	if diff := cmp.Diff(steps, order); diff != "" {
@@ -54,13 +54,13 @@ func readBuild(t *testing.T, path string, steps ...string) (scripts map[string]s
 	}
 	for name, value := range build.Substitutions {
 		if value != "" {
-			t.Errorf("%s: %s is %q although no trigger says so", path, name, value)
+			t.Errorf("%s: %s defaults to %q, which would hide a trigger that does not set it", path, name, value)
 		}
 	}
 	return scripts
 }
 
-// TestBuilder: the image that builds run in has the Java that its emulators need, and names versions.
+// TestBuilder: the builder's image has the Java that the emulators need, and pins versions.
 func TestBuilder(t *testing.T) {
 	dockerfile := read(t, "builder/Dockerfile")
 	java := regexp.MustCompile(`openjdk-(\d+)-jre-headless`).FindStringSubmatch(dockerfile)
@@ -94,7 +94,7 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
-// TestBuilderImage: Cloud Build pushes the builder's image itself, or it would write no provenance, and fails without.
+// TestBuilderImage: Cloud Build pushes the builder's image itself, because it writes provenance for no other, and fails without provenance.
 func TestBuilderImage(t *testing.T) {
 	var build struct {
 		Images  []string
@@ -110,13 +110,13 @@ func TestBuilderImage(t *testing.T) {
 	}
 }
 
-// workplace has a bucket, and programs on the PATH that write down what they were asked.
+// workplace has a bucket, and programs on the PATH that record their calls.
 type workplace struct {
 	folder, tools, bucket, before string
 }
 
-// The programs. gcloud keeps gs://state in a folder, and answers what the test says Google would;
-// terraform writes down the files of variables that it is given.
+// The programs. gcloud keeps gs://state in a folder and answers what the test says Google would.
+// terraform records the files of variables that it is given.
 var programs = map[string]string{
 	"go":          "",
 	"editor":      `echo more >> "$1"`,
@@ -180,7 +180,7 @@ func (w workplace) read(t *testing.T, object string) string {
 	return string(text)
 }
 
-// run runs a script, and returns what it said and the programs' calls.
+// run runs a script and returns its output and the programs' calls.
 func (w workplace) run(t *testing.T, script string, env ...string) (said string, calls []string, err error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(script, "/before", w.before))
@@ -192,7 +192,7 @@ func (w workplace) run(t *testing.T, script string, env ...string) (said string,
 	return string(out), strings.Split(string(written), "\n"), err
 }
 
-// before and after are what images.sh writes.
+// before and after are as images.sh writes them.
 const (
 	before = `{"images": {"webhook": "r/old@sha256:0", "committed": 1000}}` + "\n"
 	after  = `{"images": {"webhook": "r/image@sha256:0", "worker": "r/image@sha256:0", "ui": "r/image@sha256:0", "fullsync": "r/image@sha256:0", ` +
@@ -298,7 +298,7 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
-// TestTerraformScript: a laptop applies what a build would, and nothing that lies about on it.
+// TestTerraformScript: a laptop applies what a build would, and refuses settings of its own.
 func TestTerraformScript(t *testing.T) {
 	const plan = "infra/terraform.sh plan -lock=false"
 	bucket := "BUCKET=state"
@@ -338,16 +338,16 @@ func TestTerraformScript(t *testing.T) {
 			t.Errorf("%v: %s\n%s", err, said, got)
 		}
 		if !slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "gcloud storage cp --if-generation-match=7 ") }) {
-			t.Errorf("another's change would be lost:\n%s", strings.Join(calls, "\n"))
+			t.Errorf("somebody else's change would be lost:\n%s", strings.Join(calls, "\n"))
 		}
 	})
 }
 
-// TestCheck: what a pull request runs tests and plans, with the same settings, digests and providers.
+// TestCheck: a pull request is tested and planned, with the same settings, digests and providers as an apply.
 func TestCheck(t *testing.T) {
 	scripts := readBuild(t, "cloudbuild.yaml", "test", "plan")
 	if !strings.Contains(scripts["test"], "\nVULNDB=https://vuln.go.dev .ci/run") {
-		t.Error("what is deployed need not have been checked for known vulnerabilities")
+		t.Error("code is deployed without a check for known vulnerabilities")
 	}
 	w := newWorkplace(t)
 	w.write(t, "images.tfvars.json", after)
@@ -363,7 +363,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestNightly: what Cloud Build runs at night is what anybody runs by hand, and only after main has moved.
+// TestNightly: Cloud Build runs .ci/nightly at night, if main has moved.
 func TestNightly(t *testing.T) {
 	scripts := readBuild(t, "infra/nightly.yaml", "nightly")
 	for committed, want := range map[string]bool{"abc1234": true, "": false} {

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// TestGrants: each grant that Terraform makes is one that its tests look at, and
-// takes nothing away from what others have granted on the same thing.
+// TestGrants: Terraform's tests look at every grant, and no grant removes what others
+// have granted on the same resource.
 func TestGrants(t *testing.T) {
 	run := regexp.MustCompile(`(?s)\nrun "least_privilege" \{.*?\n\}\n`).FindString(read(t, "tests/safety.tftest.hcl"))
 	files, err := filepath.Glob("*.tf")
@@ -30,10 +30,10 @@ func TestGrants(t *testing.T) {
 			}
 			grants++
 			if !strings.HasSuffix(b.Labels[0], "_iam_member") {
-				t.Errorf("%s %s: only _iam_member adds to what is there", b.Labels[0], b.Labels[1])
+				t.Errorf("%s %s: only _iam_member keeps grants of others", b.Labels[0], b.Labels[1])
 			}
 			if name := b.Labels[0] + "." + b.Labels[1]; !regexp.MustCompile(regexp.QuoteMeta(name) + `\b`).MatchString(run) {
-				t.Errorf("%s is not looked at by the run least_privilege", name)
+				t.Errorf("the run least_privilege does not look at %s", name)
 			}
 		}
 	}

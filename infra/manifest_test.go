@@ -50,7 +50,7 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// callback is an event that is about no person.
+// callback returns an event that is not about a person.
 func callback(event string) string {
 	return `{"type":"event_callback","team_id":"` + system.Team + `","event_id":"Ev1","event_time":1648596712,"event":` + event + `}`
 }

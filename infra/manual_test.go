@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// TestManual: the operator's manual installs in an order that works.
+// TestManual: the steps of the manual's installation are in an order that works.
 func TestManual(t *testing.T) {
 	manual := read(t, "README.md")
 	install := section(t, manual, "Install")
@@ -35,7 +35,7 @@ func TestManual(t *testing.T) {
 		at += i
 	}
 	if first, _, _ := strings.Cut(strings.TrimSpace(install), "\n\n"); !strings.Contains(first, "organization") || !strings.Contains(first, "OAuth") {
-		t.Errorf("the first paragraph does not say what it takes without an organization:\n%s", first)
+		t.Errorf("the first paragraph does not say what is needed without an organization:\n%s", first)
 	}
 	targets := func(text, pattern string) (all []string) {
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
@@ -71,6 +71,6 @@ func TestRetention(t *testing.T) {
 		}
 	}
 	if restore := section(t, read(t, "README.md"), "Restore"); !strings.Contains(restore, "Forget again everybody who was forgotten") {
-		t.Error("a restored backup brings erased people back, and no step takes them away")
+		t.Error("no step forgets again the people whom a restored backup brings back")
 	}
 }

@@ -44,7 +44,7 @@ type metric struct {
 	value     string // the field whose values are distributed; empty: lines are counted
 }
 
-// metrics reads local.metrics of metrics.tf, which is all literals.
+// metrics reads local.metrics of metrics.tf, which has only literals.
 func metrics(t *testing.T) map[string]metric {
 	t.Helper()
 	file, diags := hclparse.NewParser().ParseHCLFile("metrics.tf")
@@ -76,7 +76,7 @@ func metrics(t *testing.T) map[string]metric {
 
 var clause = regexp.MustCompile(`^jsonPayload\.(\w+)(:\*|>=0|=(true)|="(\w+)")$`)
 
-// counts says whether m's condition holds for a log line.
+// counts reports whether m's condition holds for a log line.
 func (m metric) counts(t *testing.T, line map[string]any) bool {
 	t.Helper()
 	for part := range strings.SplitSeq(m.condition, " AND ") {
@@ -93,7 +93,7 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 	return true
 }
 
-// TestMetrics: the programs write the lines that metrics count, with the fields that they are told apart by.
+// TestMetrics: the programs write the lines that metrics count, with the fields of their labels.
 func TestMetrics(t *testing.T) {
 	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t), "ui": uiLines(t)}
 	all := metrics(t)
@@ -144,7 +144,7 @@ func values(lines []map[string]any, field string) (all []any) {
 	return all
 }
 
-// logged returns the lines that do writes to its log.
+// logged returns the lines that do logs.
 func logged(t *testing.T, do func(*slog.Logger)) (lines []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
@@ -186,14 +186,14 @@ func webhookLines(t *testing.T) []map[string]any {
 	})[:9] // without those of the crowd
 }
 
-// signed is a request of Slack's with that body, or of somebody who holds it back.
+// signed returns a request with that signature whose body comes from reader.
 func signed(secret, body string, reader io.Reader) *http.Request {
 	r := httptest.NewRequest("POST", "/slack/events", reader)
 	r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))
 	return r
 }
 
-// crowd calls do while strangers hold back as many bodies as the webhook makes room for.
+// crowd calls do while strangers keep the webhook waiting for as many bodies as it has room for.
 func crowd(webhook http.Handler, do func()) {
 	var strangers sync.WaitGroup
 	var held []*io.PipeWriter
@@ -212,7 +212,7 @@ func crowd(webhook http.Handler, do func()) {
 	strangers.Wait()
 }
 
-// away is a store that does not answer.
+// away is a store that fails.
 type away struct{ worker.Store }
 
 func (away) User(context.Context, string, string) (directory.User, directory.Revision, error) {

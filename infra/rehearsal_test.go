@@ -25,7 +25,7 @@ func TestRehearsal(t *testing.T) {
 	t.Logf("%s", out)
 }
 
-// TestManualIsRehearsed: each of rollcallctl's commands in the manual is one that the rehearsal runs.
+// TestManualIsRehearsed: the rehearsal runs every rollcallctl command of the manual.
 func TestManualIsRehearsed(t *testing.T) {
 	script := read(t, "rehearse.sh")
 	commands := 0

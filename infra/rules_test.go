@@ -9,7 +9,7 @@ import (
 	"rollcall/internal/emulator"
 )
 
-// TestRules: with the rules that Terraform deploys, a client SDK is refused, and a service is not. The emulator takes rules
+// TestRules: the rules that Terraform deploys refuse client SDKs and not services. The emulator takes rules
 // for a project, and "owner" for a service's identity (Firebase's page "Connect your app to the Cloud Firestore Emulator").
 func TestRules(t *testing.T) {
 	base := "http://" + emulator.Firestore(t).Host

@@ -31,7 +31,7 @@ run "alerts" {
       ]) && toset(keys(google_monitoring_alert_policy.burn)) == toset([
       "EventToDocument fast", "EventToDocument slow", "WebhookErrors fast", "WebhookErrors slow", "WebhookLatency fast", "WebhookLatency slow",
     ])
-    error_message = "Every signal has its alert: an SLO two on its burn rate, and no plain threshold beside them."
+    error_message = "Every signal has an alert. An SLO has two on its burn rate and no plain threshold."
   }
   assert {
     condition     = toset([for name in concat(keys(google_monitoring_alert_policy.alert), keys(google_monitoring_slo.promise)) : "${name}.md"]) == fileset("playbooks", "*.md")
@@ -44,13 +44,13 @@ run "alerts" {
       alltrue([for part in ["**What it means.**", "**Look.**", "\n```\n", "**What to do"] : strcontains(a.documentation[0].content, part)]) &&
       a.documentation[0].links[0].url == "https://example.com/rollcall/blob/main/infra/playbooks/${split(" ", name)[0]}.md"
     ])
-    error_message = "An alert carries its playbook, which says what it means, where to look, with something to paste, and what to do, and links to it."
+    error_message = "An alert contains and links to its playbook, which says what it means, where to look (with something to paste) and what to do."
   }
   assert {
     condition = alltrue([for a in google_monitoring_alert_policy.burn :
       a.combiner == "AND" && length(a.conditions) == 2 && alltrue([for c in a.conditions : startswith(c.condition_threshold[0].filter, "select_slo_burn_rate(")])
     ])
-    error_message = "A burn rate is judged over a long window and a short one."
+    error_message = "A burn rate has a long and a short window."
   }
   assert {
     condition = alltrue([for s in google_monitoring_slo.promise :
@@ -72,14 +72,14 @@ run "alerts" {
       length(distinct([for t in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles : "${try(t.xPos, 0)} ${try(t.yPos, 0)}"])) ==
       length(jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles)
     )
-    error_message = "A dashboard that has just been applied is the same in the next plan, and no tile covers another."
+    error_message = "The next plan does not change the dashboard, and no tile covers another."
   }
   assert {
     condition = (
       strcontains(google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].query, "[375m])) or vector(0)) < 0.5") &&
       google_monitoring_alert_policy.alert["FullSyncMissing"].conditions[0].condition_prometheus_query_language[0].duration == "22500s"
     )
-    error_message = "A missing sync is noticed after two intervals, even where none has ever been, and not on the first day before one could run."
+    error_message = "A missing sync alerts after two intervals, even if there never was one, and not before the first could run."
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.alert["Drift"].conditions[0].condition_prometheus_query_language[0].query, "[360m])) > 7")
@@ -96,12 +96,12 @@ run "alerts" {
         { for tile in jsondecode(google_monitoring_dashboard.rollcall.dashboard_json).mosaicLayout.tiles : tile.widget.title => tile.widget.xyChart.dataSets[0].timeSeriesQuery.prometheusQuery }[name]
       )
     ])
-    error_message = "The dashboard has the alerts' own signals."
+    error_message = "The dashboard shows the alerts' queries."
   }
   assert {
     condition = alltrue([
       for name in concat(keys(google_logging_metric.counted), ["no_instance", "nightly"]) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
     ])
-    error_message = "The dashboard shows every metric of our own."
+    error_message = "The dashboard shows every metric of ours."
   }
 }

@@ -33,7 +33,7 @@ run "services" {
   }
   assert {
     condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !contains(["allUsers", "allAuthenticatedUsers"], m.member)])
-    error_message = "The worker is invoked by the push identity, the ui by IAP's, and neither by everybody."
+    error_message = "Only the push identity invokes the worker, and only IAP's the ui."
   }
   assert {
     condition     = google_cloud_run_v2_service_iam_member.invoker["worker"].member == google_service_account.invoker["push"].member
@@ -45,7 +45,7 @@ run "services" {
   }
   assert {
     condition     = { for e in google_cloud_run_v2_service.service["ui"].template[0].containers[0].env : e.name => e.value }["IAP_AUDIENCE"] == "/projects/123456789012/locations/europe-west1/services/rollcall-ui"
-    error_message = "The ui must check for whom Identity-Aware Proxy signed."
+    error_message = "The ui must check the audience of Identity-Aware Proxy's token."
   }
   assert {
     condition     = alltrue([for s in google_cloud_run_v2_service.service : alltrue([for e in s.template[0].containers[0].env : e.name != "ALLOW_UNAUTHENTICATED" && (e.name != "AUTH" || e.value == "iap")])])
@@ -53,7 +53,7 @@ run "services" {
   }
   assert {
     condition     = [for m in google_iap_web_cloud_run_service_iam_member.viewer : m.member] == ["group:everybody@example.com"]
-    error_message = "Those whom viewers names, and nobody else, get in."
+    error_message = "Only the members of viewers get in."
   }
   assert {
     condition     = alltrue([for s in google_cloud_run_v2_service.service : s.template[0].containers[0].startup_probe[0].http_get[0].path == "/health" && s.template[0].containers[0].liveness_probe[0].http_get[0].path == "/health" && s.template[0].containers[0].resources[0].startup_cpu_boost])
@@ -77,11 +77,11 @@ run "secrets_by_reference" {
         [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0].env]
       ) : alltrue([for v in e : !(startswith(v.name, "SLACK_") || v.name == "AUDIT_HASH_KEY") || (length(v.value_source) == 1 && v.value == null)])
     ])
-    error_message = "Secrets are referred to, and not written down."
+    error_message = "Secrets are references, not values."
   }
   assert {
     condition     = { for k, m in google_secret_manager_secret_iam_member.reader : k => m.member } == { for name in ["webhook", "ui", "fullsync"] : name => google_service_account.runtime[name].member }
-    error_message = "Each secret is read by the one deployable that needs it."
+    error_message = "Only the deployable that needs a secret reads it."
   }
   assert {
     condition = alltrue([
@@ -99,7 +99,7 @@ run "telemetry" {
   }
   assert {
     condition     = alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : google_secret_manager_secret_iam_member.log_level[name].member == google_service_account.runtime[name].member && google_project_iam_member.traces[name].member == google_service_account.runtime[name].member])
-    error_message = "Every program may do so."
+    error_message = "Every program has the grants for that."
   }
 }
 
@@ -116,12 +116,12 @@ run "no_traces" {
 run "pubsub" {
   assert {
     condition     = google_pubsub_subscription.worker.push_config[0].oidc_token[0].audience == google_cloud_run_v2_service.service["worker"].custom_audiences[0]
-    error_message = "Pub/Sub signs its pushes for another audience than the worker's."
+    error_message = "Pub/Sub's tokens are for the worker's audience."
   }
   assert {
     condition = alltrue([for name, value in { PUSH_AUDIENCE = google_pubsub_subscription.worker.push_config[0].oidc_token[0].audience, PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email } :
     contains([for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : "${e.name}=${e.value}"], "${name}=${value}")])
-    error_message = "The worker does not check the identity that pushes."
+    error_message = "The worker checks the identity that pushes."
   }
   assert {
     condition     = google_pubsub_subscription.worker.dead_letter_policy[0].max_delivery_attempts == 5 && google_pubsub_subscription.worker.dead_letter_policy[0].dead_letter_topic == google_pubsub_topic.dead_letters.id
@@ -141,7 +141,7 @@ run "pubsub" {
   }
   assert {
     condition     = google_pubsub_subscription.worker.push_config[0].oidc_token[0].service_account_email == google_service_account.invoker["push"].email
-    error_message = "The push says who it is."
+    error_message = "The push comes with an identity."
   }
 }
 
@@ -152,7 +152,7 @@ run "firestore" {
   }
   assert {
     condition     = google_firestore_database.directory.deletion_policy == "DELETE"
-    error_message = "A database that was made here goes with the rest."
+    error_message = "A database that Terraform created is deleted with the rest."
   }
   assert {
     condition     = google_firestore_backup_schedule.daily.retention == "604800s" && google_firestore_backup_schedule.weekly.retention == "8467200s"
@@ -178,7 +178,7 @@ run "beside_another" {
     firestore_database = null
   }
   assert {
-    # What Google knows by a name that only one thing in the project may have.
+    # Names that must be unique in a project.
     condition = alltrue([for name in concat(
       [for s in google_cloud_run_v2_service.service : s.name],
       [for s in google_secret_manager_secret.value : s.secret_id],
@@ -206,7 +206,7 @@ run "beside_another" {
     condition = alltrue([for a in google_monitoring_alert_policy.alert :
       !can(regex("[\"_]rollcall[-_]", replace(replace(a.conditions[0].condition_prometheus_query_language[0].query, "staging_rollcall", ""), "staging-rollcall", "")))
     ])
-    error_message = "An installation's alerts look at itself."
+    error_message = "An installation's alerts watch only itself."
   }
   assert {
     condition     = google_cloudbuild_trigger.build["deploy"].substitutions._PREFIX == "staging-" && google_cloudbuild_trigger.build["deploy"].substitutions._DATABASE == "staging-rollcall"
@@ -220,12 +220,12 @@ run "memory" {
       for c in concat([for s in google_cloud_run_v2_service.service : s.template[0].containers[0]], [google_cloud_run_v2_job.fullsync.template[0].template[0].containers[0]]) :
       tonumber(trimsuffix({ for e in c.env : e.name => e.value }["GOMEMLIMIT"], "MiB")) <= 0.9 * tonumber(trimsuffix(c.resources[0].limits.memory, "Mi"))
     ])
-    error_message = "Go's limit of memory lies a tenth below the instance's."
+    error_message = "Go's memory limit is a tenth below the instance's."
   }
   assert {
-    # 30 MB: measured with users of 900 kB.
+    # 30 MB was measured with users of 900 kB; today's limit is 128 kB.
     condition     = 30 * google_cloud_run_v2_service.service["worker"].template[0].max_instance_request_concurrency <= 400
-    error_message = "What an instance of the worker does at once fits its memory."
+    error_message = "The worker's concurrent requests fit its memory."
   }
 }
 
@@ -244,15 +244,15 @@ run "domains_of_ones_own" {
     condition = { for name, s in google_cloud_run_v2_service.service : name => s.ingress } == {
       webhook = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", ui = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", worker = "INGRESS_TRAFFIC_INTERNAL_ONLY"
     }
-    error_message = "No way leads past the load balancer."
+    error_message = "Nothing bypasses the load balancer."
   }
   assert {
     condition     = output.webhook_url == "https://slack.example.com/slack/events" && yamldecode(output.slack_app_manifest).settings.event_subscriptions.request_url == output.webhook_url && output.ui_url == "https://people.example.com"
-    error_message = "Slack's request URL is the domain, and survives a move of the service."
+    error_message = "Slack's request URL is the domain, so it survives a move of the service."
   }
   assert {
     condition     = google_compute_backend_service.service["webhook"].security_policy == google_compute_security_policy.webhook["webhook"].id && google_monitoring_uptime_check_config.webhook.monitored_resource[0].labels.host == "slack.example.com"
-    error_message = "Cloud Armor stands before the webhook, and the uptime check comes by the domain."
+    error_message = "Cloud Armor protects the webhook, and the uptime check uses the domain."
   }
   assert {
     condition     = google_cloud_run_v2_service.service["ui"].iap_enabled && !google_cloud_run_v2_service.service["ui"].invoker_iam_disabled
@@ -272,7 +272,7 @@ run "supply_chain" {
       toset(google_binary_authorization_policy.project[0].default_admission_rule[0].require_attestations_by) == toset(["rollcall-images"]) &&
       alltrue([for s in google_cloud_run_v2_service.service : s.binary_authorization[0].use_default]) && google_cloud_run_v2_job.fullsync.binary_authorization[0].use_default
     )
-    error_message = "Every service and the job start only images that have been signed."
+    error_message = "Every service and the job start only signed images."
   }
   assert {
     condition = (
@@ -303,7 +303,7 @@ run "who_reads" {
       "datastore.googleapis.com DATA_READ 4", "datastore.googleapis.com DATA_WRITE 4",
       "secretmanager.googleapis.com ADMIN_READ 0", "secretmanager.googleapis.com DATA_READ 0", "secretmanager.googleapis.com DATA_WRITE 0",
     ])
-    error_message = "Who reads profiles past the services, or a secret, is logged."
+    error_message = "Reading profiles other than through the services, or a secret, is logged."
   }
   assert {
     condition     = alltrue([for topic in [google_pubsub_topic.user_events, google_pubsub_topic.dead_letters] : join(" ", topic.message_storage_policy[0].allowed_persistence_regions) == "europe-west1"])
@@ -330,7 +330,7 @@ run "database_that_was_here_before" {
   }
   assert {
     condition     = length(google_firebaserules_release.nobody) == 0
-    error_message = "Its rules are others' as well."
+    error_message = "Its rules may be others'."
   }
 }
 
@@ -345,7 +345,7 @@ run "changes" {
   }
   assert {
     condition     = google_pubsub_topic.user_changes.schema_settings[0].encoding == "JSON" && strcontains(google_pubsub_schema.user_change.definition, "message UserChange")
-    error_message = "What is no change is not published."
+    error_message = "The topic refuses messages that are no change."
   }
   assert {
     condition = (
@@ -354,7 +354,7 @@ run "changes" {
       { for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : e.name => e.value }["HISTORY_DAYS"] == "30" &&
       { for e in google_cloud_run_v2_service.service["worker"].template[0].containers[0].env : e.name => e.value }["CHANGES_VALUES"] == "false"
     )
-    error_message = "The worker publishes changes, and only which fields they are of."
+    error_message = "The worker publishes changes with the names of fields and without values."
   }
   assert {
     condition = { for name, s in google_pubsub_subscription.changes : s.name => length(s.push_config) + 2 * length(s.bigquery_config) } == {
@@ -368,7 +368,7 @@ run "changes" {
       google_pubsub_subscription.changes_parked[name].topic == google_pubsub_topic.changes_dead[name].id && google_pubsub_subscription.changes_parked[name].expiration_policy[0].ttl == "" &&
       google_pubsub_topic_iam_member.changes_dead_publisher[name].member == google_pubsub_subscription_iam_member.changes_dead_subscriber[name].member
     ])
-    error_message = "Each subscriber has a place of its own for what could not be delivered."
+    error_message = "Each subscriber has its own dead letters."
   }
   assert {
     condition = (
@@ -376,7 +376,7 @@ run "changes" {
       google_pubsub_subscription.changes["crm"].push_config[0].oidc_token[0].audience == "crm" &&
       google_pubsub_subscription.changes["crm"].push_config[0].no_wrapper[0].write_metadata && keys(google_service_account_iam_member.changes_token) == ["crm"]
     )
-    error_message = "A push says who it is, and is a CloudEvent over HTTP."
+    error_message = "A push has an identity and is a CloudEvent over HTTP."
   }
   assert {
     condition = (
@@ -399,14 +399,14 @@ run "changes" {
   }
   assert {
     condition     = strcontains(google_monitoring_alert_policy.alert["ChangesBehind"].conditions[0].condition_prometheus_query_language[0].query, "\"user-changes-(bigquery|crm|hr)\"") && contains(keys(google_monitoring_alert_policy.alert), "ChangesUndelivered")
-    error_message = "Somebody is told when a subscriber falls behind."
+    error_message = "An alert fires when a subscriber falls behind."
   }
 }
 
 run "no_subscribers" {
   assert {
     condition     = length(google_pubsub_subscription.changes) + length(google_service_account.subscriber) + length(google_bigquery_dataset.changes) == 0 && !contains(keys(google_monitoring_alert_policy.alert), "ChangesBehind")
-    error_message = "Nobody is told of changes unasked."
+    error_message = "By default nobody subscribes."
   }
 }
 
@@ -415,7 +415,7 @@ run "least_privilege" {
     change_subscriptions = { crm = { push_endpoint = "https://crm.example.com/changes" }, hr = {} }
     changes_to_bigquery  = true
   }
-  # All grants that there are: a test in Go looks whether one is left out.
+  # All grants. TestGrants in Go fails if one is left out.
   assert {
     condition = alltrue([
       for grant in concat(
@@ -452,7 +452,7 @@ run "least_privilege" {
         ],
       ) : !contains(["roles/owner", "roles/editor", "roles/viewer"], grant.role) && !contains(["allUsers", "allAuthenticatedUsers"], grant.member)
     ])
-    error_message = "No basic role, and nothing for everybody."
+    error_message = "There are no basic roles and no grants to everybody."
   }
   assert {
     condition     = alltrue([for m in google_project_iam_member.firestore : strcontains(m.condition[0].expression, "databases/rollcall")]) && google_project_iam_member.firestore["ui"].role == "roles/datastore.viewer"
@@ -466,23 +466,23 @@ run "least_privilege" {
     condition = alltrue([
       for m in google_project_iam_member.deployer : !can(regex("^roles/(secretmanager|iam\\.|resourcemanager|datastore|cloudkms|binaryauthorization)", m.role))
     ]) && google_secret_manager_secret_iam_member.smoke_test.secret_id == google_secret_manager_secret.value["slack-signing-secret"].id
-    error_message = "What deploys reads the signing secret, and no token; it makes no identities, roles, secrets or keys, and no policy of which images start."
+    error_message = "The deployer reads the signing secret and no token. It cannot change identities, roles, secrets, keys or the policy of images."
   }
   assert {
-    # With the right to grant itself any role, it would have all that an owner has.
+    # Whoever can grant themselves any role is an owner.
     condition = (
       google_project_iam_member.deployer_bounded["resourcemanager.projectIamAdmin"].condition[0].expression ==
       "api.getAttribute(\"iam.googleapis.com/modifiedGrantsByRole\", []).hasOnly([\"roles/datastore.user\",\"roles/datastore.viewer\",\"roles/monitoring.viewer\",\"roles/telemetry.tracesWriter\"])" &&
       strcontains(google_project_iam_member.deployer_bounded["datastore.owner"].condition[0].expression, "databases/rollcall\"")
     )
-    error_message = "What deploys grants no more than services have, and touches no other database."
+    error_message = "The deployer grants only the roles of services, and changes no other database."
   }
   assert {
     condition = alltrue([
       for m in concat(values(google_project_iam_member.firestore), values(google_project_iam_member.traces), [google_project_iam_member.dead_letter_count]) :
       strcontains(google_project_iam_member.deployer_bounded["resourcemanager.projectIamAdmin"].condition[0].expression, "\"${m.role}\"")
     ])
-    error_message = "What deploys can make the grants of services."
+    error_message = "The deployer can make the grants of services."
   }
 }
 
@@ -503,7 +503,7 @@ run "builds" {
       { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].push) } == { check = 0, test = 1, deploy = 1 } &&
       { for name, t in google_cloudbuild_trigger.build : name => length(t.repository_event_config[0].pull_request) } == { check = 1, test = 0, deploy = 0 }
     )
-    error_message = "A pull request is checked; a push is tested, and then deployed."
+    error_message = "Pull requests are checked; pushes are tested and then deployed."
   }
   assert {
     condition = { for name, t in google_cloudbuild_trigger.build : name => "${t.filename} as ${t.service_account}" } == {
@@ -511,7 +511,7 @@ run "builds" {
       test   = "cloudbuild.yaml as ${google_service_account.builder["planner"].id}"
       deploy = "infra/deploy.yaml as ${google_service_account.builder["deployer"].id}"
     }
-    error_message = "Tests run as the identity that can change nothing, and only deploying as the other."
+    error_message = "Tests run as the planner, which can change nothing; only deployments run as the deployer."
   }
   assert {
     condition     = alltrue([for t in google_cloudbuild_trigger.build : t.include_build_logs == null && !t.approval_config[0].approval_required])
@@ -538,15 +538,15 @@ run "every_night" {
       google_cloudbuild_trigger.nightly["nightly"].source_to_build[0].ref == "refs/heads/main" &&
       google_cloudbuild_trigger.nightly["nightly"].substitutions._BUILDER == var.builder
     )
-    error_message = "They are those of main, in the image that was given by digest."
+    error_message = "They test main, in the builder's image."
   }
   assert {
     condition     = google_cloudbuild_trigger.nightly["nightly"].service_account == google_service_account.builder["planner"].id
-    error_message = "They run as the identity that can change nothing."
+    error_message = "They run as the planner, which can change nothing."
   }
   assert {
     condition     = length(google_logging_metric.nightly) == 1 && contains(keys(google_monitoring_alert_policy.alert), "NightlyTests")
-    error_message = "Somebody is told if they do not pass."
+    error_message = "An alert fires if they do not pass."
   }
 }
 
@@ -556,7 +556,7 @@ run "deployments_wait_for_approval" {
   }
   assert {
     condition     = { for name, t in google_cloudbuild_trigger.build : name => t.approval_config[0].approval_required } == { check = false, test = false, deploy = true }
-    error_message = "With deploy_approval a deployment waits, and tests do not."
+    error_message = "With deploy_approval, deployments wait and tests do not."
   }
 }
 

@@ -17,8 +17,8 @@ variables {
   alert_emails = { oncall = "oncall@example.com" }
 }
 
-# README.md's first apply: what images and secrets are put into, what the app is made from, and all
-# grants that revisions need, so that IAM has minutes to spread them before there are revisions.
+# README.md's first apply: places for images and secrets, the app's manifest, and all grants that
+# revisions need, so that IAM has minutes to apply them before there are revisions.
 run "first_apply" {
   variables {
     images = null
@@ -37,18 +37,18 @@ run "first_apply" {
   }
   assert {
     condition     = strcontains(output.slack_app_manifest, "https://rollcall-webhook-123456789012.europe-west1.run.app/slack/events") && endswith(output.image_repository, "/rollcall")
-    error_message = "The manifest is there before the services are."
+    error_message = "The manifest exists before the services."
   }
   assert {
     condition     = length(google_secret_manager_secret.value) == 3
-    error_message = "The secrets are there before the services that read them."
+    error_message = "The secrets exist before the services that read them."
   }
   assert {
     condition = (
       length(google_secret_manager_secret_iam_member.reader) == 3 && length(google_secret_manager_secret_iam_member.log_level) == 6 &&
       length(google_pubsub_topic_iam_member.publisher) == 2 && length(google_project_iam_member.firestore) == 3
     )
-    error_message = "The grants are there minutes before the services that need them."
+    error_message = "The grants exist minutes before the services that need them."
   }
 }
 
@@ -60,7 +60,7 @@ run "manifest" {
   }
   assert {
     condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "users.profile:read", "team:read", "emoji:read", "users:read.email"]
-    error_message = "The three scopes that are needed, and the optional ones."
+    error_message = "The manifest has the three required scopes and the optional ones."
   }
   assert {
     condition     = !yamldecode(output.slack_app_manifest).settings.socket_mode_enabled
@@ -76,7 +76,7 @@ run "manifest_for_socket_mode" {
   }
   assert {
     condition     = yamldecode(output.slack_app_manifest).settings.socket_mode_enabled && !can(yamldecode(output.slack_app_manifest).settings.event_subscriptions.request_url)
-    error_message = "With Socket Mode there is no address."
+    error_message = "With Socket Mode there is no request URL."
   }
   assert {
     condition     = yamldecode(output.slack_app_manifest).oauth_config.scopes.bot == ["users:read", "users.profile:read", "team:read"]

@@ -1,5 +1,5 @@
-# What Google would make. Without these, the mock makes up random strings, which are neither
-# members nor addresses of service accounts, and the real provider refuses those.
+# Values of the form that Google returns. Otherwise the mock makes up random strings, and the real
+# provider refuses those as members and addresses of service accounts.
 
 mock_data "google_project" {
   defaults = { number = "123456789012" }
