@@ -173,11 +173,12 @@ func TestRepairsAreKept(t *testing.T) {
 		}
 	}
 	w.pass(3 * time.Hour)
+	began := time.Now()
 	s := w.sync(t, func(o *Options) {
 		o.Slack = &hesitant{Slack: w.client, before: func(asked int) {
 			switch asked {
 			case 2:
-				time.Sleep(minSaveInterval + 200*time.Millisecond)
+				time.Sleep(max(minSaveInterval, time.Since(began)/4) + 200*time.Millisecond) // the next save is due
 			case 3:
 				kept, err := w.store.Syncs(t.Context(), team, 1)
 				if err != nil || kept[0].State != syncs.Running || kept[0].Updated == 0 {
