@@ -81,7 +81,7 @@ func applyOnce(ctx context.Context, store Store, c Change, history time.Duration
 		return a, fmt.Errorf("read user: %w", err)
 	}
 	now := time.Now()
-	next, outcome, err := Apply(current, c, now)
+	next, object, outcome, err := apply(current, c, now)
 	if err != nil {
 		return a, err
 	}
@@ -89,7 +89,7 @@ func applyOnce(ctx context.Context, store Store, c Change, history time.Duration
 	switch {
 	case outcome != Unchanged:
 		if history > 0 {
-			if a.Record, err = RecordOf(current, next, c, now.Add(history).UTC().Truncate(time.Microsecond)); err != nil {
+			if a.Record, err = recordOf(current, next, object, c, now.Add(history).UTC().Truncate(time.Microsecond)); err != nil {
 				return a, err
 			}
 		}
@@ -134,9 +134,15 @@ func findRecord(ctx context.Context, store Store, c Change) (*Record, error) {
 // A stored version more than [MaxAhead] after now comes from a broken clock, and what
 // it is of is dropped. An invalid c fails with [ErrInvalid].
 func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
+	next, _, outcome, err := apply(stored, c, now)
+	return next, outcome, err
+}
+
+// apply also returns the object in the user's document.
+func apply(stored *User, c Change, now time.Time) (User, *object, Outcome, error) {
 	said, o, err := partsOf(c)
 	if err != nil {
-		return User{}, "", err
+		return User{}, nil, "", err
 	}
 	var known Parts
 	if stored != nil {
@@ -144,23 +150,23 @@ func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
 	}
 	p := join(known, said)
 	if stored == nil && c.Operation == Update && !p.isForgotten() && (c.Source == FromProfile || !isExternal(c.TeamID, o)) {
-		return User{}, "", ErrUnknownUser
+		return User{}, nil, "", ErrUnknownUser
 	}
 
-	next, err := render(c.TeamID, c.UserID, p)
+	next, o, err := render(c.TeamID, c.UserID, p)
 	switch {
 	case err != nil:
-		return User{}, "", err
+		return User{}, nil, "", err
 	case stored == nil && next.Removed:
-		return next, Removed, nil
+		return next, o, Removed, nil
 	case stored == nil:
-		return next, Created, nil
+		return next, o, Created, nil
 	case reflect.DeepEqual(*stored, next):
-		return *stored, Unchanged, nil
+		return *stored, o, Unchanged, nil
 	case next.Removed && !stored.Removed:
-		return next, Removed, nil
+		return next, o, Removed, nil
 	}
-	return next, Updated, nil
+	return next, o, Updated, nil
 }
 
 // FromListing returns the user that an empty directory would store for an object of

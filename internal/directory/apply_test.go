@@ -319,7 +319,7 @@ func TestFuture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, err := render(team, "U1", p)
+	stored, _, err := render(team, "U1", p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,13 +73,22 @@ func recordID(c Change) string {
 // users.profile.get brings custom fields that nobody knew. That is where history begins, and not
 // a part of it.
 func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
+	o, err := parseShown(&after)
+	if err != nil {
+		return nil, err
+	}
+	return recordOf(before, after, o, c, expireAt)
+}
+
+// recordOf is RecordOf with the object in after's document, which takes time to parse.
+func recordOf(before *User, after User, o *object, c Change, expireAt time.Time) (*Record, error) {
 	r := Record{Type: recordType(before, after, c), TeamID: after.TeamID, UserID: after.ID, At: c.Version.Time(), Source: c.Source, ExpireAt: expireAt}
 	switch r.Type {
 	case "":
 		return nil, nil
 	case UserForgotten: // says nothing else
 	default:
-		if err := r.compare(before, after); err != nil {
+		if err := r.compare(before, shown(&after, o)); err != nil {
 			return nil, err
 		}
 		if r.Type == UserUpdated && len(r.Changed) == 0 {
@@ -113,7 +122,7 @@ func recordType(before *User, after User, c Change) RecordType {
 }
 
 // compare fills in what changed, without the status.
-func (r *Record) compare(before *User, after User) error {
+func (r *Record) compare(before *User, after *object) error {
 	all, err := differences(before, after)
 	var old, now ijson.Object
 	for _, d := range all {
@@ -136,7 +145,11 @@ func (r *Record) compare(before *User, after User) error {
 // after than in before (nil: nobody), as [Record.Changed] has them, and "status" for
 // Slack's status, which history leaves out.
 func ChangedFields(before *User, after User) ([]string, error) {
-	all, err := differences(before, after)
+	o, err := parseShown(&after)
+	if err != nil {
+		return nil, err
+	}
+	all, err := differences(before, o)
 	paths := make([]string, 0, len(all))
 	for _, d := range all {
 		paths = append(paths, d.path)
@@ -158,13 +171,9 @@ type difference struct {
 }
 
 // differences returns how the core and the custom fields differ between what
-// readers saw and see, sorted by path. Somebody removed or forgotten shows nothing.
-func differences(before *User, after User) ([]difference, error) {
-	old, err := shown(before)
-	if err != nil {
-		return nil, err
-	}
-	now, err := shown(&after)
+// readers saw and see, sorted by path.
+func differences(before *User, now *object) ([]difference, error) {
+	old, err := parseShown(before)
 	if err != nil {
 		return nil, err
 	}
@@ -175,26 +184,35 @@ func differences(before *User, after User) ([]difference, error) {
 		}
 	}
 	compare := func(prefix string, core map[string]coreField, old, now ijson.Object) {
-		ijson.Merge(old, now, func(name string, b, a ijson.Value) ijson.Value {
-			if field, ok := core[name]; ok && !field.shownOnly && b != a {
+		ijson.Walk(old, now, func(name string, b, a ijson.Value) {
+			if field, ok := core[name]; b != a && ok && !field.shownOnly {
 				add(field.path(prefix+name), filled(b), filled(a))
 			}
-			return ""
 		})
 	}
 	compare("", coreTop, old.top, now.top)
 	compare("enterprise_user.", coreEnterpriseUser, old.enterpriseUser, now.enterpriseUser)
 	compare("profile.", coreProfile, old.profile, now.profile)
-	ijson.Merge(old.profile.Get("fields").Object(), now.profile.Get("fields").Object(), func(id string, b, a ijson.Value) ijson.Value {
-		add(fieldsPath+id, filledField(b), filledField(a))
-		return ""
-	})
+	if b, a := old.profile.Get("fields"), now.profile.Get("fields"); b != a {
+		ijson.Walk(b.Object(), a.Object(), func(id string, b, a ijson.Value) {
+			add(fieldsPath+id, filledField(b), filledField(a))
+		})
+	}
 	slices.SortStableFunc(all, func(a, b difference) int { return cmp.Compare(a.path, b.path) })
 	return all, nil
 }
 
-// shown returns the object that readers see of u.
-func shown(u *User) (*object, error) {
+// shown returns what readers see of u, whose document has that object: nothing of
+// somebody removed or forgotten.
+func shown(u *User, o *object) *object {
+	if u.Removed || u.Kind == Forgotten {
+		return &object{}
+	}
+	return o
+}
+
+// parseShown is shown for a user (nil: nobody) whose object is not parsed yet.
+func parseShown(u *User) (*object, error) {
 	if u == nil || u.Removed || u.Kind == Forgotten || len(u.Slack) == 0 {
 		return &object{}, nil
 	}

@@ -26,7 +26,7 @@ func parseObject(raw json.RawMessage) (*object, error) {
 
 // parseStored reads what [object.text] returned.
 func parseStored(text json.RawMessage) (*object, error) {
-	top, err := ijson.ParseCanonical(ijson.Value(text))
+	top, err := ijson.ParseCanonical(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: stored object: %w", ErrInvalid, err)
 	}

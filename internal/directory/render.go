@@ -11,12 +11,11 @@ import (
 // which a dead letter is kept and may be sent again.
 const tombstoneTTL = 45 * 24 * time.Hour
 
-// render makes the document of the parts. It is a pure function.
-func render(teamID, id string, p Parts) (User, error) {
+// render makes the document of the parts, and the object in it. It is a pure function.
+func render(teamID, id string, p Parts) (User, *object, error) {
 	u := User{ID: id, TeamID: teamID, SlackVersion: p.said(), Parts: p}
 	u.Version, u.Source = p.newest()
-	var o *object
-	external := false
+	o, external := (*object)(nil), false
 	switch {
 	case p.isForgotten():
 		o = &object{top: ijson.Object{{Name: "id", Value: ijson.Quote(id)}, {Name: "is_forgotten", Value: "true"}}}
@@ -25,7 +24,7 @@ func render(teamID, id string, p Parts) (User, error) {
 	case p.said() > 0:
 		var err error
 		if o, err = p.object(); err != nil {
-			return User{}, err
+			return User{}, nil, err
 		}
 		external = !(p.Listed != nil && p.Listed.InList) && isExternal(teamID, o)
 		u.Kind = kind(external, o)
@@ -36,12 +35,12 @@ func render(teamID, id string, p Parts) (User, error) {
 	if p.isRemoved() {
 		u.Removed = true
 		u.ExpireAt = max(p.Removed, p.Lifted, p.Reset).Time().Add(tombstoneTTL)
-		return u, nil
+		return u, o, nil
 	}
 	u.SortName = sortName(u)
 	u.Fingerprint = fingerprint(id, external, o)
 	u.ProfileOrder = profileOrder(u)
-	return u, nil
+	return u, o, nil
 }
 
 // NeverAsked is the [User.ProfileOrder] of people whose custom fields nobody knows yet.

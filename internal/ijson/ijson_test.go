@@ -123,7 +123,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := ParseCanonical(o.Text())
+		again, err := ParseCanonical([]byte(o.Text()))
 		if err != nil || !reflect.DeepEqual(o, again) {
 			t.Fatalf("%s is read back as %s, error %v", o.Text(), again.Text(), err)
 		}

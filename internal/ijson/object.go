@@ -45,7 +45,7 @@ func Parse(raw []byte) (Object, error) {
 }
 
 // ParseCanonical parses the result of [Object.Text].
-func ParseCanonical(text Value) (Object, error) { return split(text, []byte(text)) }
+func ParseCanonical(text []byte) (Object, error) { return split(Value(text), text) }
 
 // split returns the members of canonical text. bytesOf holds the same text. The values
 // share the memory of text.
@@ -120,31 +120,36 @@ func (o Object) With(name string, v Value) Object {
 // omits the name. pick gets an empty value for an object that lacks the name.
 func Merge(a, b Object, pick func(name string, a, b Value) Value) Object {
 	merged := make(Object, 0, len(a)+len(b)/4)
-	keep := func(name string, a, b Value) {
+	Walk(a, b, func(name string, a, b Value) {
 		if v := pick(name, a, b); v != "" {
 			merged = append(merged, Member{name, v})
 		}
-	}
+	})
+	return merged
+}
+
+// Walk calls visit for each name in one or both of two objects, in order. The values
+// are empty where an object lacks the name.
+func Walk(a, b Object, visit func(name string, a, b Value)) {
 	for len(a) > 0 && len(b) > 0 {
 		switch c := compareNames(a[0].Name, b[0].Name); {
 		case c < 0:
-			keep(a[0].Name, a[0].Value, "")
+			visit(a[0].Name, a[0].Value, "")
 			a = a[1:]
 		case c > 0:
-			keep(b[0].Name, "", b[0].Value)
+			visit(b[0].Name, "", b[0].Value)
 			b = b[1:]
 		default:
-			keep(a[0].Name, a[0].Value, b[0].Value)
+			visit(a[0].Name, a[0].Value, b[0].Value)
 			a, b = a[1:], b[1:]
 		}
 	}
 	for _, m := range a {
-		keep(m.Name, m.Value, "")
+		visit(m.Name, m.Value, "")
 	}
 	for _, m := range b {
-		keep(m.Name, "", m.Value)
+		visit(m.Name, "", m.Value)
 	}
-	return merged
 }
 
 // Text returns o as canonical JSON.
@@ -208,7 +213,7 @@ func (v Value) Object() Object {
 	if v == "" || v[0] != '{' {
 		return nil
 	}
-	o, err := ParseCanonical(v)
+	o, err := split(v, []byte(v))
 	if err != nil {
 		return nil
 	}
