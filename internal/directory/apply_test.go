@@ -93,7 +93,7 @@ func TestApplyTable(t *testing.T) {
 		{"older, insert", []Change{inserted}, change(Insert, 11, grace), Updated, nil, "grace", 11, false},
 		{"older, update", []Change{inserted}, change(Update, 11, grace), Updated, nil, "grace", 11, false},
 		{"older, listed", []Change{inserted}, listed(11, grace), Updated, nil, "grace", 11, false},
-		{"older, custom fields", []Change{inserted}, profile(11, `{"Xf1":{}}`), Updated, nil, "ada", 11, false},
+		{"older, custom fields", []Change{inserted}, profile(11, `{"Xf1":{}}`), Updated, nil, "ada", 10, false},
 		{"older, delete", []Change{inserted}, change(Delete, 11, ada), Removed, nil, "ada", 11, true},
 		{"older, reset", []Change{inserted}, change(Reset, 11, ada), Removed, nil, "", 11, true},
 		{"older, lift of nothing", []Change{inserted}, change(Lift, 11, ada), Updated, nil, "ada", 10, false},
@@ -104,8 +104,8 @@ func TestApplyTable(t *testing.T) {
 		{"removed, newer delete", removed, change(Delete, 21, ada), Updated, nil, "ada", 21, true},
 		{"removed, newer insert", removed, change(Insert, 21, grace), Updated, nil, "grace", 21, false},
 		{"removed, newer update", removed, change(Update, 21, grace), Updated, nil, "grace", 21, false},
-		{"removed, newer custom fields", removed, profile(21, `{"Xf1":{}}`), Updated, nil, "ada", 21, true},
-		{"removed unseen, custom fields", unseen, profile(21, `{"Xf1":{}}`), Updated, nil, "", 21, true},
+		{"removed, newer custom fields", removed, profile(21, `{"Xf1":{}}`), Updated, nil, "ada", 20, true},
+		{"removed unseen, custom fields", unseen, profile(21, `{"Xf1":{}}`), Updated, nil, "", 20, true},
 		{"removed unseen, late insert", unseen, inserted, Updated, nil, "ada", 20, true},
 		{"removed, tie with insert", removed, change(Insert, 20, grace), Updated, nil, "grace", 20, false},
 	}
@@ -277,6 +277,15 @@ func TestReset(t *testing.T) {
 	u, _, err := Apply(got, anew, now)
 	if err != nil || u.Removed || string(u.Slack) != `{"id":"U1","name":"grace"}` {
 		t.Errorf("told anew: %+v, error %v", u, err)
+	}
+}
+
+// TestProfileIsNoChange: full syncs ask for everybody's profile in turn, so an answer must
+// not put people on top of those who changed last.
+func TestProfileIsNoChange(t *testing.T) {
+	got := fold(t, listed(1, `{"id":"U1"}`), change(Update, 2, `{"id":"U1","name":"ada"}`), profile(3, `{"Xf1":{"value":"a"}}`))
+	if got.Version != 2 || got.Source != FromEvent {
+		t.Errorf("after a profile, version %d from %s", got.Version, got.Source)
 	}
 }
 

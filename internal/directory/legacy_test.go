@@ -12,6 +12,7 @@ func legacy(stored *User, u User) *User {
 	u.ID, u.TeamID = "U1", team
 	if stored != nil {
 		u.Parts = stored.Parts // such a release leaves fields alone that it does not know
+		u.Version = max(u.Version, stored.Version)
 	}
 	return &u
 }
@@ -55,6 +56,11 @@ func TestDocumentsOfOlderReleases(t *testing.T) {
 				User{Version: 6, SlackVersion: 6, Source: FromSync, Kind: Member, Slack: json.RawMessage(`{"id":"U1","name":"newer"}`)}),
 			profile(7, `{"Xf1":{}}`),
 			[]Change{change(Insert, 2, `{"id":"U1","locale":"fr-FR","name":"old"}`), listed(6, `{"id":"U1","name":"newer"}`), profile(7, `{"Xf1":{}}`)}, Updated},
+		{"a roll-back after a profile",
+			legacy(fold(t, change(Insert, 2, `{"id":"U1","name":"old"}`), profile(9, `{"Xf1":{}}`)),
+				User{Version: 6, SlackVersion: 6, Source: FromEvent, Kind: Member, Slack: json.RawMessage(`{"id":"U1","name":"newer"}`)}),
+			change(Update, 8, `{"id":"U1","name":"newest"}`),
+			[]Change{change(Insert, 8, `{"id":"U1","name":"newest"}`), profile(9, `{"Xf1":{}}`)}, Updated},
 		{"a roll-back: an older release removed",
 			legacy(fold(t, listed(4, `{"id":"U1","name":"old"}`)),
 				User{Version: 6, SlackVersion: 4, Source: FromSync, Kind: Member, Removed: true, Slack: json.RawMessage(`{"id":"U1","name":"old"}`)}),

@@ -210,7 +210,9 @@ func (p Parts) isRemoved() bool {
 	return p.Removed > p.said() || p.said() == 0
 }
 
-// newest returns the version and the source of the newest part that counts.
+// newest returns the version and the source of the newest part that counts. Custom fields
+// do not: those of an event are as new as the event, and full syncs ask for profiles in
+// turn, most of which have not changed.
 func (p Parts) newest() (v Version, s Source) {
 	take := func(version Version, source Source) {
 		if version > v {
@@ -223,15 +225,15 @@ func (p Parts) newest() (v Version, s Source) {
 	if p.Listed != nil {
 		take(p.Listed.Version, FromSync)
 	}
-	if p.Fields != nil {
-		take(p.Fields.Version, p.Fields.Source)
-	}
 	if p.isForgotten() {
 		take(p.Forgotten.Version, p.Forgotten.Source)
 	}
 	if p.isRemoved() {
 		take(p.Removed, FromSync)
 		take(max(p.Lifted, p.Reset), FromOperator)
+	}
+	if v == 0 && p.Fields != nil { // all else was dropped, see [Parts.before]
+		take(p.Fields.Version, p.Fields.Source)
 	}
 	return v, s
 }

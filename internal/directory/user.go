@@ -58,7 +58,7 @@ type User struct {
 	// ProfileOrder is the order in which full syncs ask users.profile.get, see [profileOrder].
 	ProfileOrder int64 `json:"profile_order,omitempty"`
 
-	// Version and Source are those of the newest message.
+	// Version and Source are those of the newest message that was no profile (see [FromProfile]).
 	Version Version `json:"version"`
 	Source  Source  `json:"source"`
 	// SlackVersion is the version of the newer of the two objects, told and listed; 0 for none.
