@@ -308,6 +308,8 @@ func TestOtherWorkspaces(t *testing.T) {
 		{"the organisation itself", []Change{change(Insert, 1, `{"id":"U1","team_id":"E1","enterprise_user":{"enterprise_id":"T1"}}`)}, false},
 		{"users.list has them", []Change{change(Insert, 1, `{"id":"U1","team_id":"E1"}`), listed(2, `{"id":"U1","team_id":"E1"}`)}, false},
 		{"and still does after an event", []Change{listed(1, `{"id":"U1","team_id":"E1"}`), change(Update, 2, `{"id":"U1","team_id":"E1"}`)}, false},
+		{"gone from users.list, and back from elsewhere", []Change{listed(1, `{"id":"U1","team_id":"T1"}`), change(Delete, 2, `{"id":"U1"}`), change(Update, 3, `{"id":"U1","team_id":"T2"}`)}, true},
+		{"and listed again", []Change{listed(1, `{"id":"U1"}`), change(Delete, 2, `{"id":"U1"}`), change(Update, 3, `{"id":"U1","team_id":"T2"}`), listed(4, `{"id":"U1","team_id":"T2"}`)}, false},
 		{"users.info has them", []Change{change(Insert, 1, `{"id":"U1","team_id":"T2","is_stranger":true}`), info(2, `{"id":"U1","team_id":"T2"}`)}, true},
 	} {
 		got := fold(t, tt.changes...)

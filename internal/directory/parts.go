@@ -202,6 +202,13 @@ func (p Parts) said() (v Version) {
 	return v
 }
 
+// inList says that users.list has the person. A newer listing without the person ends
+// that: whoever comes back as a member of another workspace stays out of the sums of
+// users.list.
+func (p Parts) inList() bool {
+	return p.Listed != nil && p.Listed.InList && p.Removed <= p.Listed.Version
+}
+
 // isRemoved says that there is nobody: removed from Slack, or nothing left or yet said.
 func (p Parts) isRemoved() bool {
 	if p.isForgotten() {

@@ -26,7 +26,7 @@ func render(teamID, id string, p Parts) (User, *object, error) {
 		if o, err = p.object(); err != nil {
 			return User{}, nil, err
 		}
-		external = !(p.Listed != nil && p.Listed.InList) && isExternal(teamID, o)
+		external = !p.inList() && isExternal(teamID, o)
 		u.Kind = kind(external, o)
 	}
 	if o != nil {
