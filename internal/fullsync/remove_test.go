@@ -93,6 +93,38 @@ func TestExternalsGoOnTheirOwn(t *testing.T) {
 	}
 }
 
+// TestBackFromElsewhere: whoever leaves the workspace and comes back in a shared channel, as
+// a member of another workspace, is not removed again for want of an entry in the listing.
+func TestBackFromElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakeslack.Options{People: 60})
+	w.sync(t)
+	id := w.slack.ExternalIDs()[0]
+	at := func() directory.Version { return directory.VersionOf(w.slack.Options().Clock()) }
+	member, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(`{"id":"` + id + `","team_id":"` + team + `"}`),
+		Version: at(), Source: directory.FromSync, InList: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.apply(t.Context(), member); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(3 * time.Hour)
+	if s := w.sync(t); s.Removed != 1 || !w.user(t, id).Removed {
+		t.Fatalf("%+v", s)
+	}
+	w.pass(time.Minute)
+	person, _ := w.slack.Person(id)
+	if err := w.apply(t.Context(), told(t, at(), string(person.EventObject()))); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(3 * time.Hour)
+	if s := w.sync(t); s.Removed != 0 || s.External.Stored != 1 || w.user(t, id).Kind != directory.External {
+		t.Errorf("%+v", s)
+	}
+	w.check(t)
+}
+
 // TestIncompleteListingRemovesNobody: more than a tenth is removed only if that is allowed.
 func TestIncompleteListingRemovesNobody(t *testing.T) {
 	t.Parallel()
