@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"slices"
 	"time"
 
 	"rollcall/internal/ijson"
@@ -154,14 +153,11 @@ func kind(external bool, o *object) Kind {
 	return Member
 }
 
-// isExternal recognises people of other workspaces. It never uses is_stranger, which
-// only one of the shapes has. In an Enterprise organisation a user's team_id
-// may name a sister workspace or the organisation itself, and enterprise_user.teams
-// lists where the user belongs. Whoever is in users.list is not external, whatever this says.
+// isExternal recognises people of other workspaces by core fields only. is_stranger and
+// enterprise_user.teams are in one of the shapes and not in the other. In an Enterprise
+// organisation team_id may name a sister workspace or the organisation itself, so whoever
+// is in users.list is not external, whatever this says.
 func isExternal(teamID string, o *object) bool {
 	home := o.top.Get("team_id").String()
-	if home == "" || home == teamID {
-		return false
-	}
-	return o.enterpriseUser.Get("enterprise_id").String() != teamID && !slices.Contains(o.enterpriseUser.Get("teams").Strings(), teamID)
+	return home != "" && home != teamID && o.enterpriseUser.Get("enterprise_id").String() != teamID
 }

@@ -220,24 +220,6 @@ func (v Value) Object() Object {
 	return o
 }
 
-// Strings returns the strings in a list, and skips other elements.
-func (v Value) Strings() []string {
-	if len(v) == 0 || v[0] != '[' {
-		return nil
-	}
-	d := jsontext.NewDecoder(strings.NewReader(string(v)), surrogateHalves)
-	var all []string
-	for {
-		token, err := d.ReadToken()
-		if err != nil {
-			return all // end of the list
-		}
-		if token.Kind() == jsontext.KindString && d.StackDepth() == 1 {
-			all = append(all, token.String())
-		}
-	}
-}
-
 // Empty reports whether v is one of Slack's forms of a missing value:
 // absent, null, "", 0, false, {} or [].
 func (v Value) Empty() bool {
