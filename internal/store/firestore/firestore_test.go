@@ -140,6 +140,30 @@ func TestWatchTakeover(t *testing.T) {
 	}
 }
 
+// TestWatchAfterABurst: more writes within the margin than a listener takes do not make
+// listeners take over from each other for ever, each of which bills them all again.
+func TestWatchAfterABurst(t *testing.T) {
+	s := open(t, &recorder{seen: map[string]query{}})
+	s.maxWatched = 10
+	for i := range 3 * s.maxWatched {
+		if err := s.PutUser(t.Context(), directory.User{ID: fmt.Sprintf("U%d", i), TeamID: "T1", Version: 1, Source: directory.FromEvent}, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	told := 0
+	for users, err := range s.Watch(ctx, "T1") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		told += len(users)
+	}
+	if told > 3*s.maxWatched {
+		t.Errorf("told %d times of %d writes", told, 3*s.maxWatched)
+	}
+}
+
 // TestTooLarge: a user whom no document can hold is refused for good, when new
 // and when stored already, whether it is one field that is too large or all of them.
 func TestTooLarge(t *testing.T) {

@@ -17,7 +17,7 @@ const (
 	// after another one with a later written_at.
 	watchMargin = 5 * time.Second
 	// maxWatched bounds the results that the client keeps in memory for a listener.
-	// After this many writes a new listener takes over.
+	// After this many writes beyond its first snapshot a new listener takes over.
 	maxWatched = 2000
 )
 
@@ -49,7 +49,8 @@ func listen[T any](ctx context.Context, c *firestore.CollectionRef, since time.T
 	snapshots := c.Where("written_at", ">=", since).OrderBy("written_at", firestore.Asc).Snapshots(ctx)
 	defer snapshots.Stop()
 	next = since
-	for seen := 0; seen < maxWatched; {
+	seen := 0
+	for first := true; seen < maxWatched; first = false {
 		snapshot, err := snapshots.Next()
 		if ctx.Err() != nil {
 			return next, false
@@ -74,7 +75,11 @@ func listen[T any](ctx context.Context, c *firestore.CollectionRef, since time.T
 				next = at.Add(-watchMargin)
 			}
 		}
-		seen += len(all)
+		// The first snapshot has what the listener before told already. It does not count: in
+		// busy times it alone is more than a listener takes, and the next one would begin with it too.
+		if !first {
+			seen += len(all)
+		}
 		if !yield(all, nil) {
 			return next, false
 		}
