@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,6 +138,34 @@ func TestWatchTakeover(t *testing.T) {
 	}
 	if err := <-done; err != nil || len(seen) != people+2*s.maxWatched {
 		t.Errorf("told of %d of %d writes, error %v", len(seen), people+2*s.maxWatched, err)
+	}
+}
+
+// TestWatchPlace: the next listener begins by the field that the query uses, and early enough.
+func TestWatchPlace(t *testing.T) {
+	s := open(t, &recorder{seen: map[string]query{}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	put := func(id string) {
+		if err := s.PutUser(ctx, directory.User{ID: id, TeamID: "T1", Version: 1, Source: directory.FromEvent}, 0, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	put("U1")
+	var newest time.Time
+	writtenAt := func(d *firestore.DocumentSnapshot) (time.Time, error) { return d.Data()["written_at"].(time.Time), nil }
+	next, more := listen(ctx, s.users("T1"), time.Now().Add(-time.Minute), 1, writtenAt, func(all []time.Time, err error) bool {
+		if len(all) == 0 || err != nil {
+			t.Fatal(all, err)
+		}
+		if newest.IsZero() {
+			put("U2")
+		}
+		newest = slices.MaxFunc(append(all, newest), time.Time.Compare)
+		return true
+	})
+	if want := newest.Add(-watchMargin); !more || !next.Equal(want) {
+		t.Errorf("the next begins at %s, want %s; more: %v", next, want, more)
 	}
 }
 
