@@ -104,6 +104,33 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// TestProfilesCost: each person asked about costs one call of Slack, one message, two reads and
+// one write, also if nothing has changed, and is not among those who changed last.
+func TestProfilesCost(t *testing.T) {
+	w := newWorld(t, fakeslack.Options{People: 60})
+	for range maxRecent { // later syncs read as many records
+		w.sync(t, withProfiles(10)) // the first has the definitions of the fields written
+	}
+	w.taken()
+	before := map[string]directory.Version{}
+	for _, id := range w.withProfiles(t) {
+		before[id] = w.user(t, id).Version
+	}
+	without, with := w.sync(t), w.sync(t, withProfiles(10))
+	if without.Unchanged != 60 || with.Unchanged != 60 || with.Profiles.Asked != 10 || len(w.taken()) != 10 {
+		t.Errorf("%+v", with)
+	}
+	// Besides, there are the definitions of the fields, and a count of those never asked.
+	if calls, reads, writes := with.Calls-without.Calls, with.Reads-without.Reads, with.Writes-without.Writes; calls != 10+1 || reads != 2*10+2 || writes != 10 {
+		t.Errorf("%d calls, %d reads, %d writes for 10 people", calls, reads, writes)
+	}
+	for id, v := range before {
+		if now := w.user(t, id).Version; now != v {
+			t.Errorf("%s seems to have changed: version %d, before %d", id, now, v)
+		}
+	}
+}
+
 // TestProfilesRefused: neither a missing scope nor people whom Slack does not answer for fail a sync.
 func TestProfilesRefused(t *testing.T) {
 	t.Run("no scope", func(t *testing.T) {
