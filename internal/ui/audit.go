@@ -18,7 +18,7 @@ func shown(r *http.Request, view, teamID string) audit.Entry {
 }
 
 // shown returns the audit entry of a list.
-func (l listing) shown(r *http.Request, view string) audit.Entry {
+func (l listRequest) shown(r *http.Request, view string) audit.Entry {
 	e := shown(r, view, l.teamID)
 	e.Filters = map[string]string{}
 	for name, values := range l.values() {

@@ -21,7 +21,7 @@ const findForm = "find"
 
 type listView struct {
 	chrome
-	listing
+	listRequest
 	Find                        findView
 	Rows                        []row
 	Prev, Next                  string // addresses, empty where there are none
@@ -56,7 +56,7 @@ type row struct {
 
 func (h *handler) list(r *http.Request) (templ.Component, error) {
 	ctx := r.Context()
-	l, err := listingOf(r)
+	l, err := listRequestOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +65,12 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 		h.missing(r, "list", l.teamID, "", err)
 		return nil, err
 	}
-	view := listView{chrome: h.chrome(r, workspaces, current), listing: l, Find: l.find(h.timeZones(ctx, current.ID))}
+	view := listView{chrome: h.chrome(r, workspaces, current), listRequest: l, Find: l.find(h.timeZones(ctx, current.ID))}
 	if current.ID == "" {
 		return layout(view.chrome, list(view)), nil // nobody is here yet
 	}
 	l.teamID = current.ID
-	view.listing = l
+	view.listRequest = l
 	since := h.people.Position(current.ID) // before the page is read, so that no change is missed
 	page, err := h.Store.Users(ctx, current.ID, l.req)
 	if err != nil {
@@ -110,7 +110,7 @@ type counted struct {
 	exact          bool
 }
 
-func (h *handler) countText(r *http.Request, l listing) (string, error) {
+func (h *handler) countText(r *http.Request, l listRequest) (string, error) {
 	c, err := h.caches.counts.get(l.address("/"), func() (counted, error) { return h.countList(r.Context(), l) })
 	if err != nil {
 		return "", fmt.Errorf("count: %w", err)
@@ -121,7 +121,7 @@ func (h *handler) countText(r *http.Request, l listing) (string, error) {
 	return c.String(), nil
 }
 
-func (h *handler) countList(ctx context.Context, l listing) (c counted, err error) {
+func (h *handler) countList(ctx context.Context, l listRequest) (c counted, err error) {
 	f := l.req.Filter
 	if c.accounts, c.exact, err = h.Store.Count(ctx, l.teamID, f); err != nil {
 		return c, err
@@ -173,7 +173,7 @@ var groupNames = map[directory.Group]string{
 }
 
 // find makes the form. zones counts people by time zone.
-func (l listing) find(zones map[string]int) findView {
+func (l listRequest) find(zones map[string]int) findView {
 	f := l.req.Filter
 	show := string(f.AccountStatus)
 	if show == "" {

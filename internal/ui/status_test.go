@@ -216,7 +216,7 @@ func FuzzListing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.URL.RawQuery = query
-		l, err := listingOf(r)
+		l, err := listRequestOf(r)
 		if err != nil {
 			return
 		}

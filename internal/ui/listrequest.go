@@ -20,8 +20,8 @@ const (
 	everybody = "all"
 )
 
-// listing is what the address of a list asks for.
-type listing struct {
+// listRequest is what the address of a list asks for.
+type listRequest struct {
 	teamID string
 	query  string
 	req    directory.PageRequest
@@ -44,8 +44,8 @@ func query(r *http.Request) (url.Values, error) {
 
 // requested returns the list that an address asks for, and its workspace. It fails with
 // [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
-func (h *handler) requested(r *http.Request, view string) (listing, directory.Workspace, error) {
-	l, err := listingOf(r)
+func (h *handler) requested(r *http.Request, view string) (listRequest, directory.Workspace, error) {
+	l, err := listRequestOf(r)
 	if err != nil {
 		return l, directory.Workspace{}, err
 	}
@@ -61,18 +61,18 @@ func (h *handler) requested(r *http.Request, view string) (listing, directory.Wo
 	return l, current, nil
 }
 
-func listingOf(r *http.Request) (listing, error) {
+func listRequestOf(r *http.Request) (listRequest, error) {
 	values, err := query(r)
 	if err != nil {
-		return listing{}, err
+		return listRequest{}, err
 	}
 	return parseListing(values)
 }
 
 // parseListing reads the parameters q, show, kind, tz, sort, after and before.
 // Without show, deactivated people are left out.
-func parseListing(values url.Values) (listing, error) {
-	l := listing{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
+func parseListing(values url.Values) (listRequest, error) {
+	l := listRequest{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
 	if len(l.query) > maxQueryBytes {
 		return l, fmt.Errorf("%w: query of %d bytes", directory.ErrInvalid, len(l.query))
 	}
@@ -113,7 +113,7 @@ func parseListing(values url.Values) (listing, error) {
 }
 
 // values are the parameters of the list's address, without defaults and without a place in the list.
-func (l listing) values() url.Values {
+func (l listRequest) values() url.Values {
 	v := url.Values{}
 	set := func(key, value, byDefault string) {
 		if value != byDefault {
@@ -133,7 +133,7 @@ func (l listing) values() url.Values {
 	return v
 }
 
-func (l listing) address(path string, more ...string) string {
+func (l listRequest) address(path string, more ...string) string {
 	v := l.values()
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
@@ -142,7 +142,7 @@ func (l listing) address(path string, more ...string) string {
 	return u.String()
 }
 
-func (l listing) pageAddress(direction string, c *directory.Cursor) string {
+func (l listRequest) pageAddress(direction string, c *directory.Cursor) string {
 	if c == nil {
 		return ""
 	}
@@ -150,6 +150,6 @@ func (l listing) pageAddress(direction string, c *directory.Cursor) string {
 }
 
 // everybodyAddress leads to the same search without filters, deactivated people included.
-func (l listing) everybodyAddress() string {
-	return listing{teamID: l.teamID, query: l.query, req: directory.PageRequest{Order: l.req.Order}}.address("/")
+func (l listRequest) everybodyAddress() string {
+	return listRequest{teamID: l.teamID, query: l.query, req: directory.PageRequest{Order: l.req.Order}}.address("/")
 }
