@@ -18,12 +18,11 @@ import (
 	"rollcall/internal/terminal"
 )
 
-const usage = `Lists every workspace that SLACK_BOT_TOKENS opens, compares it with Firestore and
-publishes what differs. It resumes where an interrupted run stopped. The exit
-code is 0 only if every workspace was synced.
+const usage = `usage: go run ./functions/fullsync [-dry-run] [-allow-mass-delete] [-profiles N]
 
-usage: go run ./functions/fullsync [-dry-run] [-allow-mass-delete] [-profiles N]
-
+Lists every workspace that SLACK_BOT_TOKENS opens, compares it with Firestore and publishes
+what differs. It resumes where an interrupted run stopped. The exit code is 0 only if every
+workspace was synced.
 `
 
 func main() { service.Main(run) }
@@ -34,10 +33,7 @@ func run(ctx context.Context) error {
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would change, and change nothing")
 	flags.BoolVar(&o.AllowMassDelete, "allow-mass-delete", false, "remove users even if they are more than a tenth of the directory")
 	flags.IntVar(&o.Profiles, "profiles", fullsync.DefaultProfiles, "ask Slack for the custom fields of up to `N` people a workspace; 0 for none")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() { fmt.Fprint(flags.Output(), usage); flags.PrintDefaults() }
 	if err := flags.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
@@ -66,15 +62,15 @@ func run(ctx context.Context) error {
 	publisher := pubsub.NewPublisher(client, c.Topic)
 	defer publisher.Stop()
 
-	var out io.Writer // for a person; without one, progress goes to the log
+	var out io.Writer // without one, progress goes to the log
 	live := terminal.Is(os.Stderr)
 	if live || o.DryRun {
 		out = terminal.NewWriter(os.Stderr)
 	}
 	o.Store, o.Publisher, o.Plan, o.Progress = store, publisher, terminal.NewWriter(os.Stdout), fullsync.NewProgress(out, live, o.Log)
-	var tokens []fullsync.Slack
-	for _, token := range c.BotTokens {
-		tokens = append(tokens, webapi.New(c.APIURL, token.Reveal(), o.Log))
+	tokens := make([]fullsync.Slack, len(c.BotTokens))
+	for i, token := range c.BotTokens {
+		tokens[i] = webapi.New(c.APIURL, token.Reveal(), o.Log)
 	}
 	for _, failed := range fullsync.All(ctx, tokens, o) {
 		err = errors.Join(err, failed)
