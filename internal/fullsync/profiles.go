@@ -39,7 +39,7 @@ func (p *publishing) profiles(ctx context.Context) error {
 	}
 	// In another order each time, because people who cannot be read stay at the head of the
 	// queue, and [maxUnreadable] of them in a row end the round.
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // there is nothing to guess
 	out := newOutbox(ctx, p.Options, p.record)
 	unreadable := 0
 	for i, id := range due {
