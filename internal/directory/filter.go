@@ -60,12 +60,12 @@ func account(s AccountStatus, g Group) string { return string(s) + "/" + string(
 
 // Accounts returns those that the filter lets through; none if it lets all.
 func (f Filter) Accounts() (all []string) {
-	if f.AccountStatus == "" && f.Group == "" {
+	if f.AccountStatus == "" && f.Group == "" && !f.Home {
 		return nil
 	}
 	for _, s := range []AccountStatus{Active, Deactivated} {
 		for _, g := range append(Groups[:len(Groups):len(Groups)], "") {
-			if (f.AccountStatus == "" || f.AccountStatus == s) && (f.Group == "" || f.Group == g) {
+			if (f.AccountStatus == "" || f.AccountStatus == s) && (f.Group == "" || f.Group == g) && !(f.Home && f.Group == "" && g == GroupExternal) {
 				all = append(all, account(s, g))
 			}
 		}
@@ -81,6 +81,10 @@ type Filter struct {
 	TZ            string
 	// Source is the source of the newest message. It works only alone and with [ByChange].
 	Source Source
+	// Home leaves out people of other workspaces, as users.list does. A Group overrides it.
+	Home bool
+	// Since is the lowest [User.Version]; 0 for none. It works only with [ByChange].
+	Since Version
 }
 
 // Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group are ones that exist.
@@ -101,5 +105,7 @@ func (f Filter) Matches(u User) bool {
 		(f.Group == "" || u.Kind.Group() == f.Group) &&
 		(f.TZ == "" || u.TZ == f.TZ) &&
 		(f.Source == "" || u.Source == f.Source) &&
+		(!f.Home || f.Group != "" || u.Kind != External) &&
+		u.Version >= f.Since &&
 		f.matchesWords(u)
 }

@@ -91,6 +91,18 @@ func sortName(u User) string {
 	return name
 }
 
+// maxEmail is the longest address that mail can be sent to (RFC 5321).
+const maxEmail = 320
+
+// EmailKey returns the form of an e-mail address that people are found by: in lower case.
+// It is empty for what can be no address.
+func EmailKey(email string) string {
+	if email = strings.TrimSpace(email); len(email) > maxEmail || !utf8.ValidString(email) {
+		return ""
+	}
+	return strings.ToLower(email)
+}
+
 // accents are Unicode's Combining Diacritical Marks. Vowel signs of other scripts
 // are marks too, but belong to the word.
 var accents = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x0300, Hi: 0x036F, Stride: 1}}}

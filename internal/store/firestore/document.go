@@ -10,9 +10,9 @@ import (
 )
 
 // derived are the fields of a user's document besides those of [directory.User].
-// Lists filter and sort by the first three, so a removed user has none of them.
+// Lists filter and sort by all but the last, so a removed user has none of them.
 // written_at is Firestore's own clock, which [Store.Watch] follows.
-var derived = []string{"sort_version", "search", "account", "written_at"}
+var derived = []string{"sort_version", "search", "account", "email_key", "written_at"}
 
 // dropped are fields that earlier releases wrote.
 var dropped = []string{"overlay"}
@@ -24,6 +24,9 @@ func document(u directory.User) map[string]any {
 		d["sort_version"], d["account"] = int64(u.Version), directory.Account(u)
 		if tokens := directory.SearchTokens(u); len(tokens) > 0 {
 			d["search"] = tokens
+		}
+		if key := directory.EmailKey(u.Email); key != "" {
+			d["email_key"] = key
 		}
 	}
 	d["written_at"] = firestore.ServerTimestamp

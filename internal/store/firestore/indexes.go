@@ -60,6 +60,7 @@ var Exemptions = []Exemption{
 	exempt("users", "image_72"), exempt("users", "image_192"),
 	{Collection: "users", Field: "written_at", Orders: []string{"ASCENDING"}},
 	{Collection: "users", Field: "profile_order", Orders: []string{"ASCENDING"}},
+	{Collection: "users", Field: "email_key", Orders: []string{"ASCENDING"}},
 	exempt("changes", "id"), exempt("changes", "team_id"), exempt("changes", "at"), exempt("changes", "source"),
 	exempt("changes", "changed"), exempt("changes", "before"), exempt("changes", "after"),
 	expires("users"), expires("changes"), expires("syncs"), expires("pages"),

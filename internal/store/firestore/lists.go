@@ -25,6 +25,9 @@ func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact b
 	if f.Source != "" {
 		q = q.Where("source", "==", string(f.Source))
 	}
+	if f.Since > 0 {
+		q = q.Where("sort_version", ">=", int64(f.Since))
+	}
 	return q, exact
 }
 
@@ -103,7 +106,11 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 // false. It bills one read per 1,000 users counted, at least one.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
 	q, exact := filtered(s.users(teamID).Query, f)
-	n, err = count(ctx, ordered(q, directory.ByName, false, nil))
+	order := directory.ByName
+	if f.Since > 0 {
+		order = directory.ByChange
+	}
+	n, err = count(ctx, ordered(q, order, false, nil))
 	return n, exact, err
 }
 
@@ -123,6 +130,23 @@ func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]d
 		if !snapshot.Exists() {
 			continue
 		}
+		u, err := userOf(snapshot)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// UsersByEmail returns the users with that [directory.EmailKey], without removed ones. It
+// bills a read for each, at least one.
+func (s *Store) UsersByEmail(ctx context.Context, teamID, key string) (all []directory.User, err error) {
+	snapshots, err := s.users(teamID).Where("email_key", "==", key).Documents(ctx).GetAll()
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	for _, snapshot := range snapshots {
 		u, err := userOf(snapshot)
 		if err != nil {
 			return nil, err

@@ -16,8 +16,10 @@ import (
 // page of a filter with several parts is the intersection of their lists, so it reads
 // little more than it shows.
 
-// everybody is the list of all.
-const everybody = ""
+const (
+	everybody = ""  // the list of all
+	home      = "h" // the list of all but people of other workspaces
+)
 
 // maxRarity bounds the counting that finds the shortest list.
 const maxRarity = 500
@@ -45,6 +47,9 @@ func listsOf(u directory.User) []string {
 		status = directory.Deactivated
 	}
 	all := append(lists(status, u.Kind.Group(), u.TZ, u.Source, directory.SearchPrefixes(u)), everybody)
+	if u.Kind != directory.External {
+		all = append(all, home)
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -52,6 +57,9 @@ func listsOf(u directory.User) []string {
 // meeting returns FROM and WHERE of a query for the intersection of a filter's lists, in the table of one order.
 func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
 	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Words)
+	if f.Home && f.Group == "" {
+		all = append(all, home)
+	}
 	if len(all) == 0 {
 		all = []string{everybody}
 	}
@@ -64,7 +72,11 @@ func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, 
 		text += fmt.Sprintf(" CROSS JOIN %s AS %s ON %[2]s.team_id = l.team_id AND %[2]s.list = ? AND %[2]s.%[3]s = l.%[3]s AND %[2]s.id = l.id", table, other, column)
 		args = append(args, list)
 	}
-	return text + " WHERE l.team_id = ? AND l.list = ?", append(args, teamID, all[0]), nil
+	text, args = text+" WHERE l.team_id = ? AND l.list = ?", append(args, teamID, all[0])
+	if f.Since > 0 && column == "version" {
+		text, args = text+" AND l.version >= ?", append(args, int64(f.Since))
+	}
+	return text, args, nil
 }
 
 // rarestFirst moves the shortest list to the front, which sets the pace.
@@ -116,12 +128,21 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 
 // Count returns how many users match the filter.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
-	text, args, err := s.meeting(ctx, teamID, f, "by_name", "sort_name")
+	table, column := "by_name", "sort_name"
+	if f.Since > 0 {
+		table, column = "by_change", "version"
+	}
+	text, args, err := s.meeting(ctx, teamID, f, table, column)
 	if err != nil {
 		return 0, false, err
 	}
 	err = s.queryRow(ctx, []any{&n}, "SELECT count(*)"+text, args...)
 	return n, err == nil, err
+}
+
+// UsersByEmail returns the users with that [directory.EmailKey], without removed ones.
+func (s *Store) UsersByEmail(ctx context.Context, teamID, key string) ([]directory.User, error) {
+	return documents[directory.User](ctx, s, `SELECT document FROM users WHERE team_id = ? AND email_key = ?`, teamID, key)
 }
 
 // UsersByID returns the users with those ids, in no order, without those whom nobody has stored.

@@ -13,9 +13,11 @@ CREATE TABLE users (
   written INTEGER NOT NULL,
   expire_at INTEGER, -- of removed users
   profile_order INTEGER, -- of users whose profile full syncs ask for
+  email_key TEXT, -- of users with an e-mail address
   document TEXT NOT NULL,
   PRIMARY KEY (team_id, id)
 ) STRICT;
+CREATE INDEX users_by_email ON users (team_id, email_key) WHERE email_key IS NOT NULL;
 CREATE INDEX users_by_fingerprint ON users (team_id, fingerprint);
 CREATE INDEX users_by_expiry ON users (expire_at) WHERE expire_at IS NOT NULL;
 CREATE INDEX users_by_profile ON users (team_id, profile_order) WHERE profile_order IS NOT NULL;
@@ -59,6 +61,12 @@ CREATE TABLE emoji (
 
 CREATE TABLE team_profiles (
   team_id TEXT PRIMARY KEY,
+  document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Those of the API, by the hex of their SHA-256.
+CREATE TABLE tokens (
+  hash TEXT PRIMARY KEY,
   document TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 

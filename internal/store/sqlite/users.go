@@ -19,7 +19,8 @@ type row struct {
 	fingerprint int64
 	expireAt    sql.NullInt64
 	profile     sql.NullInt64 // profile_order
-	lists       []string      // sorted; none if removed
+	email       sql.NullString
+	lists       []string // sorted; none if removed
 }
 
 func rowOf(u directory.User) (row, error) {
@@ -29,6 +30,9 @@ func rowOf(u directory.User) (row, error) {
 	}
 	r := row{document: document, sortName: u.SortName, version: int64(u.Version), fingerprint: u.Fingerprint,
 		profile: sql.NullInt64{Int64: u.ProfileOrder, Valid: u.ProfileOrder != 0}}
+	if key := directory.EmailKey(u.Email); key != "" && !u.Removed {
+		r.email = sql.NullString{String: key, Valid: true}
+	}
 	if u.Removed {
 		r.expireAt = sql.NullInt64{Int64: u.ExpireAt.UnixMicro(), Valid: true}
 	} else {
@@ -50,9 +54,9 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		text string
 	}{
 		{&p.find, `SELECT revision, document FROM users WHERE team_id = ? AND id = ?`},
-		{&p.store, `INSERT INTO users (team_id, id, revision, version, fingerprint, written, expire_at, profile_order, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		{&p.store, `INSERT INTO users (team_id, id, revision, version, fingerprint, written, expire_at, profile_order, email_key, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET revision = excluded.revision, version = excluded.version, fingerprint = excluded.fingerprint,
-			written = excluded.written, expire_at = excluded.expire_at, profile_order = excluded.profile_order, document = excluded.document`},
+			written = excluded.written, expire_at = excluded.expire_at, profile_order = excluded.profile_order, email_key = excluded.email_key, document = excluded.document`},
 		{&p.leaveByName, `DELETE FROM by_name WHERE team_id = ? AND sort_name = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
 		{&p.enterByName, `INSERT INTO by_name (team_id, sort_name, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
 		{&p.leaveByChange, `DELETE FROM by_change WHERE team_id = ? AND version = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
@@ -227,7 +231,7 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) e
 		}
 	}
 	_, err := tx.StmtContext(ctx, s.put.store).ExecContext(ctx, teamID, id, w.expected+1,
-		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.profile, next.document)
+		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.profile, next.email, next.document)
 	return err
 }
 

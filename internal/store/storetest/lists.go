@@ -27,6 +27,8 @@ type ListStore interface {
 	// UsersByID returns the users with those ids, removed ones too, in no order. It leaves out
 	// those whom nobody has stored.
 	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
+	// UsersByEmail returns the users with that [directory.EmailKey], without removed ones.
+	UsersByEmail(ctx context.Context, teamID, key string) ([]directory.User, error)
 	// Watch yields users as they are written, removed ones too, from its first use until
 	// ctx is done. Writes from shortly before may appear too.
 	Watch(ctx context.Context, teamID string) iter.Seq2[[]directory.User, error]
@@ -81,8 +83,10 @@ func testFilters(t *testing.T, s Store) {
 			AccountStatus: []directory.AccountStatus{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
 			Group:         append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
 			TZ:            []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
+			Home:          rng.IntN(2) == 0,
 		}
 		checkFilter(t, s, all, f, directory.ByName)
+		f.Since = []directory.Version{0, 1_075, 9_000}[rng.IntN(3)]
 		checkFilter(t, s, all, f, directory.ByChange)
 	}
 	checkFilter(t, s, all, directory.Filter{Source: directory.FromEvent}, directory.ByChange)
@@ -175,6 +179,29 @@ func testUsersByID(t *testing.T, s Store) {
 		slices.Sort(got)
 		if !slices.Equal(got, tt.want) || err != nil {
 			t.Errorf("%v: %v, want %v, error %v", tt.ids, got, tt.want, err)
+		}
+	}
+}
+
+func testUsersByEmail(t *testing.T, s Store) {
+	for _, user := range []string{`{"id":"U1","profile":{"email":"Ada@Example.com"}}`, `{"id":"U2","deleted":true,"profile":{"email":"ada@example.com"}}`,
+		`{"id":"U3","profile":{"email":"ada@example.com"}}`, `{"id":"U4","profile":{"email":"adá@example.com"}}`, `{"id":"U5"}`, `{"id":"U6","profile":{"email":"bo@example.com"}}`} {
+		apply(t, s, change(directory.Insert, 1, user))
+	}
+	apply(t, s, change(directory.Delete, 2, `{"id":"U3"}`))
+	apply(t, s, change(directory.Update, 2, `{"id":"U6","profile":{"email":"boris@example.com"}}`))
+	other := change(directory.Insert, 1, `{"id":"U7","profile":{"email":"ada@example.com"}}`)
+	other.TeamID = "T2"
+	apply(t, s, other)
+	for key, want := range map[string][]string{"ada@example.com": {"U1", "U2"}, "boris@example.com": {"U6"}, "bo@example.com": nil} {
+		users, err := s.UsersByEmail(t.Context(), team, key)
+		var got []string
+		for _, u := range users {
+			got = append(got, u.ID)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) || err != nil {
+			t.Errorf("%s: %v, want %v, error %v", key, got, want, err)
 		}
 	}
 }

@@ -29,6 +29,7 @@ type Store interface {
 	HistoryStore
 	SyncStore
 	ProfileStore
+	TokenStore
 }
 
 // Run runs the suite. open returns an empty store, which it closes by t.Cleanup.
@@ -48,6 +49,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"removed are not listed", testRemovedAreNotListed},
 		{"filters", testFilters},
 		{"users by id", testUsersByID},
+		{"users by email", testUsersByEmail},
+		{"tokens", testTokens},
 		{"watch", testWatch},
 		{"history", testHistory},
 		{"history pages", testHistoryPages},
