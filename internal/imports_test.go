@@ -17,7 +17,7 @@ type listed struct {
 }
 
 // features are the packages of the deployables. They use adapters only through their own interfaces.
-var features = []string{"webhook", "worker", "fullsync", "ui"}
+var features = []string{"webhook", "worker", "fullsync", "ui", "api"}
 
 // adapters hold clients of other systems. Only assemblies choose among them.
 var adapters = []string{"store/", "pubsub", "pubsub/embedded", "pubsub/deadletters", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
