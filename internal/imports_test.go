@@ -89,7 +89,7 @@ func forbidden(name, imported string) string {
 // TestImages: no image contains what only local mode needs.
 func TestImages(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "rollcall/functions/webhook", "rollcall/functions/worker",
-		"rollcall/functions/fullsync", "rollcall/functions/ui").Output()
+		"rollcall/functions/fullsync", "rollcall/functions/ui", "rollcall/functions/api").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Command rollcallctl is the operator's command: parked messages, people, workspaces, and
-// the smoke test of a deployment.
+// Command rollcallctl is the operator's command: parked messages, people, workspaces, the
+// API's tokens, and the smoke test of a deployment.
 package main
 
 import (

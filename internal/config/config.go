@@ -175,9 +175,7 @@ func (c UI) validate() error {
 	default:
 		err = errors.Join(err, fmt.Errorf("AUTH: %q is neither iap nor none", c.Auth))
 	}
-	if n := len(c.AuditHashKey); n > 0 && n < minAuditHashKey {
-		err = errors.Join(err, fmt.Errorf("AUDIT_HASH_KEY: %d bytes, at least %d are needed", n, minAuditHashKey))
-	}
+	err = errors.Join(err, validateAuditHashKey(c.AuditHashKey))
 	if c.SyncJob != "" && !jobName.MatchString(c.SyncJob) {
 		err = errors.Join(err, fmt.Errorf("SYNC_JOB: %q is not projects/…/locations/…/jobs/…", c.SyncJob))
 	}
@@ -185,6 +183,35 @@ func (c UI) validate() error {
 }
 
 var jobName = regexp.MustCompile(`^projects/[^/]+/locations/[^/]+/jobs/[^/]+$`)
+
+func validateAuditHashKey(key Secret) error {
+	if n := len(key); n > 0 && n < minAuditHashKey {
+		return fmt.Errorf("AUDIT_HASH_KEY: %d bytes, at least %d are needed", n, minAuditHashKey)
+	}
+	return nil
+}
+
+// API is the configuration of functions/api.
+type API struct {
+	Common
+	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	// TokenDatabase has only the tokens, so that a restore of the directory revives none that was revoked.
+	TokenDatabase string `env:"API_DATABASE" envDefault:"rollcall-api"`
+	// Rate is how many requests a second each token may make, by each instance's own count.
+	Rate         int    `env:"API_RATE" envDefault:"20"`
+	AuditHashKey Secret `env:"AUDIT_HASH_KEY"` // empty: each process makes its own
+}
+
+// maxRate is more than an instance can serve.
+const maxRate = 10_000
+
+func (c API) validate() error {
+	err := errors.Join(c.Common.validate(), validateAuditHashKey(c.AuditHashKey))
+	if c.Rate < 1 || c.Rate > maxRate {
+		err = errors.Join(err, fmt.Errorf("API_RATE: %d is not in 1 to %d", c.Rate, maxRate))
+	}
+	return err
+}
 
 // FullSync is the configuration of functions/fullsync.
 type FullSync struct {
@@ -205,6 +232,8 @@ type Operator struct {
 	Topic    string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
 	Parking  string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+	// TokenDatabase is that of [API].
+	TokenDatabase string `env:"API_DATABASE" envDefault:"rollcall-api"`
 }
 
 func (Operator) validate() error { return nil }

@@ -40,6 +40,8 @@ func TestValidate(t *testing.T) {
 		switch kind {
 		case "ui":
 			_, err = Load[UI](environ)
+		case "api":
+			_, err = Load[API](environ)
 		case "local":
 			_, err = Load[Local](environ)
 		case "worker":
@@ -71,6 +73,10 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"AUTH=none", "SYNC_JOB=projects/p/locations/europe-west1/jobs/fullsync"}, ""},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui"}, "ALLOW_UNAUTHENTICATED"},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui", "ALLOW_UNAUTHENTICATED=true"}, ""},
+		{"api", nil, ""},
+		{"api", []string{"API_RATE=0"}, "API_RATE"},
+		{"api", []string{"API_RATE=10001"}, "API_RATE"},
+		{"api", []string{"AUDIT_HASH_KEY=short"}, "AUDIT_HASH_KEY"},
 		{"worker", []string{"PORT=70000"}, "PORT"},
 		{"worker", []string{"PORT=0"}, ""},
 		{"worker", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=https://telemetry.googleapis.com"}, ""},

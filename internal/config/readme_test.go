@@ -10,7 +10,7 @@ import (
 
 // programs are the structs by the names that README.md gives their programs.
 var programs = map[string]any{
-	"webhook": Webhook{}, "worker": Worker{}, "ui": UI{}, "fullsync": FullSync{},
+	"webhook": Webhook{}, "worker": Worker{}, "ui": UI{}, "api": API{}, "fullsync": FullSync{},
 	"rollcallctl": Operator{}, "rollcallctl smoke": SmokeTest{}, "local": Local{},
 }
 

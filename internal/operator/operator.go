@@ -1,5 +1,5 @@
 // Package operator is the operator's command, rollcallctl: what an operator does
-// by hand about parked messages, people, workspaces and a new deployment.
+// by hand about parked messages, people, workspaces, tokens and a new deployment.
 //
 // It changes people by messages to the worker, which is the only writer of users. Only
 // the purge of a workspace deletes documents directly.
@@ -69,7 +69,7 @@ func (p Program) command() *cli.Command {
 			"\"(default)\"). PUBSUB_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST name emulators to use instead.\n\n" +
 			"Exit code: 0 done, 1 failed, 2 wrong usage.\n" +
 			"Completion: source <(rollcallctl completion bash), or zsh, fish, pwsh.",
-		Commands:              []*cli.Command{p.deadLetters(), p.people(), p.workspaces(), p.smoke()},
+		Commands:              []*cli.Command{p.deadLetters(), p.people(), p.workspaces(), p.tokens(), p.smoke()},
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) {
 			c.Hidden = false
