@@ -16,7 +16,7 @@ import (
 	"rollcall/internal/terminal"
 )
 
-const usage = `Rollcall in one process: webhook, Pub/Sub, worker, store and page.
+const usage = `Rollcall in one process: webhook, Pub/Sub, worker, store, page and API.
 
 usage: go run ./functions/local [-data file]
 

@@ -1,5 +1,5 @@
-// Package local runs all of Rollcall in one process: the real webhook, worker
-// and ui, with embedded or emulated backends and an invented or real Slack.
+// Package local runs all of Rollcall in one process: the real webhook, worker,
+// ui and api, with embedded or emulated backends and an invented or real Slack.
 package local
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"rollcall/internal/api"
 	"rollcall/internal/config"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
@@ -61,6 +62,9 @@ type Store interface {
 	worker.Store
 	ui.Store
 	fullsync.Store
+	api.PeopleStore
+	api.WorkspaceStore
+	api.HistoryStore
 	Close() error
 }
 
@@ -105,12 +109,19 @@ func Run(ctx context.Context, o Options) (err error) {
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
 	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
+	key, err := newKey(back.store, time.Now())
+	if err != nil {
+		return errors.Join(err, page.Close(), push.Close())
+	}
+	programs := api.New(api.Options{People: back.store, Workspaces: back.store, History: back.store, Tokens: key, Rate: apiRate, Log: log})
+
 	if o.pushing != nil {
 		o.pushing(topology)
 	}
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
+	fmt.Fprintf(out, "Slack's Web API, read from the copy, is at %s/api/ with the token %s\n", address, key.text)
 	pushed := http.StripPrefix(pushPath, worker.New(watched, worker.History{TTL: historyTTL, Publisher: back.subscribers}, topology.WorkTimeout(), log))
-	return serve(ctx, log, back, topology, people, page, onlyHere(front), push, onlyHere(pushed), syncer)
+	return serve(ctx, log, back, topology, people, page, onlyHere(split(programs, front)), push, onlyHere(pushed), syncer)
 }
 
 // onlyHere refuses requests from other sites' pages in a browser on this machine: those under
