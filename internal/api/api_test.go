@@ -230,6 +230,19 @@ func TestWithheld(t *testing.T) {
 	}
 }
 
+// TestWithheldOfAnyForm: what a token may not see is found wherever an older release has put it.
+func TestWithheldOfAnyForm(t *testing.T) {
+	for _, object := range []string{
+		`{"profile":{"title":"t","email":"secret"},"id":"U1"}`, `{"z":1,"profile":{"fields":{"Xf1":"secret"},"email":"secret","a":1},"id":"U1"}`,
+		`{"id":"U1","profile":{"em\u0061il":"secret"}}`, `{"id":"U1","profile":["secret"]}`, `{"pr\u006ffile":{"email":"secret"},"id":"U1"}`,
+	} {
+		o, err := visible(directory.User{ID: "U1", Slack: json.RawMessage(object)}, tokens.Token{Scopes: []string{tokens.UsersRead}})
+		if err != nil || !json.Valid(o) || strings.Contains(string(o), "secret") || !strings.Contains(string(o), `"U1"`) {
+			t.Errorf("%s: %s, error %v", object, o, err)
+		}
+	}
+}
+
 // TestWho: who is listed and who is found.
 func TestWho(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 3})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/ijson"
@@ -34,13 +35,15 @@ func visible(u directory.User, t tokens.Token) (json.RawMessage, error) {
 	if email && fields {
 		return u.Slack, nil
 	}
-	// Not as canonical text: in what an older release stored, names may be in any order.
-	o, err := ijson.Parse(u.Slack)
+	o, err := ijson.ParseCanonical(ijson.Value(u.Slack))
 	if err != nil {
 		return nil, fmt.Errorf("stored object of a user: %w", err)
 	}
-	if profile := o.Get("profile").Object(); profile != nil {
-		o = o.With("profile", withheld(profile, email, fields).Text())
+	// In what an older release stored, names may be in any order, so Get might not find them.
+	for i, m := range o {
+		if m.Name == "profile" {
+			o[i].Value = withheld(m.Value.Object(), email, fields).Text()
+		}
 	}
 	return json.RawMessage(o.Text()), nil
 }
@@ -53,13 +56,7 @@ func forgotten(u directory.User) (json.RawMessage, error) {
 
 // withheld returns a profile without what the token may not see.
 func withheld(profile ijson.Object, email, fields bool) ijson.Object {
-	if !email {
-		profile = profile.With("email", "")
-	}
-	if !fields {
-		profile = profile.With("fields", "")
-	}
-	return profile
+	return slices.DeleteFunc(profile, func(m ijson.Member) bool { return !email && m.Name == "email" || !fields && m.Name == "fields" })
 }
 
 func allVisible(users []directory.User, t tokens.Token) (all objects, err error) {

@@ -143,3 +143,24 @@ func send(t testing.TB, r *http.Request) (int, http.Header, map[string]any) {
 	}
 	return resp.StatusCode, resp.Header, answer
 }
+
+// page reads a page of 1,000 people, uncompressed.
+func (w *world) page(t testing.TB, token, cursor string) []byte {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"users.list?limit=1000&cursor="+url.QueryEscape(cursor), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Accept-Encoding", "identity")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
