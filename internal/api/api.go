@@ -8,6 +8,8 @@
 // Objects are written as the copy has them, byte by byte, unless the token may not see
 // all of it: e-mail addresses need users:read.email, custom fields users.profile:read.
 //
+// At /mcp the Model Context Protocol has tools that read the same (mcp.go).
+//
 // Beyond Slack, users.list takes query, status, kind, tz and updated_since,
 // users.lookupByEmail takes include_deactivated, and changes.list is a feed of changes.
 package api
@@ -22,6 +24,7 @@ import (
 
 	"github.com/felixge/httpsnoop"
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/httpbody"
@@ -53,9 +56,11 @@ type handler struct {
 	Options
 	bodies *httpbody.Pool
 	keys   *keys
+	// schemas are those of the tools, which are the same for every token.
+	schemas *mcp.SchemaCache
 }
 
-// New returns the handler of /api/{method}. It answers any other path 404.
+// New returns the handler of /api/{method} and /mcp. It answers any other path 404.
 func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,7 +72,7 @@ func New(o Options) http.Handler {
 	if err != nil {
 		panic(err) // the option is valid
 	}
-	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now)})
+	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now), mcp.NewSchemaCache()})
 }
 
 // method is one method of the API.
@@ -101,6 +106,10 @@ type call struct {
 
 // ServeHTTP uses no ServeMux, which redirects paths that it finds unclean.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == mcpPath {
+		h.serveMCP(w, r)
+		return
+	}
 	name, ok := strings.CutPrefix(r.URL.Path, prefix)
 	if !ok {
 		http.NotFound(w, r)

@@ -42,12 +42,20 @@ func (h *handler) changesList(ctx context.Context, c *call) (answer, error) {
 		if changes[i], err = change(r, c.token); err != nil {
 			return answer{}, err
 		}
-		c.shown.UserIDs = audit.Add(c.shown.UserIDs, r.UserID)
 	}
-	c.shown.TeamID, c.shown.Count = team, len(feed.Records)
+	c.showChanges(feed.Records)
 	return ok(member{"changes", changes}, member{"has_more", feed.More}, next(feed.Next.String()))
 }
 
+// showChanges notes for the audit log whose changes are shown.
+func (c *call) showChanges(records []directory.Record) {
+	c.shown.TeamID, c.shown.Count = c.teamID, len(records)
+	for _, r := range records {
+		c.shown.UserIDs = audit.Add(c.shown.UserIDs, r.UserID)
+	}
+}
+
+// feed returns what changes.list is asked for.
 func (c *call) feed() (req directory.FeedRequest, err error) {
 	if req.Limit, err = c.args.limit(); err != nil {
 		return req, err

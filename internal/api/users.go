@@ -234,18 +234,30 @@ func (h *handler) user(ctx context.Context, c *call) (directory.User, error) {
 // usersLookupByEmail answers users.lookupByEmail. Like Slack, it finds nobody who is deactivated or of
 // another workspace; include_deactivated is ours. It bills one read.
 func (h *handler) usersLookupByEmail(ctx context.Context, c *call) (answer, error) {
-	team, err := c.team()
+	if _, err := c.team(); err != nil {
+		return answer{}, err
+	}
+	u, err := h.byEmail(ctx, c)
 	if err != nil {
 		return answer{}, err
 	}
+	o, err := visible(u, c.token)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(member{"user", o})
+}
+
+// byEmail returns the person whose e-mail address the call names.
+func (h *handler) byEmail(ctx context.Context, c *call) (directory.User, error) {
 	key := directory.EmailKey(c.args.values["email"])
 	if key == "" {
-		return answer{}, errUsersNotFound
+		return directory.User{}, errUsersNotFound
 	}
 	c.shown.Filters = map[string]string{"email": key}
-	users, err := h.People.UsersByEmail(ctx, team, key)
+	users, err := h.People.UsersByEmail(ctx, c.teamID, key)
 	if err != nil {
-		return answer{}, err
+		return directory.User{}, err
 	}
 	var found *directory.User
 	for i, u := range users {
@@ -257,14 +269,10 @@ func (h *handler) usersLookupByEmail(ctx context.Context, c *call) (answer, erro
 	}
 	if found == nil {
 		c.missed()
-		return answer{}, errUsersNotFound
-	}
-	o, err := visible(*found, c.token)
-	if err != nil {
-		return answer{}, err
+		return directory.User{}, errUsersNotFound
 	}
 	c.show(*found)
-	return ok(member{"user", o})
+	return *found, nil
 }
 
 // usersProfile answers users.profile.get. A token is nobody's, so it has to name somebody.

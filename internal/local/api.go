@@ -53,11 +53,11 @@ func (k *key) Token(ctx context.Context, hash string) (tokens.Token, error) {
 	return t, nil
 }
 
-// split sends what is under /api to the API, before any ServeMux that would redirect it, and the
+// split sends what is under /api and /mcp to the API, before any ServeMux that would redirect it, and the
 // rest to the pages.
 func split(api, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+		if r.URL.Path == "/mcp" || r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)
 			return
 		}
