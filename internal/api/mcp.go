@@ -259,6 +259,7 @@ func (h *handler) searchPeople(ctx context.Context, c *call) (foundPeople, error
 	if req.Limit = cmp.Or(req.Limit, defaultFound); req.Limit > maxFound {
 		return foundPeople{}, errLimit
 	}
+	req.Bare = true
 	page, err := h.People.Users(ctx, c.teamID, req)
 	if err != nil {
 		return foundPeople{}, err
@@ -303,7 +304,7 @@ const maxFields = 100
 
 // customFields returns a person's custom fields by label.
 func (h *handler) customFields(ctx context.Context, teamID string, u directory.User) (map[string]string, error) {
-	o, err := ijson.ParseCanonical(ijson.Value(u.Slack))
+	o, err := ijson.ParseCanonical(u.Slack)
 	if err != nil {
 		return nil, fmt.Errorf("stored object of a user: %w", err)
 	}

@@ -35,7 +35,7 @@ func visible(u directory.User, t tokens.Token) (json.RawMessage, error) {
 	if email && fields {
 		return u.Slack, nil
 	}
-	o, err := ijson.ParseCanonical(ijson.Value(u.Slack))
+	o, err := ijson.ParseCanonical(u.Slack)
 	if err != nil {
 		return nil, fmt.Errorf("stored object of a user: %w", err)
 	}
@@ -70,7 +70,7 @@ func allVisible(users []directory.User, t tokens.Token) (all objects, err error)
 }
 
 // usersList answers users.list, in the order of names or, with updated_since, the newest word first.
-// It bills a read for each person and one more.
+// It bills a read for each person.
 func (h *handler) usersList(ctx context.Context, c *call) (answer, error) {
 	team, err := c.team()
 	if err != nil {
@@ -91,6 +91,7 @@ func (h *handler) usersList(ctx context.Context, c *call) (answer, error) {
 		req.Limit = maxLimit
 	}
 	now := h.Now()
+	req.Bare = true
 	page, err := h.People.Users(ctx, team, req)
 	if err != nil {
 		return answer{}, err

@@ -65,6 +65,17 @@ type PageRequest struct {
 	Order         Order // ByName if empty
 	Limit         int
 	After, Before *Cursor
+	// Bare asks for users without Parts, and for no row more than Limit. Nobody can tell then whether
+	// more follow, so the page after the last may be empty.
+	Bare bool
+}
+
+// Rows is how many rows a store has to read for [NewPage].
+func (r PageRequest) Rows() int {
+	if r.Bare {
+		return r.Limit
+	}
+	return r.Limit + 1
 }
 
 // Page is a part of a list. Prev and Next are the cursors to ask for Before and
@@ -75,9 +86,13 @@ type Page struct {
 	Prev, Next *Cursor
 }
 
-// NewPage builds a page from rows in query order. Fetch Limit+1 rows so that it can
+// NewPage builds a page from rows in query order. Fetch [PageRequest.Rows] of them, so that it can
 // tell whether more follow.
 func NewPage(req PageRequest, rows []User) Page {
+	if req.Bare && len(rows) > 0 && len(rows) == req.Limit {
+		last := CursorOf(rows[len(rows)-1])
+		return NewPartialPage(req, rows, &last)
+	}
 	rows, stopped := cut(rows, req.Limit, CursorOf)
 	return NewPartialPage(req, rows, stopped)
 }

@@ -57,6 +57,16 @@ func updates(d map[string]any) []firestore.Update {
 
 var userFields = fieldsOf(reflect.TypeFor[directory.User]())
 
+// bareFields are those of a user without parts, which are two thirds of a document.
+var bareFields = func() (all []string) {
+	for _, f := range userFields {
+		if f.name != "parts" {
+			all = append(all, f.name)
+		}
+	}
+	return all
+}()
+
 func userOf(snapshot *firestore.DocumentSnapshot) (u directory.User, err error) {
 	if err := decode(snapshot.Data(), &u); err != nil {
 		return directory.User{}, fmt.Errorf("user %s: %w", snapshot.Ref.ID, err)

@@ -51,10 +51,13 @@ func ordered(q firestore.Query, o directory.Order, backward bool, from *director
 }
 
 // Users returns a page of users, without removed ones. It bills a read for each row
-// and one more. If the index returns false matches, it bills at most two reads a
+// and, unless the request is bare, one more. If the index returns false matches, it bills at most two reads a
 // row, and the page may end early.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
 	base, exact := filtered(s.users(teamID).Query, req.Filter)
+	if req.Bare {
+		base = base.Select(bareFields...)
+	}
 	from := req.After
 	if req.Before != nil {
 		from = req.Before
@@ -73,7 +76,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 		return rows, nil
 	}
 	if exact {
-		rows, err := read(from, req.Limit+1)
+		rows, err := read(from, req.Rows())
 		if err != nil {
 			return directory.Page{}, err
 		}

@@ -122,8 +122,28 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	}
 	text = "SELECT (SELECT document FROM users WHERE team_id = l.team_id AND id = l.id)" + text +
 		fmt.Sprintf(" ORDER BY l.%s %[2]s, l.id %[2]s LIMIT ?", column, direction)
-	rows, err := documents[directory.User](ctx, s, text, append(args, req.Limit+1)...)
+	args = append(args, req.Rows())
+	var rows []directory.User
+	if req.Bare {
+		rows, err = s.bare(ctx, text, args)
+	} else {
+		rows, err = documents[directory.User](ctx, s, text, args...)
+	}
 	return directory.NewPage(req, rows), err
+}
+
+// bare reads users without their parts.
+func (s *Store) bare(ctx context.Context, text string, args []any) ([]directory.User, error) {
+	type bare struct {
+		directory.User
+		Parts struct{} `json:"parts"` // in the place of the user's, which the decoder then passes over
+	}
+	found, err := documents[bare](ctx, s, text, args...)
+	users := make([]directory.User, len(found))
+	for i := range found {
+		users[i] = found[i].User
+	}
+	return users, err
 }
 
 // Count returns how many users match the filter.

@@ -90,6 +90,17 @@ func testFilters(t *testing.T, s Store) {
 		checkFilter(t, s, all, f, directory.ByChange)
 	}
 	checkFilter(t, s, all, directory.Filter{Source: directory.FromEvent}, directory.ByChange)
+	page, err := s.Users(t.Context(), team, directory.PageRequest{Limit: 5, Bare: true})
+	if err != nil || len(page.Users) != 5 {
+		t.Fatalf("bare: %d, error %v", len(page.Users), err)
+	}
+	for _, got := range page.Users {
+		want := all[slices.IndexFunc(all, func(u directory.User) bool { return u.ID == got.ID })]
+		want.Parts = directory.Parts{}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("bare (-want +got):\n%s", diff)
+		}
+	}
 }
 
 func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter, o directory.Order) {
@@ -114,6 +125,10 @@ func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter
 		if diff := gocmp.Diff(want[:len(want)-1], backward, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%+v by %s, %d at a time, back (-want +got):\n%s", f, o, limit, diff)
 		}
+	}
+	bare, _ := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: 7, Bare: true})
+	if diff := gocmp.Diff(want, bare, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("%+v by %s, bare (-want +got):\n%s", f, o, diff)
 	}
 	n, exact, err := s.Count(t.Context(), team, f)
 	if err != nil || n < len(want) || exact && n != len(want) || !exact && len(f.Words) < 2 {
