@@ -45,7 +45,7 @@ func TestTokens(t *testing.T) {
 	defer store.Close()
 	stored, err := store.Token(t.Context(), tokens.Hash(text))
 	if err != nil || stored.Name != "payroll" || len(stored.Workspaces) != 2 || stored.Has(tokens.UsersRead) == stored.Has(tokens.EmailRead) ||
-		stored.ExpiresAt.Sub(time.Now()).Round(24*time.Hour) != 30*24*time.Hour {
+		time.Until(stored.ExpiresAt).Round(24*time.Hour) != 30*24*time.Hour {
 		t.Errorf("stored %+v, error %v", stored, err)
 	}
 	if out, _ := run(0, "list"); !strings.Contains(out, "payroll  valid  T1,T2       users:read,changes:read") || strings.Contains(out, text) {
