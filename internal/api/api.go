@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,23 +178,16 @@ func (h *handler) call(w http.ResponseWriter, r *http.Request, m method, c *call
 // choose chooses the workspace. A token of one workspace is always about that one; Slack
 // too ignores team_id there. With several, calls have to name one.
 func (c *call) choose() error {
+	c.shown.Viewer = c.token.Name
 	all, teamID := c.token.Workspaces, c.args.values["team_id"]
 	switch {
 	case len(all) == 1:
 		c.teamID = all[0]
-	case teamID == "":
-		// Methods that have to know say missing_argument.
+	case teamID == "" || slices.Contains(all, teamID):
+		c.teamID = teamID // methods that have to know it say missing_argument
 	default:
-		for _, id := range all {
-			if id == teamID {
-				c.teamID = id
-			}
-		}
-		if c.teamID == "" {
-			return errTeamAccess
-		}
+		return errTeamAccess
 	}
-	c.shown.Viewer = c.token.Name
 	return nil
 }
 
