@@ -26,6 +26,7 @@ import (
 	"github.com/felixge/httpsnoop"
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/sync/semaphore"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/httpbody"
@@ -39,6 +40,10 @@ const (
 	prefix = "/api/"
 	// answerTimeout leaves time to write before the server's own deadline.
 	answerTimeout = 20 * time.Second
+	// maxConcurrentRows bounds how many people and changes all requests under way hold in memory, some
+	// kilobytes each. reserveTimeout is how long a request waits for its share.
+	maxConcurrentRows = 10 * maxLimit
+	reserveTimeout    = 5 * time.Second
 )
 
 // Options are what the API needs.
@@ -57,6 +62,7 @@ type handler struct {
 	Options
 	bodies *httpbody.Pool
 	keys   *keys
+	rows   *semaphore.Weighted
 	// schemas are those of the tools, which are the same for every token.
 	schemas *mcp.SchemaCache
 }
@@ -73,7 +79,7 @@ func New(o Options) http.Handler {
 	if err != nil {
 		panic(err) // the option is valid
 	}
-	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now), mcp.NewSchemaCache()})
+	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now), semaphore.NewWeighted(maxConcurrentRows), mcp.NewSchemaCache()})
 }
 
 // method is one method of the API.
@@ -103,6 +109,18 @@ type call struct {
 	token  tokens.Token
 	teamID string // the workspace that the call is about; see [handler.choose]
 	shown  audit.Entry
+	rows   int64 // reserved
+}
+
+// reserve waits until so many rows may be in memory. They stay reserved until the answer is written.
+func (h *handler) reserve(ctx context.Context, c *call, rows int) error {
+	ctx, cancel := context.WithTimeout(ctx, reserveTimeout)
+	defer cancel()
+	if h.rows.Acquire(ctx, int64(rows)) != nil {
+		return rateLimited{time.Second}
+	}
+	c.rows += int64(rows)
+	return nil
 }
 
 // ServeHTTP uses no ServeMux, which redirects paths that it finds unclean.
@@ -121,6 +139,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m, name = method{open: true, answer: unknownMethod}, "unknown"
 	}
 	c := &call{shown: audit.Entry{View: name, Method: r.Method, Status: http.StatusOK}}
+	defer func() { h.rows.Release(c.rows) }()
 	var err error
 	sent := httpsnoop.CaptureMetricsFn(w, func(w http.ResponseWriter) {
 		header := w.Header()

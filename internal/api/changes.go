@@ -33,6 +33,9 @@ func (h *handler) changesList(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := h.reserve(ctx, c, req.Limit); err != nil {
+		return answer{}, err
+	}
 	feed, err := h.History.Feed(ctx, team, req)
 	if err != nil {
 		return answer{}, err

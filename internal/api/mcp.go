@@ -132,6 +132,7 @@ func addTool[In arguer, Out any](h *handler, server *mcp.Server, t tokens.Token,
 			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 			defer cancel()
 			c := &call{token: t, args: in.arguments(), shown: audit.Entry{View: name, Method: http.MethodPost, Status: http.StatusOK}}
+			defer func() { h.rows.Release(c.rows) }()
 			if err = c.choose(); err == nil {
 				_, err = c.team()
 			}
@@ -259,6 +260,9 @@ func (h *handler) searchPeople(ctx context.Context, c *call) (foundPeople, error
 	if req.Limit = cmp.Or(req.Limit, defaultFound); req.Limit > maxFound {
 		return foundPeople{}, errLimit
 	}
+	if err := h.reserve(ctx, c, req.Limit); err != nil {
+		return foundPeople{}, err
+	}
 	req.Bare = true
 	page, err := h.People.Users(ctx, c.teamID, req)
 	if err != nil {
@@ -354,6 +358,9 @@ func (h *handler) listChanges(ctx context.Context, c *call) (foundChanges, error
 	}
 	if req.Limit > maxListed {
 		return foundChanges{}, errLimit
+	}
+	if err := h.reserve(ctx, c, req.Limit); err != nil {
+		return foundChanges{}, err
 	}
 	feed, err := h.History.Feed(ctx, c.teamID, req)
 	if err != nil {

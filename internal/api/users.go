@@ -90,6 +90,9 @@ func (h *handler) usersList(ctx context.Context, c *call) (answer, error) {
 		}
 		req.Limit = maxLimit
 	}
+	if err := h.reserve(ctx, c, req.Limit); err != nil {
+		return answer{}, err
+	}
 	now := h.Now()
 	req.Bare = true
 	page, err := h.People.Users(ctx, team, req)
@@ -195,6 +198,9 @@ func (h *handler) usersByID(ctx context.Context, c *call, team string, ids []str
 			position[id] = len(distinct)
 			distinct = append(distinct, id)
 		}
+	}
+	if err := h.reserve(ctx, c, len(distinct)); err != nil {
+		return nil, err
 	}
 	found, err := h.People.UsersByID(ctx, team, distinct)
 	if err != nil {
