@@ -22,7 +22,7 @@ func TestSmoke(t *testing.T) {
 	project := fmt.Sprintf("GOOGLE_CLOUD_PROJECT=e2e-smoke-%d", os.Getpid())
 	local := system.Run(t, filepath.Join(dir, "local"), project)
 	test := func(secret string, args ...string) (string, error) {
-		c := exec.CommandContext(t.Context(), filepath.Join(dir, "rollcallctl"), append([]string{"smoke", "--webhook", local.Address + "/slack/events"}, args...)...)
+		c := exec.CommandContext(t.Context(), filepath.Join(dir, "rollcallctl"), append([]string{"smoke", "--webhook", local.Address + "/slack/events", "--api", local.Address + "/api/"}, args...)...)
 		c.Env = append(os.Environ(), project, "SLACK_SIGNING_SECRET="+secret)
 		out, err := c.CombinedOutput()
 		return string(out), err
@@ -32,7 +32,7 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := `^unsigned request refused\n` + strings.Repeat(`\w+ +accepted after \d+.*s, visible after \d+.*s\n`, 4) + `ok +\d+.*s in all\n$`
+	want := `^unsigned request refused\nunknown token refused\n` + strings.Repeat(`\w+ +accepted after \d+.*s, visible after \d+.*s\n`, 4) + `ok +\d+.*s in all\n$`
 	if !regexp.MustCompile(want).MatchString(out) {
 		t.Errorf("it says:\n%s", out)
 	}
@@ -49,6 +49,9 @@ func TestSmoke(t *testing.T) {
 	}
 	if out, err := test("invented-signing-secret", "--webhook", local.Address+"/health"); err == nil || !strings.Contains(out, "unsigned request: answered") {
 		t.Errorf("where anybody may post: %v\n%s", err, out)
+	}
+	if out, err := test("invented-signing-secret", "--api", local.Address+"/slack/events"); err == nil || !strings.Contains(out, "unknown token: answered") {
+		t.Errorf("where no API is: %v\n%s", err, out)
 	}
 	local.Stop(t)
 }

@@ -18,10 +18,12 @@ func (p Program) smoke() *cli.Command {
 		Name:  "smoke",
 		Usage: "test a deployment",
 		Description: "It invents a person in a hidden workspace, sends signed events to have them join, change and leave,\n" +
-			"removes them, and waits each time until Firestore shows it. It reads SLACK_SIGNING_SECRET.",
+			"removes them, and waits each time until Firestore shows it. It reads SLACK_SIGNING_SECRET. Of the\n" +
+			"API it tests that it is there and looks tokens up.",
 		ArgValidator: noArguments,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "webhook", Usage: "the `address` that Slack posts to, https://…/slack/events", Required: true, Validator: isAddress},
+			&cli.StringFlag{Name: "api", Usage: "the `address` of the API, https://…/api/; empty if there is none to test"},
 			&cli.DurationFlag{Name: "within", Value: 30 * time.Second, Usage: "how long to wait for each step to be visible", Validator: positive},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -33,7 +35,7 @@ func (p Program) smoke() *cli.Command {
 				publisher := pubsub.NewPublisher(open.pubsub, open.config.Topic)
 				defer publisher.Stop()
 				return smoke.Test{
-					Webhook: c.String("webhook"), Secret: settings.SigningSecret.Reveal(), Timeout: c.Duration("within"),
+					Webhook: c.String("webhook"), API: c.String("api"), Secret: settings.SigningSecret.Reveal(), Timeout: c.Duration("within"),
 					Store: open.store, Publisher: publisher, Out: p.Out,
 				}.Run(ctx)
 			})

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"rollcall/internal/directory"
@@ -32,6 +33,7 @@ type Publisher interface {
 // Test is one smoke test.
 type Test struct {
 	Webhook   string        // the URL that Slack posts to
+	API       string        // the base address for Slack SDKs; empty to leave it out
 	Secret    string        // Slack's signing secret
 	Timeout   time.Duration // of each step
 	Store     Store
@@ -61,6 +63,11 @@ func (t Test) Run(ctx context.Context) (err error) {
 	}
 	if err := t.refusesUnsigned(ctx); err != nil {
 		return err
+	}
+	if t.API != "" {
+		if err := t.refusesUnknownToken(ctx); err != nil {
+			return err
+		}
 	}
 	if err := t.Store.PutWorkspace(ctx, directory.Workspace{ID: workspace, Name: "Smoke test", Hidden: true}); err != nil {
 		return err
@@ -129,6 +136,29 @@ func (t Test) refusesUnsigned(ctx context.Context) error {
 		return fmt.Errorf("unsigned request: answered %s, want 401", answer.Status)
 	}
 	fmt.Fprintln(t.Out, "unsigned request refused")
+	return nil
+}
+
+// refusesUnknownToken fails unless the API has looked a token up and not found it.
+func (t Test) refusesUnknownToken(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(t.API, "/")+"/auth.test", nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer rct_"+rand.Text()+rand.Text())
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("unknown token: %w", err)
+	}
+	defer response.Body.Close()
+	var answer struct{ Error string }
+	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&answer); err != nil {
+		return fmt.Errorf("unknown token: answered %s: %w", response.Status, err)
+	}
+	if answer.Error != "invalid_auth" {
+		return fmt.Errorf("unknown token: answered %q, want invalid_auth", answer.Error)
+	}
+	fmt.Fprintln(t.Out, "unknown token refused")
 	return nil
 }
 
