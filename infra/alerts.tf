@@ -27,7 +27,7 @@ locals {
   # In the PromQL name of a metric (Google's page "PromQL for Cloud Monitoring metrics") the first slash
   # becomes a colon and everything else an underscore. A series without a value does not exist, so
   # alerts on what is *missing* compare with vector(0).
-  alerts = merge(local.nightly_alerts, local.change_alerts, {
+  alerts = merge(local.nightly_alerts, local.change_alerts, local.api_alerts, {
     DeadLetters = {
       summary  = "Messages could not be applied and wait as dead letters"
       severity = "ERROR"
@@ -127,6 +127,28 @@ locals {
     }
   } : name => alert if length(local.subscribers) > 0 }
 
+  # The API answers errors with 200, as Slack does, so they are in its lines. 5xx are the server's own.
+  api_alerts = { for name, alert in {
+    APIErrors = {
+      summary  = "The API fails requests"
+      severity = "ERROR"
+      for      = "0s"
+      query    = "sum(increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\",refused=\"internal_error\"}[10m]) or increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-api\",response_code_class=\"5xx\"}[10m])) > 5"
+    }
+    APIRefusedTokens = {
+      summary  = "Many requests to the API have a token that is unknown, revoked or expired"
+      severity = "WARNING"
+      for      = "0s"
+      query    = "sum by (refused) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\",refused=~\"invalid_auth|token_revoked|token_expired\"}[15m])) > 50"
+    }
+    APILatency = {
+      summary  = "One in twenty of the API's answers takes more than five seconds"
+      severity = "WARNING"
+      for      = "600s"
+      query    = "histogram_quantile(0.95, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-api\"}[10m]))) > 5000"
+    }
+  } : name => alert if var.api }
+
   # One night in the query and one in the condition, as for FullSyncMissing.
   nightly_alerts = { for name in local.nightly : "NightlyTests" => {
     summary  = "The nightly tests have not passed for two days"
@@ -186,7 +208,7 @@ resource "google_monitoring_alert_policy" "alert" {
 
 # A chart for each alert: its query without the threshold. Then charts of what the programs count.
 locals {
-  charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, {
+  charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, local.api_charts, {
     "Messages that were dropped, by reason"                        = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
     "Requests to the webhook, by result"                           = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
     "Deliveries to the worker, by outcome"                         = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
@@ -196,6 +218,10 @@ locals {
     "People shown in a day, by viewer: the ten who looked at most" = "topk(10, sum by (viewer) (increase(logging_googleapis_com:user_${local.id}_people_shown_sum{monitored_resource=\"cloud_run_revision\"}[1d])))"
     "Full syncs, by outcome"                                       = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
   })
+  api_charts = { for title, query in {
+    "Requests to the API, by method and refusal"                 = "sum by (api_method, refused) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Requests to the API, by token: the ten that asked the most" = "topk(10, sum by (token) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[1h])))"
+  } : title => query if var.api }
 }
 
 resource "google_monitoring_dashboard" "rollcall" {

@@ -12,7 +12,7 @@ import (
 // TestAlertQueries: PromQL parses. Cloud Monitoring would refuse it only at the apply.
 func TestAlertQueries(t *testing.T) {
 	queries := regexp.MustCompile(`(?m)^ +(?:query|"[^"]+") += "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
-	if len(queries) != 24 { // of alerts and of charts
+	if len(queries) != 29 { // of alerts and of charts
 		t.Errorf("%d queries", len(queries))
 	}
 	for _, q := range queries {

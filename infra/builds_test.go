@@ -123,7 +123,7 @@ var programs = map[string]string{
 	"git":         `case "$*" in *rev-parse*) echo 0123456789abcdef;; *format=%ct*) echo "$COMMITTED";; *--since*) echo "$RECENT";; esac`,
 	"ko":          `echo "r/image@sha256:0"`,
 	"rollcallctl": `echo "as $SLACK_SIGNING_SECRET $FIRESTORE_DATABASE $GOOGLE_CLOUD_PROJECT" >> "$CALLS"`,
-	"terraform":   `for a; do case $a in -var-file=*) cat "${a#-var-file=}" >> "$CALLS";; esac; done; if [ "$2" = output ]; then printf https://webhook/slack/events; fi`,
+	"terraform":   `for a; do case $a in -var-file=*) cat "${a#-var-file=}" >> "$CALLS";; esac; done; case "$*" in *" webhook_url") printf https://webhook/slack/events;; *" api_url_outside") printf https://api/api/;; esac`,
 	"gcloud": `at() { case $1 in gs://state/*) echo "$STATE/${1#gs://state/}";; -) echo /dev/stdin;; *) echo "$1";; esac; }
 case "$*" in
 "storage ls "*) [ -e "$(at "$3")" ];;
@@ -195,7 +195,7 @@ func (w workplace) run(t *testing.T, script string, env ...string) (said string,
 // before and after are as images.sh writes them.
 const (
 	before = `{"images": {"webhook": "r/old@sha256:0", "committed": 1000}}` + "\n"
-	after  = `{"images": {"webhook": "r/image@sha256:0", "worker": "r/image@sha256:0", "ui": "r/image@sha256:0", "fullsync": "r/image@sha256:0", ` +
+	after  = `{"images": {"webhook": "r/image@sha256:0", "worker": "r/image@sha256:0", "ui": "r/image@sha256:0", "api": "r/image@sha256:0", "fullsync": "r/image@sha256:0", ` +
 		`"commit": "0123456789abcdef", "build": "b1", "committed": 2000}}` + "\n"
 )
 
@@ -212,7 +212,7 @@ func TestDeploy(t *testing.T) {
 		"--attestor-project p --validate --keyversion projects/p/locations/r/keyRings/rollcall/cryptoKeys/images/cryptoKeyVersions/1"
 	back := []string{
 		update + "webhook --region r --to-revisions rev-1=100 --quiet", update + "worker --region r --to-revisions rev-1=100 --quiet",
-		update + "ui --region r --to-revisions rev-1=100 --quiet", "gcloud run jobs update rollcall-fullsync --region r --image rev-1 --quiet",
+		update + "ui --region r --to-revisions rev-1=100 --quiet", update + "api --region r --to-revisions rev-1=100 --quiet", "gcloud run jobs update rollcall-fullsync --region r --image rev-1 --quiet",
 	}
 	for _, tt := range []struct {
 		name      string
@@ -229,6 +229,7 @@ func TestDeploy(t *testing.T) {
 		{name: "deployment", previous: "rev-1", images: after,
 			does: []string{
 				sign, "terraform init -reconfigure -lockfile=readonly -backend-config=bucket=state", "settings", strings.TrimSpace(after), "as secret rollcall p",
+				"rollcallctl smoke --webhook https://webhook/slack/events --api https://api/api/",
 			},
 			not: []string{update, "gcloud run jobs update"}},
 		{name: "image by tag", builder: "r/builder:latest", fails: true, images: before,

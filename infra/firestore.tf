@@ -86,7 +86,7 @@ resource "google_firestore_field" "exemption" {
 
 # Refuses client SDKs. A database from before keeps its own rules.
 resource "google_firebaserules_ruleset" "nobody" {
-  count = var.firestore_existing ? 0 : 1
+  count = var.firestore_existing && !var.api ? 0 : 1
   source {
     files {
       name    = "firestore.rules"

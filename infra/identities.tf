@@ -2,7 +2,7 @@
 
 # What each deployable runs as.
 resource "google_service_account" "runtime" {
-  for_each     = toset(["webhook", "worker", "ui", "fullsync"])
+  for_each     = setunion(["webhook", "worker", "ui", "fullsync"], local.api)
   account_id   = "${local.name}-${each.key}"
   display_name = "Rollcall ${each.key}"
   depends_on   = [google_project_service.api]
@@ -24,7 +24,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 }
 
 resource "google_secret_manager_secret_iam_member" "reader" {
-  for_each  = { webhook = "slack-signing-secret", fullsync = "slack-bot-tokens", ui = "audit-hash-key" }
+  for_each  = merge({ webhook = "slack-signing-secret", fullsync = "slack-bot-tokens", ui = "audit-hash-key" }, { for name in local.api : name => "audit-hash-key" })
   secret_id = google_secret_manager_secret.value[each.value].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.runtime[each.key].member
@@ -43,11 +43,12 @@ resource "google_project_iam_member" "firestore" {
 }
 
 locals {
-  firestore_roles = {
+  firestore_roles = merge({
     worker   = "roles/datastore.user"
     fullsync = "roles/datastore.user"
-    ui       = "roles/datastore.viewer"
-  }
+    ui       = local.reads_firestore
+  }, { for name in local.api : name => local.reads_firestore })
+  reads_firestore     = "roles/datastore.viewer"
   counts_dead_letters = "roles/monitoring.viewer"
 
   only_the_database = "resource.name == \"projects/${var.project_id}/databases/${local.database}\""

@@ -13,7 +13,7 @@ commit=$(git rev-parse HEAD)
 committed=$(git show --no-patch --format=%ct HEAD)
 tag="${commit:0:12}-$(date -u +%Y%m%d%H%M%S)" # tags cannot be moved, so each build has its own
 images=
-for program in webhook worker ui fullsync; do
+for program in webhook worker ui api fullsync; do
   image=$(ko build --base-import-paths --tags "$tag" "./functions/$program")
   gcloud beta container binauthz attestations sign-and-create --project "$PROJECT_ID" --artifact-url "$image" \
     --attestor "$name-images" --attestor-project "$PROJECT_ID" --validate --keyversion "$key" >/dev/null

@@ -27,11 +27,19 @@ locals {
       unit        = "s"
     }
     people_shown = {
-      description = "People whom answers of the page showed, by viewer."
-      program     = "ui"
+      description = "People whom answers of the page and of the API showed, by viewer: an address, or a token's name."
+      program     = "ui|api"
       condition   = "jsonPayload.audit=true AND jsonPayload.count>=0"
       labels      = ["viewer", "view", "team_id"]
       value       = "count"
+      unit        = "1"
+    }
+    api_requests = {
+      description = "Requests to the API, by method and token's name; refused has Slack's code of an error, such as invalid_auth, ratelimited or internal_error."
+      program     = "api"
+      condition   = "jsonPayload.api_method:*"
+      labels      = ["api_method", "refused", "token"]
+      value       = null
       unit        = "1"
     }
     syncs = {
@@ -76,10 +84,10 @@ resource "google_logging_metric" "no_instance" {
 }
 
 resource "google_logging_metric" "counted" {
-  for_each         = local.metrics
+  for_each         = { for name, m in local.metrics : name => m if var.api || m.program != "api" }
   name             = "${local.id}_${each.key}"
   description      = each.value.description
-  filter           = "resource.labels.${each.value.program == "fullsync" ? "job" : "service"}_name=\"${local.name}-${each.value.program}\" AND ${each.value.condition}"
+  filter           = "resource.labels.${each.value.program == "fullsync" ? "job" : "service"}_name=~\"^${local.name}-(${each.value.program})$\" AND ${each.value.condition}"
   value_extractor  = each.value.value == null ? null : "EXTRACT(jsonPayload.${each.value.value})"
   label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})" }
   metric_descriptor {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"rollcall/internal/api"
 	"rollcall/internal/directory"
 	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
@@ -31,6 +33,7 @@ import (
 	"rollcall/internal/slack/webapi"
 	"rollcall/internal/store/sqlite"
 	"rollcall/internal/syncs"
+	"rollcall/internal/tokens"
 	"rollcall/internal/ui"
 	"rollcall/internal/webhook"
 	"rollcall/internal/worker"
@@ -38,7 +41,7 @@ import (
 
 // metric is a log-based metric as metrics.tf declares it.
 type metric struct {
-	program   string
+	program   string // or several, separated by |
 	condition string
 	labels    []string
 	value     string // the field whose values are distributed; empty: lines are counted
@@ -95,32 +98,34 @@ func (m metric) counts(t *testing.T, line map[string]any) bool {
 
 // TestMetrics: the programs write the lines that metrics count, with the fields of their labels.
 func TestMetrics(t *testing.T) {
-	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t), "ui": uiLines(t)}
+	lines := map[string][]map[string]any{"webhook": webhookLines(t), "worker": workerLines(t), "fullsync": fullSyncLines(t), "ui": uiLines(t), "api": apiLines(t)}
 	all := metrics(t)
-	if len(all) != 7 {
+	if len(all) != 8 {
 		t.Errorf("%d metrics", len(all))
 	}
 	for name, m := range all {
-		counted, labels := 0, map[string]bool{}
-		for _, line := range lines[m.program] {
-			if !m.counts(t, line) {
-				continue
-			}
-			counted++
-			if _, number := line[m.value].(float64); m.value != "" && !number {
-				t.Errorf("%s: no number %s in %v", name, m.value, line)
+		for program := range strings.SplitSeq(m.program, "|") {
+			counted, labels := 0, map[string]bool{}
+			for _, line := range lines[program] {
+				if !m.counts(t, line) {
+					continue
+				}
+				counted++
+				if _, number := line[m.value].(float64); m.value != "" && !number {
+					t.Errorf("%s: no number %s in %v", name, m.value, line)
+				}
+				for _, label := range m.labels {
+					labels[label] = labels[label] || line[label] != nil
+				}
 			}
 			for _, label := range m.labels {
-				labels[label] = labels[label] || line[label] != nil
+				if !labels[label] {
+					t.Errorf("%s: no line of %s has %s", name, program, label)
+				}
 			}
-		}
-		for _, label := range m.labels {
-			if !labels[label] {
-				t.Errorf("%s: no line has %s", name, label)
+			if counted == 0 {
+				t.Errorf("%s counts nothing of %s", name, program)
 			}
-		}
-		if counted == 0 {
-			t.Errorf("%s counts nothing", name)
 		}
 	}
 	want := []any{"published", "challenge", "ignored", "app_rate_limited", "refused", "not_published", "no_workspace", "other_app", "refused"}
@@ -134,6 +139,12 @@ func TestMetrics(t *testing.T) {
 	want = []any{"created", "unchanged", "updated", "removed", "unknown_user", "invalid", "malformed", "store", "disconnected", "unknown_workspace"}
 	if diff := cmp.Diff(want, values(lines["worker"], "outcome")); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	// As the alerts on the API have them. Lines without a method are audit lines.
+	want = []any{nil, nil, "missing_scope", "not_authed", "invalid_auth", "token_revoked", "token_expired", "ratelimited", "unknown_method", "invalid_auth", "internal_error"}
+	requests := slices.DeleteFunc(lines["api"], func(line map[string]any) bool { return line["api_method"] == nil })
+	if diff := cmp.Diff(want, values(requests, "refused")); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 }
 
@@ -271,6 +282,66 @@ func uiLines(t *testing.T) []map[string]any {
 		for _, path := range []string{"/", "/users/T1/U1"} {
 			page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
 		}
+	})
+}
+
+// noTokens is a store of tokens that fails.
+type noTokens struct{}
+
+func (noTokens) Token(context.Context, string) (tokens.Token, error) {
+	return tokens.Token{}, errors.New("away")
+}
+
+func apiLines(t *testing.T) []map[string]any {
+	store, err := sqlite.OpenTemporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.PutWorkspace(t.Context(), directory.Workspace{ID: "T1", Name: "One"}); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	token := func(name string, end func(*tokens.Token)) string {
+		text, stored, err := tokens.New(name, []string{"T1"}, []string{tokens.UsersRead}, now.Add(-2*time.Hour), time.Time{})
+		if err == nil {
+			end(&stored)
+			err = store.PutToken(t.Context(), stored)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	good := token("crm", func(*tokens.Token) {})
+	revoked := token("revoked", func(t *tokens.Token) { t.RevokedAt = now.Add(-time.Hour) })
+	expired := token("expired", func(t *tokens.Token) { t.ExpiresAt = now.Add(-time.Hour) })
+	unknown, _, err := tokens.New("unknown", []string{"T1"}, []string{tokens.UsersRead}, now, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return logged(t, func(log *slog.Logger) {
+		o := api.Options{People: store, Workspaces: store, History: store, Tokens: store, Rate: 3, Log: log, Now: func() time.Time { return now }}
+		works := api.New(o)
+		o.Tokens = noTokens{}
+		ask := func(to http.Handler, path, token string) {
+			r := httptest.NewRequest("POST", path, nil)
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			to.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		ask(works, "/api/users.list", good)
+		ask(works, "/api/auth.test", good)
+		ask(works, "/api/emoji.list", good)
+		ask(works, "/api/users.list", "")
+		ask(works, "/api/users.list", unknown)
+		ask(works, "/api/users.list", revoked)
+		ask(works, "/api/users.list", expired)
+		ask(works, "/api/users.list", good)
+		ask(works, "/api/nothing", good)
+		ask(works, "/mcp", unknown)
+		ask(api.New(o), "/api/users.list", good)
 	})
 }
 

@@ -22,6 +22,16 @@ output "ui_url" {
   value       = local.url.ui
 }
 
+output "api_url" {
+  description = "The base address for Slack SDKs; null without api."
+  value       = var.api ? "${local.url.api}/api/" : null
+}
+
+output "api_url_outside" {
+  description = "The same if it answers from outside, for the smoke test; otherwise empty."
+  value       = var.api && var.api_ingress == "all" ? "${local.url.api}/api/" : ""
+}
+
 output "image_repository" {
   description = "KO_DOCKER_REPO: where ko pushes images."
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"

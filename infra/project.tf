@@ -24,7 +24,7 @@ locals {
   iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"
 
   # Cloud Run's address of a service is known before there is one.
-  url = { for name in ["webhook", "ui"] : name => "https://${lookup(local.domains, name, "${local.name}-${name}-${local.number}.${var.region}.run.app")}" }
+  url = { for name in ["webhook", "ui", "api"] : name => "https://${lookup(local.domains, name, "${local.name}-${name}-${local.number}.${var.region}.run.app")}" }
 }
 
 resource "google_artifact_registry_repository" "images" {

@@ -7,7 +7,7 @@ locals {
   # With a domain, requests only come through the load balancer and Cloud Armor.
   outside = { for name in ["webhook", "ui"] : name => contains(keys(local.domains), name) ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_ALL" }
 
-  services = {
+  services = merge({
     webhook = {
       ingress     = local.outside["webhook"]
       public      = true # Slack has no Google identity: it signs its requests
@@ -49,7 +49,19 @@ locals {
       })
       secrets = { AUDIT_HASH_KEY = "audit-hash-key" } # the same in all instances, so that equal searches have equal hashes
     }
-  }
+    }, { for name in local.api : name => {
+      ingress     = { all = "INGRESS_TRAFFIC_ALL", internal = "INGRESS_TRAFFIC_INTERNAL_ONLY" }[var.api_ingress]
+      public      = true # programs come with Rollcall's tokens, which take the place of Google's in the same header
+      iap         = false
+      concurrency = 80 # the program itself bounds the people and the bodies that it holds in memory
+      timeout     = 30 # the api gives up after 20
+      env = {
+        FIRESTORE_DATABASE = google_firestore_database.directory.name
+        API_DATABASE       = google_firestore_database.tokens[name].name
+        API_RATE           = tostring(var.api_rate)
+      }
+      secrets = { AUDIT_HASH_KEY = "audit-hash-key" }
+  } })
 }
 
 resource "google_cloud_run_v2_service" "service" {
@@ -148,8 +160,8 @@ resource "google_cloud_run_v2_service" "service" {
 
   lifecycle {
     precondition {
-      condition     = var.images != null
-      error_message = "There are no images yet: run infra/images.sh."
+      condition     = try(var.images[each.key], null) != null
+      error_message = "There is no image of ${each.key} yet: run infra/images.sh."
     }
   }
 
@@ -161,6 +173,7 @@ resource "google_cloud_run_v2_service" "service" {
     google_pubsub_topic_iam_member.publisher,
     google_pubsub_topic_iam_member.changes_publisher,
     google_project_iam_member.firestore,
+    google_project_iam_member.tokens,
     google_firestore_index.query, # the older revision serves until they are built, because queries fail without
   ]
 }

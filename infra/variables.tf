@@ -60,13 +60,14 @@ variable "images" {
   description = "The images by digest, and where they come from. infra/images.sh writes this to the state's bucket."
   type = object({
     webhook   = string, worker = string, ui = string, fullsync = string
+    api       = optional(string) # releases before the API have none
     commit    = optional(string, "")
     build     = optional(string, "") # of Cloud Build; empty from a laptop
     committed = optional(number, 0)  # in Unix seconds; deployments do not go back in time
   })
   default = null # for the first apply
   validation {
-    condition     = var.images == null ? true : alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : can(regex("@sha256:[0-9a-f]{64}$", var.images[name]))])
+    condition     = var.images == null ? true : alltrue([for image in compact([var.images.webhook, var.images.worker, var.images.ui, var.images.fullsync, var.images.api]) : can(regex("@sha256:[0-9a-f]{64}$", image))])
     error_message = "Images are given by digest (…@sha256:…): a tag can move under a running service."
   }
 }
@@ -112,13 +113,13 @@ variable "drift_threshold" {
 
 variable "min_instances" {
   description = "Instances kept warm. None is needed, because Slack repeats an event after a slow cold start."
-  type        = object({ webhook = optional(number, 0), worker = optional(number, 0), ui = optional(number, 0) })
+  type        = object({ webhook = optional(number, 0), worker = optional(number, 0), ui = optional(number, 0), api = optional(number, 0) })
   default     = {}
 }
 
 variable "max_instances" {
   description = "Limit of instances, and so of the bill."
-  type        = object({ webhook = optional(number, 20), worker = optional(number, 20), ui = optional(number, 5) })
+  type        = object({ webhook = optional(number, 20), worker = optional(number, 20), ui = optional(number, 5), api = optional(number, 5) })
   default     = {}
   validation {
     condition     = alltrue([for n in values(var.max_instances) : n >= 1])
@@ -291,5 +292,41 @@ variable "changes_to_bigquery" {
   validation {
     condition     = !var.changes_to_bigquery || var.history_days > 0
     error_message = "Without history there is nothing to write: set history_days."
+  }
+}
+
+variable "api" {
+  description = "Whether the API runs: Slack's methods, a feed of changes and MCP, for programs with tokens of `rollcallctl tokens create`."
+  type        = bool
+  default     = false
+}
+
+variable "api_ingress" {
+  description = "Where the API's requests may come from: \"all\", or \"internal\" for the project's networks only. They need a token either way."
+  type        = string
+  default     = "all"
+  validation {
+    condition     = contains(["all", "internal"], var.api_ingress)
+    error_message = "Use all or internal."
+  }
+}
+
+variable "api_rate" {
+  description = "Requests a second that each of the API's tokens may make, by each instance's own count."
+  type        = number
+  default     = 20
+  validation {
+    condition     = var.api_rate >= 1 && var.api_rate <= 10000 && floor(var.api_rate) == var.api_rate
+    error_message = "The rate is a whole number from 1 to 10000."
+  }
+}
+
+variable "directory_readers" {
+  description = "Who may read the directory's database directly, as IAM members: serviceAccount:…, group:…, user:… They see every workspace, whole."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = alltrue([for member in var.directory_readers : can(regex("^(group|user|serviceAccount):[^ ]+$", member))])
+    error_message = "Readers are serviceAccount:…, group:… or user:…; anything wider would show everybody's profile to too many."
   }
 }

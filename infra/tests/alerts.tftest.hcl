@@ -10,11 +10,13 @@ variables {
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+    api      = "r/api@sha256:5555555555555555555555555555555555555555555555555555555555555555"
   }
   viewers              = []
   alert_emails         = { oncall = "oncall@example.com" }
   alert_channels       = ["projects/rollcall-test/notificationChannels/1"]
   repository_url       = "https://example.com/rollcall/"
+  api                  = true
   sync_every_hours     = 6
   drift_threshold      = 7
   change_subscriptions = { crm = {} }
@@ -26,7 +28,7 @@ variables {
 run "alerts" {
   assert {
     condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
-      "AppRateLimited", "BodiesRefused", "ChangesBehind", "ChangesUndelivered", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NightlyTests", "NoInstance", "OldestUnackedMessage",
+      "APIErrors", "APILatency", "APIRefusedTokens", "AppRateLimited", "BodiesRefused", "ChangesBehind", "ChangesUndelivered", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NightlyTests", "NoInstance", "OldestUnackedMessage",
       "SignatureFailures", "UIErrors", "WebhookDown", "WorkspaceDisconnected",
       ]) && toset(keys(google_monitoring_alert_policy.burn)) == toset([
       "EventToDocument fast", "EventToDocument slow", "WebhookErrors fast", "WebhookErrors slow", "WebhookLatency fast", "WebhookLatency slow",

@@ -12,6 +12,7 @@ variables {
     worker   = "r/worker@sha256:1111111111111111111111111111111111111111111111111111111111111111"
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
+    api      = "r/api@sha256:5555555555555555555555555555555555555555555555555555555555555555"
   }
   viewers        = ["group:everybody@example.com"]
   alert_emails   = { oncall = "oncall@example.com" }
@@ -66,6 +67,146 @@ run "services" {
   assert {
     condition     = tonumber(trimsuffix(google_cloud_run_v2_service.service["worker"].template[0].timeout, "s")) == google_pubsub_subscription.worker.ack_deadline_seconds
     error_message = "The worker's timeout is the ack deadline."
+  }
+}
+
+run "no_api" {
+  assert {
+    condition = (
+      toset(keys(google_cloud_run_v2_service.service)) == toset(["webhook", "worker", "ui"]) && !contains(keys(google_service_account.runtime), "api") &&
+      length(google_firestore_database.tokens) + length(google_firebaserules_release.tokens) + length(google_project_iam_member.tokens) == 0 &&
+      !anytrue([for name in concat(keys(google_monitoring_alert_policy.alert), keys(google_logging_metric.counted)) : startswith(upper(name), "API")]) &&
+      !strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "api_requests") && output.api_url == null && output.api_url_outside == ""
+    )
+    error_message = "By default there is no API, and nothing of one."
+  }
+  assert {
+    condition     = length(google_project_iam_member.directory_reader) == 0
+    error_message = "By default nobody but the services reads the database."
+  }
+}
+
+run "api" {
+  variables {
+    api      = true
+    api_rate = 7
+  }
+  assert {
+    condition = (
+      google_cloud_run_v2_service.service["api"].ingress == "INGRESS_TRAFFIC_ALL" && output.api_url == "https://rollcall-api-123456789012.europe-west1.run.app/api/" &&
+      output.api_url_outside == output.api_url
+    )
+    error_message = "It answers from outside, and the smoke test asks it."
+  }
+  assert {
+    condition = (
+      google_cloud_run_v2_service.service["api"].invoker_iam_disabled && !google_cloud_run_v2_service.service["api"].iap_enabled && !contains(keys(google_cloud_run_v2_service_iam_member.invoker), "api") &&
+      google_cloud_run_v2_service.service["api"].template[0].containers[0].image == var.images.api
+    )
+    error_message = "Programs come with tokens of Rollcall and not of Google."
+  }
+  assert {
+    condition = (
+      google_cloud_run_v2_service.service["api"].template[0].service_account == google_service_account.runtime["api"].email &&
+      length(distinct([for a in google_service_account.runtime : a.email])) == 5
+    )
+    error_message = "It has an identity of its own."
+  }
+  assert {
+    condition = { for e in google_cloud_run_v2_service.service["api"].template[0].containers[0].env : e.name => e.value if length(e.value_source) == 0 } == {
+      FIRESTORE_DATABASE          = "rollcall", API_DATABASE = "rollcall-api", API_RATE = "7"
+      GOOGLE_CLOUD_PROJECT        = "rollcall-test", GOMEMLIMIT = "460MiB", LOG_LEVEL_FILE = "/etc/rollcall/log-level"
+      OTEL_EXPORTER_OTLP_ENDPOINT = "https://telemetry.googleapis.com"
+    }
+    error_message = "It knows its databases and its rate."
+  }
+  assert {
+    # Every grant on a project, a topic, a job, a subscription or a secret whose member it is.
+    condition = toset([
+      for m in concat(
+        values(google_project_iam_member.firestore), values(google_project_iam_member.tokens), values(google_project_iam_member.traces), [google_project_iam_member.dead_letter_count],
+        values(google_pubsub_topic_iam_member.publisher), [google_pubsub_topic_iam_member.changes_publisher], values(google_cloud_run_v2_job_iam_member.fullsync),
+        values(google_secret_manager_secret_iam_member.reader), values(google_secret_manager_secret_iam_member.log_level), values(google_cloud_run_v2_service_iam_member.invoker),
+      ) : "${m.role} ${try(m.condition[0].expression, "")}" if m.member == google_service_account.runtime["api"].member
+      ]) == toset([
+      "roles/datastore.viewer resource.name == \"projects/rollcall-test/databases/rollcall\"",
+      "roles/datastore.viewer resource.name == \"projects/rollcall-test/databases/rollcall-api\"",
+      "roles/telemetry.tracesWriter ",
+      "roles/secretmanager.secretAccessor ",
+    ])
+    error_message = "It reads the directory and the tokens, writes neither, and exports spans."
+  }
+  assert {
+    condition = (
+      google_secret_manager_secret_iam_member.reader["api"].secret_id == google_secret_manager_secret.value["audit-hash-key"].id &&
+      google_secret_manager_secret_iam_member.log_level["api"].secret_id == google_secret_manager_secret.log_level.id
+    )
+    error_message = "Of the secrets it reads the key of its audit lines, and the log level."
+  }
+  assert {
+    condition = alltrue([
+      for name, m in merge(google_project_iam_member.firestore, google_project_iam_member.deployer_bounded) : !strcontains(m.condition[0].expression, "rollcall-api")
+    ]) && google_project_iam_member.tokens["api"].member == google_service_account.runtime["api"].member
+    error_message = "No other service, and no build, reads or writes tokens."
+  }
+  assert {
+    condition = (
+      google_firestore_database.tokens["api"].name == "rollcall-api" && google_firestore_database.tokens["api"].delete_protection_state == "DELETE_PROTECTION_ENABLED" &&
+      google_firebaserules_release.tokens["api"].name == "cloud.firestore/rollcall-api"
+    )
+    error_message = "Tokens have a database of their own, which refuses client SDKs."
+  }
+  assert {
+    condition     = google_logging_metric.counted["people_shown"].filter == "resource.labels.service_name=~\"^rollcall-(ui|api)$\" AND jsonPayload.audit=true AND jsonPayload.count>=0"
+    error_message = "Whom programs were shown is counted with whom people were shown."
+  }
+}
+
+run "api_inside" {
+  variables {
+    api         = true
+    api_ingress = "internal"
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.service["api"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && google_cloud_run_v2_service.service["api"].invoker_iam_disabled
+    error_message = "It answers inside only, where programs still come with tokens."
+  }
+  assert {
+    condition     = output.api_url == "https://rollcall-api-123456789012.europe-west1.run.app/api/" && output.api_url_outside == ""
+    error_message = "The smoke test, which is outside, leaves it out."
+  }
+}
+
+run "api_beside_a_database_that_was_here_before" {
+  variables {
+    api                = true
+    prefix             = "staging-"
+    firestore_database = "(default)"
+    firestore_existing = true
+  }
+  assert {
+    condition = (
+      google_firestore_database.tokens["api"].name == "staging-rollcall-api" && google_firestore_database.tokens["api"].deletion_policy == "DELETE" &&
+      google_firebaserules_release.tokens["api"].name == "cloud.firestore/staging-rollcall-api" && length(google_firebaserules_release.nobody) == 0 &&
+      strcontains(google_project_iam_member.tokens["api"].condition[0].expression, "databases/staging-rollcall-api\"")
+    )
+    error_message = "The database of the tokens is Rollcall's own, with its rules."
+  }
+}
+
+run "directory_readers" {
+  variables {
+    directory_readers = ["serviceAccount:payroll@other-project.iam.gserviceaccount.com", "group:data@example.com"]
+  }
+  assert {
+    condition = { for m in google_project_iam_member.directory_reader : m.member => "${m.role} ${m.condition[0].expression}" } == {
+      for member in var.directory_readers : member => "roles/datastore.viewer resource.name == \"projects/rollcall-test/databases/rollcall\""
+    }
+    error_message = "They read the directory's database and nothing else."
+  }
+  assert {
+    condition     = alltrue(flatten([for c in google_project_iam_audit_config.data : [for l in c.audit_log_config : length(setintersection(l.exempted_members, var.directory_readers)) == 0]]))
+    error_message = "Each of their reads is in the audit log."
   }
 }
 
@@ -414,6 +555,8 @@ run "least_privilege" {
   variables {
     change_subscriptions = { crm = { push_endpoint = "https://crm.example.com/changes" }, hr = {} }
     changes_to_bigquery  = true
+    api                  = true
+    directory_readers    = ["group:data@example.com"]
   }
   # All grants. TestGrants in Go fails if one is left out.
   assert {
@@ -423,6 +566,8 @@ run "least_privilege" {
         values(google_project_iam_member.deployer_bounded),
         values(google_project_iam_member.planner),
         values(google_project_iam_member.firestore),
+        values(google_project_iam_member.tokens),
+        values(google_project_iam_member.directory_reader),
         values(google_service_account_iam_member.deployer_acts_as),
         values(google_storage_bucket_iam_member.state),
         values(google_artifact_registry_repository_iam_member.builder_image),
@@ -455,7 +600,7 @@ run "least_privilege" {
     error_message = "There are no basic roles and no grants to everybody."
   }
   assert {
-    condition     = alltrue([for m in google_project_iam_member.firestore : strcontains(m.condition[0].expression, "databases/rollcall")]) && google_project_iam_member.firestore["ui"].role == "roles/datastore.viewer"
+    condition     = alltrue([for m in google_project_iam_member.firestore : endswith(m.condition[0].expression, "databases/rollcall\"")]) && google_project_iam_member.firestore["ui"].role == "roles/datastore.viewer"
     error_message = "Firestore is granted on the one database, and the ui only reads."
   }
   assert {
@@ -479,7 +624,7 @@ run "least_privilege" {
   }
   assert {
     condition = alltrue([
-      for m in concat(values(google_project_iam_member.firestore), values(google_project_iam_member.traces), [google_project_iam_member.dead_letter_count]) :
+      for m in concat(values(google_project_iam_member.firestore), values(google_project_iam_member.tokens), values(google_project_iam_member.directory_reader), values(google_project_iam_member.traces), [google_project_iam_member.dead_letter_count]) :
       strcontains(google_project_iam_member.deployer_bounded["resourcemanager.projectIamAdmin"].condition[0].expression, "\"${m.role}\"")
     ])
     error_message = "The deployer can make the grants of services."

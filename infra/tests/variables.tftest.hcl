@@ -92,6 +92,38 @@ run "no_images" {
   expect_failures = [google_cloud_run_v2_service.service]
 }
 
+run "no_image_of_the_api" {
+  command = plan
+  variables {
+    api = true
+  }
+  expect_failures = [google_cloud_run_v2_service.service]
+}
+
+run "api_for_some" {
+  command = plan
+  variables {
+    api_ingress = "some"
+  }
+  expect_failures = [var.api_ingress]
+}
+
+run "no_rate" {
+  command = plan
+  variables {
+    api_rate = 0
+  }
+  expect_failures = [var.api_rate]
+}
+
+run "everybody_may_read" {
+  command = plan
+  variables {
+    directory_readers = ["domain:example.com"]
+  }
+  expect_failures = [var.directory_readers]
+}
+
 run "image_by_tag" {
   command = plan
   variables {

@@ -47,6 +47,16 @@ override_resource {
 }
 
 override_resource {
+  target = google_service_account.runtime["api"]
+  values = {
+    id     = "projects/rollcall-test/serviceAccounts/rollcall-api@rollcall-test.iam.gserviceaccount.com"
+    name   = "projects/rollcall-test/serviceAccounts/rollcall-api@rollcall-test.iam.gserviceaccount.com"
+    email  = "rollcall-api@rollcall-test.iam.gserviceaccount.com"
+    member = "serviceAccount:rollcall-api@rollcall-test.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
   target = google_service_account.runtime["fullsync"]
   values = {
     id     = "projects/rollcall-test/serviceAccounts/rollcall-fullsync@rollcall-test.iam.gserviceaccount.com"
