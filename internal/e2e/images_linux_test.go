@@ -60,7 +60,7 @@ func TestImages(t *testing.T) {
 	base := host + "/base:nonroot"
 	pushImage(t, base)
 
-	names := []string{"webhook", "worker", "ui", "fullsync"}
+	names := []string{"webhook", "worker", "ui", "api", "fullsync"}
 	build := func() map[string]string {
 		args := []string{"build", "--base-import-paths"}
 		for _, name := range names {
