@@ -76,7 +76,7 @@ var printed = regexp.MustCompile(`is at (http://\S+/api/) with the token (rct_\w
 
 // TestREADME: the README's programs read local mode, with the address and token that it prints.
 func TestREADME(t *testing.T) {
-	folder := install(t)
+	install(t)
 	source, err := os.ReadFile("readme_test.go")
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestREADME(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "readme.mjs"), []byte(block(t, "js")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Split(strings.TrimSpace(string(node(t, folder, nil, "readme.mjs"))), "\n"); len(lines) != 250 {
+	if lines := strings.Split(strings.TrimSpace(string(node(t, nil, "readme.mjs"))), "\n"); len(lines) != 250 {
 		t.Errorf("JavaScript prints %d people: %.300q", len(lines), lines)
 	}
 	answer, err := exec.CommandContext(t.Context(), "sh", "-c", block(t, "sh")).CombinedOutput()

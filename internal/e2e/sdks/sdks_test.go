@@ -66,7 +66,7 @@ const narrow = tokens.EmojiRead
 
 // TestSDKs: @slack/web-api and @slack/bolt get from the API what they get from Slack, person by person.
 func TestSDKs(t *testing.T) {
-	folder := install(t)
+	install(t)
 	w := fakeslack.New(fakeslack.Options{People: people, Log: slog.New(slog.DiscardHandler)})
 	slackServer := httptest.NewServer(w.Handler())
 	t.Cleanup(slackServer.Close)
@@ -101,7 +101,7 @@ func TestSDKs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			theirs, ours := theirs, ours
 			theirs.Bolt, ours.Bolt = bolt, bolt
-			want, got := run(t, folder, theirs), run(t, folder, ours)
+			want, got := run(t, theirs), run(t, ours)
 			compare(t, want, got)
 			refusals(t, got.Calls)
 		})
@@ -180,20 +180,20 @@ func differ(t *testing.T, what string, want, got map[string]map[string]any, unas
 }
 
 // run runs calls.mjs.
-func run(t *testing.T, folder string, a asked) (r result) {
+func run(t *testing.T, a asked) (r result) {
 	t.Helper()
 	in, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(node(t, folder, bytes.NewReader(in), "calls.mjs"), &r); err != nil {
+	if err := json.Unmarshal(node(t, bytes.NewReader(in), "calls.mjs"), &r); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
 // node runs a program and returns its standard output.
-func node(t *testing.T, folder string, in io.Reader, args ...string) []byte {
+func node(t *testing.T, in io.Reader, args ...string) []byte {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "node", args...)
 	var complaints bytes.Buffer
@@ -205,24 +205,41 @@ func node(t *testing.T, folder string, in io.Reader, args ...string) []byte {
 	return out
 }
 
-var installed struct {
-	sync.Once
-	folder string
-	out    []byte
-	err    error
-}
+// folder has the installed SDKs; empty if no test needed them.
+var folder string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if installed.folder != "" {
-		os.RemoveAll(installed.folder) //nolint:errcheck // it is in the temporary folder
+	if folder != "" {
+		os.RemoveAll(folder) //nolint:errcheck // it is in the temporary folder
 	}
 	os.Exit(code)
 }
 
-// install installs the SDKs in a folder of their own, so that nothing is left in this one. Where Node is
-// missing, the test is skipped, or fails under CI.
-func install(t *testing.T) string {
+// installed installs the SDKs in a folder of their own, so that nothing is left in this one.
+var installed = sync.OnceValue(func() (err error) {
+	if folder, err = os.MkdirTemp("", "sdks"); err != nil {
+		return err
+	}
+	for _, name := range []string{"package.json", "package-lock.json", "calls.mjs"} {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, name), text, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	c.Dir = folder
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// install installs the SDKs once. Where Node is missing, the test is skipped, or fails under CI.
+func install(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -233,26 +250,7 @@ func install(t *testing.T) string {
 			t.Skip(why)
 		}
 	}
-	installed.Do(func() {
-		if installed.folder, installed.err = os.MkdirTemp("", "sdks"); installed.err != nil {
-			return
-		}
-		for _, name := range []string{"package.json", "package-lock.json", "calls.mjs"} {
-			text, err := os.ReadFile(name)
-			if err == nil {
-				err = os.WriteFile(filepath.Join(installed.folder, name), text, 0o600)
-			}
-			if err != nil {
-				installed.err = err
-				return
-			}
-		}
-		c := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-		c.Dir = installed.folder
-		installed.out, installed.err = c.CombinedOutput()
-	})
-	if installed.err != nil {
-		t.Fatalf("npm ci: %v\n%s", installed.err, installed.out)
+	if err := installed(); err != nil {
+		t.Fatal(err)
 	}
-	return installed.folder
 }
