@@ -23,7 +23,7 @@ var features = []string{"webhook", "worker", "fullsync", "ui", "api"}
 var adapters = []string{"store/", "pubsub", "pubsub/embedded", "pubsub/deadletters", "slack/webapi", "slack/socketmode", "fakeslack", "googlecloud", "emulator", "config", "local"}
 
 // assemblies may import everything.
-var assemblies = []string{"local", "e2e", "e2e/system", "e2e/events", "e2e/browser", "e2e/smoke", "loadtest", "loadtest/driver", "operator"}
+var assemblies = []string{"local", "e2e", "e2e/system", "e2e/events", "e2e/browser", "e2e/sdks", "e2e/smoke", "loadtest", "loadtest/driver", "operator"}
 
 func TestImportRules(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "rollcall/...").Output()

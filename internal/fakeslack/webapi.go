@@ -42,6 +42,7 @@ func (w *Workspace) Handler() http.Handler {
 		"team.profile.get":      {"users.profile:read", w.teamProfile},
 		"users.list":            {"users:read", w.usersList},
 		"users.info":            {"users:read", w.usersInfo},
+		"users.lookupByEmail":   {"users:read.email", w.usersLookupByEmail},
 		"users.profile.get":     {"users.profile:read", w.usersProfile},
 		"emoji.list":            {"emoji:read", w.emojiList},
 		"apps.connections.open": {appToken, w.connectionsOpen},
@@ -161,4 +162,16 @@ func (w *Workspace) info(id string, locale bool) (json.RawMessage, error) {
 		return nil, slackError("user_not_found")
 	}
 	return w.person(p).InfoObject(locale), nil
+}
+
+// usersLookupByEmail finds nobody who is deactivated, or of another workspace.
+func (w *Workspace) usersLookupByEmail(r *http.Request) (map[string]any, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.listed {
+		if email := p.email(); email != "" && !p.deleted && strings.EqualFold(email, r.FormValue("email")) {
+			return map[string]any{"user": w.person(p).InfoObject(false)}, nil
+		}
+	}
+	return nil, slackError("users_not_found")
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rollcall/internal/api"
 	"rollcall/internal/directory"
 	"rollcall/internal/emulator"
 	"rollcall/internal/pubsub"
@@ -24,6 +25,7 @@ import (
 	"rollcall/internal/slack"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/store/sqlite"
+	"rollcall/internal/tokens"
 	"rollcall/internal/ui"
 	"rollcall/internal/ui/iaptest"
 	"rollcall/internal/webhook"
@@ -45,7 +47,7 @@ var profileWords = []string{"wilhelmina@", "Drucker", "555 0100", "sabbatical"}
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
 
-// world has the three services, each on its own port as in production, with
+// world has the services, each on its own port as in production, with
 // in-process Pub/Sub and stores.
 type world struct {
 	addresses map[string]string
@@ -54,11 +56,12 @@ type world struct {
 	// published, applied and synced count the effects of requests.
 	published, applied, synced atomic.Int64
 	handlers                   map[string]http.Handler
-	framework                  bool // the worker is served by the Functions Framework itself
+	programToken               string // of a program that uses the API
+	framework                  bool   // the worker is served by the Functions Framework itself
 }
 
 // services are the names of all services.
-var services = []string{"webhook", "worker", "ui"}
+var services = []string{"webhook", "worker", "ui", "api"}
 
 // count returns the number of effects of a service's requests.
 func (w *world) count(name string) int64 {
@@ -67,6 +70,8 @@ func (w *world) count(name string) int64 {
 		return w.published.Load()
 	case "worker":
 		return w.applied.Load()
+	case "api":
+		return 0 // it changes nothing
 	}
 	return w.synced.Load()
 }
@@ -78,6 +83,11 @@ var registered atomic.Int32
 type store interface {
 	worker.Store
 	ui.Store
+	api.PeopleStore
+	api.WorkspaceStore
+	api.HistoryStore
+	api.TokenStore
+	PutToken(context.Context, tokens.Token) error
 	PutWorkspace(context.Context, directory.Workspace) error
 	Close() error
 }
@@ -105,7 +115,7 @@ func newWorld(t *testing.T, open func(*testing.T) store) *world {
 	return w
 }
 
-// newWorldWith makes a world with a publisher. Worker and ui have a store each, and the ui's has one person.
+// newWorldWith makes a world with a publisher. The worker has a store of its own; that of ui and api has one person.
 func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.T) store) *world {
 	t.Helper()
 	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}
@@ -119,12 +129,21 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, token, err := tokens.New("hostile", []string{team}, tokens.Scopes, time.Now(), time.Time{})
+	if err == nil {
+		err = shown.PutToken(t.Context(), token)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.programToken = text
 	log := service.NewLogger(w.log, slog.LevelDebug, "hostile")
 	w.handlers = map[string]http.Handler{
 		"webhook": webhook.New(slack.NewVerifier(secret), countingPublisher{publisher, &w.published}, "", log),
 		"worker":  worker.New(countingStore{users, &w.applied}, worker.History{}, push.WorkTimeout(push.AckDeadline), log),
 		"ui": ui.New(t.Context(), ui.Options{Store: shown, Syncer: syncer{&w.synced}, Log: log,
 			Authenticate: ui.RequireIAP(w.proxy.Validator(t), audience, log)}),
+		"api": api.New(api.Options{People: shown, Workspaces: shown, History: shown, Tokens: shown, Rate: 1000, Log: log}),
 	}
 	return w
 }
