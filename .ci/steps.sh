@@ -34,10 +34,12 @@ report() {
 }
 trap report EXIT
 
-need_emulators_and_browser() {
-  step "emulators, Java and a browser are there"
+need_tools_of_the_tests() {
+  step "emulators, Java, Node and a browser are there"
   gcloud --version | grep -E 'Google Cloud SDK|firestore-emulator|pubsub-emulator'
   java -version
+  node --version
+  npm --version
   if ! command -v chromium; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-color-emoji >/dev/null
