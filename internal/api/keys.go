@@ -26,9 +26,9 @@ const (
 	tokenTTL = 50 * time.Second
 	// maxTokens bounds what is remembered, unknown tokens too.
 	maxTokens = 10_000
-	// maxLookups is how many tokens are looked up in a second, and maxLookupsAtOnce in one moment, so that
+	// maxLookups is how many tokens are looked up in a second, and maxLookupBurst in one moment, so that
 	// strangers who guess cost next to nothing.
-	maxLookups, maxLookupsAtOnce = 20, 100
+	maxLookups, maxLookupBurst = 20, 100
 	lookupTimeout                = 5 * time.Second
 )
 
@@ -49,7 +49,7 @@ type key struct {
 }
 
 func newKeys(store TokenStore, perSecond int, now func() time.Time) *keys {
-	return &keys{store: store, rate: perSecond, now: now, lookups: rate.NewLimiter(maxLookups, maxLookupsAtOnce),
+	return &keys{store: store, rate: perSecond, now: now, lookups: rate.NewLimiter(maxLookups, maxLookupBurst),
 		known: ttlcache.New(ttlcache.WithTTL[string, *key](tokenTTL), ttlcache.WithCapacity[string, *key](maxTokens), ttlcache.WithDisableTouchOnHit[string, *key]())}
 }
 

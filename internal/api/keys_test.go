@@ -105,7 +105,7 @@ func TestGuessing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if store.reads != maxLookupsAtOnce || limited != 1001-maxLookupsAtOnce {
+		if store.reads != maxLookupBurst || limited != 1001-maxLookupBurst {
 			t.Errorf("%d reads, %d refused", store.reads, limited)
 		}
 		if _, err := k.admit(t.Context(), text); err != nil {
