@@ -29,7 +29,7 @@ const (
 	// maxLookups is how many tokens are looked up in a second, and maxLookupBurst in one moment, so that
 	// strangers who guess cost next to nothing.
 	maxLookups, maxLookupBurst = 20, 100
-	lookupTimeout                = 5 * time.Second
+	lookupTimeout              = 5 * time.Second
 )
 
 // keys admits requests by their tokens.
