@@ -137,7 +137,9 @@ func (r *Record) compare(before *User, after *object) error {
 			now = append(now, ijson.Member{Name: d.path, Value: d.after})
 		}
 	}
-	r.Before, r.After = json.RawMessage(old.Text()), json.RawMessage(now.Text())
+	if len(r.Changed) > 0 || r.Type != UserUpdated { // most changes are of a status alone
+		r.Before, r.After = json.RawMessage(old.Text()), json.RawMessage(now.Text())
+	}
 	return err
 }
 
