@@ -33,17 +33,26 @@ func (p *publishing) profiles(ctx context.Context) error {
 	if known, err := p.copyTeamProfile(ctx, teamID); err != nil || !known {
 		return err
 	}
+	never, err := p.Store.CountNeverAsked(ctx, teamID)
+	if err != nil {
+		return err
+	}
 	due, err := p.Store.ProfilesDue(ctx, teamID, p.Profiles)
 	if err != nil {
 		return err
 	}
+	first := map[string]bool{} // those who were never asked come first
+	for _, id := range due[:min(never, len(due))] {
+		first[id] = true
+	}
+	p.record.update(func(s *syncs.Sync) { s.Profiles.NeverAsked = never })
 	// In another order each time, because people who cannot be read stay at the head of the
 	// queue, and [maxUnreadable] of them in a row end the round.
 	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // there is nothing to guess
 	out := newOutbox(ctx, p.Options, p.record)
 	unreadable := 0
 	for i, id := range due {
-		if err = p.profile(ctx, out, id); errors.Is(err, syncs.ErrUnreadable) {
+		if err = p.profile(ctx, out, id, first[id]); errors.Is(err, syncs.ErrUnreadable) {
 			p.Log.WarnContext(ctx, "custom fields not read", "team_id", teamID, "user_id", id, "error", err)
 			p.record.update(func(s *syncs.Sync) { s.Profiles.Failed++ })
 			err = nil
@@ -57,17 +66,11 @@ func (p *publishing) profiles(ctx context.Context) error {
 		unreadable = 0
 		p.Progress.repairing(p.record.value(), "profiles", i+1, len(due))
 	}
-	if err := out.finish(err); err != nil {
-		return err
-	}
-	n, err := p.Store.CountNeverAsked(ctx, teamID)
-	// The worker may not have stored the last ones yet.
-	p.record.update(func(s *syncs.Sync) { s.Profiles.NeverAsked = n })
-	return err
+	return out.finish(err)
 }
 
 // profile asks for one user's custom fields and publishes them. Slack knows no fields of people it does not find.
-func (p *publishing) profile(ctx context.Context, out *outbox, id string) error {
+func (p *publishing) profile(ctx context.Context, out *outbox, id string, isFirst bool) error {
 	fields, v, err := p.Slack.Profile(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // the next listing says whether the person is gone
@@ -89,7 +92,12 @@ func (p *publishing) profile(ctx context.Context, out *outbox, id string) error 
 	if err != nil {
 		return errors.Join(syncs.ErrUnreadable, err)
 	}
-	return out.send(c, func(s *syncs.Sync) { s.Profiles.Asked++ })
+	return out.send(c, func(s *syncs.Sync) {
+		s.Profiles.Asked++
+		if isFirst {
+			s.Profiles.NeverAsked--
+		}
+	})
 }
 
 // copyTeamProfile stores the definitions of the custom fields. It reports whether the token may read them.

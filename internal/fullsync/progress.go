@@ -135,7 +135,7 @@ func (p *Progress) end(s syncs.Sync, err error) {
 		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",
 		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, s.Calls, s.Waits, s.Waited, s.Reads, s.Writes)
 	if s.Profiles.Asked > 0 {
-		fmt.Fprintf(p.out, "  custom fields of %d asked for, of %d still unknown\n", s.Profiles.Asked, s.Profiles.NeverAsked)
+		fmt.Fprintf(p.out, "  asked for the custom fields of %d people; those of %d are still unknown\n", s.Profiles.Asked, s.Profiles.NeverAsked)
 	}
 	for _, left := range []struct {
 		n   int
