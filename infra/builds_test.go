@@ -1,6 +1,7 @@
 package infra_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,10 +14,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func needsBash(t *testing.T) {
+// needs skips a test of scripts where one of the programs that they call is missing.
+func needs(t *testing.T, programs ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("bash"); err != nil {
-		const how = "no bash to run the scripts with: install your system's package bash"
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		how := fmt.Sprintf("no %s to run the scripts with: install your system's package %[1]s", program)
 		if os.Getenv("CI") != "" {
 			t.Fatal(how)
 		}
@@ -138,7 +143,7 @@ esac`,
 
 func newWorkplace(t *testing.T) workplace {
 	t.Helper()
-	needsBash(t)
+	needs(t, "bash")
 	w := workplace{folder: t.TempDir(), tools: t.TempDir(), bucket: t.TempDir(), before: t.TempDir()}
 	put := func(path, text string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

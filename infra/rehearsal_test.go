@@ -15,7 +15,7 @@ func TestRehearsal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	needsBash(t)
+	needs(t, "bash")
 	c := exec.CommandContext(t.Context(), "bash", "rehearse.sh")
 	c.Env = append(os.Environ(), "PUBSUB_EMULATOR_HOST="+emulator.PubSub(t).Host, "FIRESTORE_EMULATOR_HOST="+emulator.Firestore(t).Host)
 	out, err := c.CombinedOutput()
