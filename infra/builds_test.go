@@ -143,7 +143,7 @@ esac`,
 
 func newWorkplace(t *testing.T) workplace {
 	t.Helper()
-	needs(t, "bash")
+	needs(t, "bash", "jq")
 	w := workplace{folder: t.TempDir(), tools: t.TempDir(), bucket: t.TempDir(), before: t.TempDir()}
 	put := func(path, text string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
