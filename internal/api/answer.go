@@ -2,8 +2,12 @@ package api
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net/http"
 )
 
 // answer is one answer. The zero status is 200.
@@ -25,8 +29,11 @@ type objects []json.RawMessage
 // ok returns an answer that succeeded.
 func ok(members ...member) (answer, error) { return answer{members: members}, nil }
 
-// write writes the answer's JSON piece by piece.
+// write writes the answer's JSON piece by piece. A 304 has none.
 func (a answer) write(to io.Writer) error {
+	if a.status == http.StatusNotModified {
+		return nil
+	}
 	w := bufio.NewWriterSize(to, 32<<10)
 	w.WriteString(`{"ok":`) //nolint:errcheck // Flush returns the error
 	if a.failed {
@@ -60,6 +67,23 @@ func (a answer) write(to io.Writer) error {
 	}
 	w.WriteString("}") //nolint:errcheck // as above
 	return w.Flush()
+}
+
+// tagged sets the answer's ETag, which is weak because the answer may be compressed. It returns a
+// 304 without a body if the client has that answer.
+func (a answer) tagged(header http.Header, known string) (answer, error) {
+	var b bytes.Buffer
+	if err := a.write(&b); err != nil {
+		return answer{}, err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	header.Set("ETag", tag)
+	header.Set("Cache-Control", "private, no-cache") // to be kept, and asked about each time
+	if known == tag {
+		return answer{status: http.StatusNotModified}, nil
+	}
+	return a, nil
 }
 
 // next is response_metadata with the cursor of the next page, empty at the end.

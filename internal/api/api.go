@@ -2,8 +2,8 @@
 //
 // Arguments, answers, errors, headers and scopes are Slack's, so an SDK works with
 // nothing but its base address changed. Every answer has status 200 and says "ok": true
-// or false. The one exception is 429 with Retry-After, which SDKs understand. Nothing
-// redirects, because SDKs refuse to follow.
+// or false. The exceptions are 429 with Retry-After, which SDKs understand, and 304 for a GET
+// that has an ETag. Nothing redirects, because SDKs refuse to follow.
 //
 // Objects are written as the copy has them, byte by byte, unless the token may not see
 // all of it: e-mail addresses need users:read.email, custom fields users.profile:read.
@@ -86,6 +86,7 @@ func New(o Options) http.Handler {
 type method struct {
 	scope  string // that it needs; empty for none
 	open   bool   // needs no token
+	tagged bool   // a GET has an ETag: the answer is small, and seldom changes
 	answer func(*handler, context.Context, *call) (answer, error)
 }
 
@@ -93,9 +94,9 @@ type method struct {
 var methods = map[string]method{
 	"api.test":            {open: true, answer: apiTest},
 	"auth.test":           {answer: (*handler).authTest},
-	"team.info":           {scope: tokens.TeamRead, answer: (*handler).teamInfo},
-	"team.profile.get":    {scope: tokens.ProfileRead, answer: (*handler).teamProfile},
-	"emoji.list":          {scope: tokens.EmojiRead, answer: (*handler).emojiList},
+	"team.info":           {scope: tokens.TeamRead, tagged: true, answer: (*handler).teamInfo},
+	"team.profile.get":    {scope: tokens.ProfileRead, tagged: true, answer: (*handler).teamProfile},
+	"emoji.list":          {scope: tokens.EmojiRead, tagged: true, answer: (*handler).emojiList},
 	"users.list":          {scope: tokens.UsersRead, answer: (*handler).usersList},
 	"users.info":          {scope: tokens.UsersRead, answer: (*handler).usersInfo},
 	"users.lookupByEmail": {scope: tokens.EmailRead, answer: (*handler).usersLookupByEmail},
@@ -152,6 +153,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var a answer
 		if a, err = h.call(w, r, m, c); err != nil {
 			a = refuse(header, err)
+		} else if m.tagged && r.Method == http.MethodGet {
+			a, err = a.tagged(header, r.Header.Get("If-None-Match"))
 		}
 		if a.status != 0 {
 			w.WriteHeader(a.status)
