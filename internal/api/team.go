@@ -81,7 +81,7 @@ func (h *handler) teamInfo(ctx context.Context, c *call) (answer, error) {
 			icon["image_"+size] = w.Icon // the copy has one
 		}
 	}
-	return ok(member{"team", map[string]any{"id": w.ID, "name": w.Name, "url": w.URL, "domain": domain(w.URL), "email_domain": "", "icon": icon}})
+	return ok(member{"team", map[string]any{"id": w.ID, "name": w.Name, "url": w.URL, "domain": domain(w.URL), "email_domain": w.EmailDomain, "icon": icon}})
 }
 
 // domain returns the part of a workspace's address before .slack.com.

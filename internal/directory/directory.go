@@ -120,6 +120,8 @@ type Workspace struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
 	Icon string `json:"icon,omitempty"` // address of an image; empty if the workspace has none of its own
+	// EmailDomain is Slack's email_domain: whoever has such an address may join. It may be empty.
+	EmailDomain string `json:"email_domain,omitempty"`
 
 	// ConnectedAt is when Slack last answered the app's token, DisconnectedAt when the app
 	// was last found to be removed. The newer one says how things stand.

@@ -110,7 +110,7 @@ func (m *memory) PutWorkspace(_ context.Context, w directory.Workspace) error {
 	defer m.mu.Unlock()
 	before := m.workspaces[w.ID]
 	if w.Name == "" {
-		w.Name, w.URL, w.Icon = before.Name, before.URL, before.Icon
+		w.Name, w.URL, w.Icon, w.EmailDomain = before.Name, before.URL, before.Icon, before.EmailDomain
 	}
 	w.ConnectedAt, w.DisconnectedAt = max(w.ConnectedAt, before.ConnectedAt), max(w.DisconnectedAt, before.DisconnectedAt)
 	w.Token = cmp.Or(w.Token, before.Token)

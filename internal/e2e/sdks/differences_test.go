@@ -20,7 +20,6 @@ var differences = map[string]string{
 	"huddle_state_expiration_ts": "as huddle_state",
 	"huddle_state_call_id":       "as huddle_state",
 	"guest_invited_by":           "Slack says it of some guests in listings, of others in users.info; the copy keeps what it hears",
-	"email_domain":               "of team.info: the copy has not got it",
 }
 
 // ofForgotten is what the copy keeps of people whom Slack has erased. Slack fills in placeholders.

@@ -83,7 +83,8 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	w := directory.Workspace{ID: who.TeamID, Name: who.Team, URL: who.URL, ConnectedAt: now, Token: tag}
 	var info struct {
 		Team struct {
-			Icon struct {
+			EmailDomain string `json:"email_domain"`
+			Icon        struct {
 				Default bool   `json:"image_default"`
 				Image   string `json:"image_132"`
 			} `json:"icon"`
@@ -97,6 +98,7 @@ func (c *Client) Workspace(ctx context.Context) (directory.Workspace, error) {
 	if !info.Team.Icon.Default {
 		w.Icon = info.Team.Icon.Image
 	}
+	w.EmailDomain = info.Team.EmailDomain
 	return w, err
 }
 

@@ -140,14 +140,18 @@ func size(u directory.User) int {
 
 // PutWorkspace merges w into the stored workspace. Empty fields of w leave the
 // stored ones as they are, and times only grow. If w has a name, it is a complete
-// description, and an empty icon removes the stored one.
+// description, and an empty icon or e-mail domain removes the stored one.
 func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 	d := encode(w)
 	if w.Name == "" {
 		delete(d, "name")
 		delete(d, "url")
-	} else if w.Icon == "" {
-		d["icon"] = firestore.Delete
+	} else {
+		for name, value := range map[string]string{"icon": w.Icon, "email_domain": w.EmailDomain} {
+			if value == "" {
+				d[name] = firestore.Delete
+			}
+		}
 	}
 	for name, at := range map[string]directory.Version{"connected_at": w.ConnectedAt, "disconnected_at": w.DisconnectedAt} {
 		if at > 0 {

@@ -43,7 +43,7 @@ func (s *Store) PutWorkspace(ctx context.Context, w directory.Workspace) error {
 
 func merged(stored, w directory.Workspace) directory.Workspace {
 	if w.Name == "" {
-		w.Name, w.URL, w.Icon = stored.Name, stored.URL, stored.Icon
+		w.Name, w.URL, w.Icon, w.EmailDomain = stored.Name, stored.URL, stored.Icon, stored.EmailDomain
 	}
 	w.Token = cmp.Or(w.Token, stored.Token)
 	w.Hidden = w.Hidden || stored.Hidden

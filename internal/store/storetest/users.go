@@ -272,12 +272,12 @@ func testWorkspaces(t *testing.T, s Store) {
 
 	// Writes merge, and times only grow.
 	for _, step := range []struct{ put, want directory.Workspace }{
-		{directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, Token: "t", Hidden: true},
-			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, Token: "t", Hidden: true}},
+		{directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", EmailDomain: "e", ConnectedAt: 5, Token: "t", Hidden: true},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", EmailDomain: "e", ConnectedAt: 5, Token: "t", Hidden: true}},
 		{directory.Workspace{ID: "T4", DisconnectedAt: 7},
-			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", EmailDomain: "e", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
 		{directory.Workspace{ID: "T4", DisconnectedAt: 6},
-			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
+			directory.Workspace{ID: "T4", Name: "Four", URL: "u", Icon: "i", EmailDomain: "e", ConnectedAt: 5, DisconnectedAt: 7, Token: "t", Hidden: true}},
 		{directory.Workspace{ID: "T4", Name: "4", URL: "v", ConnectedAt: 8},
 			directory.Workspace{ID: "T4", Name: "4", URL: "v", ConnectedAt: 8, DisconnectedAt: 7, Token: "t", Hidden: true}},
 	} {
