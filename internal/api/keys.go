@@ -53,7 +53,8 @@ func newKeys(store TokenStore, perSecond int, now func() time.Time) *keys {
 		known: ttlcache.New(ttlcache.WithTTL[string, *key](tokenTTL), ttlcache.WithCapacity[string, *key](maxTokens), ttlcache.WithDisableTouchOnHit[string, *key]())}
 }
 
-// admit returns the token whose text is given, if it may be used now.
+// admit returns the token whose text is given, if it may be used now. With the error that it is revoked or
+// has expired it returns it too, because the log names it.
 func (k *keys) admit(ctx context.Context, text string) (tokens.Token, error) {
 	switch {
 	case text == "":
@@ -73,9 +74,9 @@ func (k *keys) admit(ctx context.Context, text string) (tokens.Token, error) {
 	t := *found.token
 	switch {
 	case t.Revoked():
-		return tokens.Token{}, errTokenRevoked
+		return t, errTokenRevoked
 	case t.Expired(k.now()):
-		return tokens.Token{}, errTokenExpired
+		return t, errTokenExpired
 	}
 	return t, take(found.uses)
 }

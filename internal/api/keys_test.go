@@ -58,8 +58,9 @@ func TestRevoked(t *testing.T) {
 		store.put(token)
 		admitted := func(want error) {
 			t.Helper()
-			if _, err := k.admit(t.Context(), text); !errors.Is(err, want) {
-				t.Errorf("error %v, want %v", err, want)
+			// The log names it in any case.
+			if got, err := k.admit(t.Context(), text); !errors.Is(err, want) || got.Name != "test" {
+				t.Errorf("token %q, error %v, want %v", got.Name, err, want)
 			}
 		}
 		for range 10 {

@@ -25,6 +25,9 @@ type Store interface {
 	Workspace(ctx context.Context, teamID string) (directory.Workspace, error)
 	// Workspaces returns all workspaces that were put, by id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
+	// PurgeWorkspace deletes a workspace and everything below it, and returns how many documents
+	// there were. progress is told so on the way.
+	PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error)
 	ListStore
 	HistoryStore
 	SyncStore
@@ -61,6 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"watch history", testWatchHistory},
 		{"emoji", testEmoji},
 		{"profiles", testProfiles},
+		{"purge", testPurge},
 		{"workspaces", testWorkspaces},
 		{"fingerprints", testFingerprints},
 		{"syncs", testSyncs},
