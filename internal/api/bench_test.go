@@ -32,7 +32,7 @@ func benchmarked(b *testing.B) (n int) {
 
 // BenchmarkUsersList reads the whole directory at limit=1000, and then the same bytes from a static
 // file server: people/s against static-people/s, and how much more memory is in use
-// after it, rubbish included.
+// after it, including garbage.
 func BenchmarkUsersList(b *testing.B) {
 	people := benchmarked(b)
 	w := newWorld(b, fakeslack.Options{People: people})

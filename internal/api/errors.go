@@ -57,7 +57,7 @@ type rateLimited struct{ after time.Duration }
 
 func (rateLimited) Error() string { return errRateLimited.code }
 
-// codeOf returns Slack's code for an error. What is no refusal is ours.
+// codeOf returns Slack's code for an error. Any other error is an internal one.
 func codeOf(err error) string {
 	if r, ok := errors.AsType[refusal](err); ok {
 		return r.code

@@ -86,7 +86,7 @@ func TestRevoked(t *testing.T) {
 	})
 }
 
-// TestGuessing: whoever guesses tokens causes few reads, and keeps nobody out who is known.
+// TestGuessing: guessing tokens causes few reads, and does not keep known tokens out.
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memory{all: map[string]tokens.Token{}}

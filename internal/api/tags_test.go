@@ -9,7 +9,7 @@ import (
 	"rollcall/internal/tokens"
 )
 
-// TestTags: a GET of what seldom changes has an ETag, and whoever comes back with it gets no body
+// TestTags: a GET of what seldom changes has an ETag, and a client that sends it gets no body
 // until something has changed.
 func TestTags(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 20})

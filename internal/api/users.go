@@ -69,7 +69,7 @@ func allVisible(users []directory.User, t tokens.Token) (all objects, err error)
 	return all, nil
 }
 
-// usersList answers users.list, in the order of names or, with updated_since, the newest word first.
+// usersList answers users.list, in the order of names or, with updated_since, with the latest change first.
 // It bills a read for each person.
 func (h *handler) usersList(ctx context.Context, c *call) (answer, error) {
 	team, err := c.team()

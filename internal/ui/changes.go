@@ -137,12 +137,7 @@ func (l changeList) values() url.Values {
 }
 
 func (l changeList) address(path string, more ...string) string {
-	v := l.values()
-	for i := 0; i+1 < len(more); i += 2 {
-		v.Set(more[i], more[i+1])
-	}
-	u := url.URL{Path: path, RawQuery: v.Encode()}
-	return u.String()
+	return addressOf(path, l.values(), more...)
 }
 
 func (l changeList) pageAddress(direction string, c *directory.RecordCursor) string {

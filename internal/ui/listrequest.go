@@ -134,7 +134,11 @@ func (l listRequest) values() url.Values {
 }
 
 func (l listRequest) address(path string, more ...string) string {
-	v := l.values()
+	return addressOf(path, l.values(), more...)
+}
+
+// addressOf returns an address with parameters, to which more adds names and values in turn.
+func addressOf(path string, v url.Values, more ...string) string {
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
 	}
