@@ -1,5 +1,7 @@
-resource "google_monitoring_uptime_check_config" "webhook" {
-  display_name = "${local.title} webhook"
+# Google asks from outside whether a service answers. The page would send it to sign in, and an internal API it cannot reach.
+resource "google_monitoring_uptime_check_config" "service" {
+  for_each     = toset(concat(["webhook"], local.api_outside ? ["api"] : []))
+  display_name = "${local.title} ${each.key}"
   period       = "60s"
   timeout      = "10s"
   http_check {
@@ -10,9 +12,14 @@ resource "google_monitoring_uptime_check_config" "webhook" {
   }
   monitored_resource {
     type   = "uptime_url"
-    labels = { project_id = var.project_id, host = trimprefix(local.url.webhook, "https://") }
+    labels = { project_id = var.project_id, host = trimprefix(local.url[each.key], "https://") }
   }
   depends_on = [google_cloud_run_v2_service.service] # it could not answer before
+}
+
+moved {
+  from = google_monitoring_uptime_check_config.webhook
+  to   = google_monitoring_uptime_check_config.service["webhook"]
 }
 
 locals {
@@ -21,13 +28,19 @@ locals {
   notification_channels = concat([for c in google_monitoring_notification_channel.email : c.id], sort(var.alert_channels))
   playbooks             = var.repository_url == null ? null : "${trimsuffix(var.repository_url, "/")}/blob/main/infra/playbooks"
 
+  api_outside = var.api && var.api_ingress == "all"
+
   requests = "run_googleapis_com:request_count"
   executed = "run_googleapis_com:job_completed_execution_count"
+
+  unreachable = { for name, check in google_monitoring_uptime_check_config.service :
+    name => "avg(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=\"${check.uptime_check_id}\"}) < 0.5"
+  }
 
   # In the PromQL name of a metric (Google's page "PromQL for Cloud Monitoring metrics") the first slash
   # becomes a colon and everything else an underscore. A series without a value does not exist, so
   # alerts on what is *missing* compare with vector(0).
-  alerts = merge(local.nightly_alerts, local.change_alerts, local.api_alerts, {
+  alerts = merge(local.nightly_alerts, local.change_alerts, local.api_alerts, local.api_down, {
     DeadLetters = {
       summary  = "Messages could not be applied and wait as dead letters"
       severity = "ERROR"
@@ -44,7 +57,7 @@ locals {
       summary  = "The webhook does not answer from outside"
       severity = "CRITICAL"
       for      = "180s"
-      query    = "avg(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=\"${google_monitoring_uptime_check_config.webhook.uptime_check_id}\"}) < 0.5"
+      query    = local.unreachable["webhook"]
     }
     SignatureFailures = {
       summary  = "Many requests to the webhook are not signed by Slack"
@@ -148,6 +161,12 @@ locals {
       query    = "histogram_quantile(0.95, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-api\"}[10m]))) > 5000"
     }
   } : name => alert if var.api }
+  api_down = { for name in local.api : "APIDown" => {
+    summary  = "The API does not answer from outside"
+    severity = "ERROR"
+    for      = "180s"
+    query    = local.unreachable[name]
+  } if local.api_outside }
 
   # One night in the query and one in the condition, as for FullSyncMissing.
   nightly_alerts = { for name in local.nightly : "NightlyTests" => {

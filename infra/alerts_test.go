@@ -11,7 +11,7 @@ import (
 
 // TestAlertQueries: PromQL parses. Cloud Monitoring would refuse it only at the apply.
 func TestAlertQueries(t *testing.T) {
-	queries := regexp.MustCompile(`(?m)^ +(?:query|"[^"]+") += "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
+	queries := regexp.MustCompile(`(?m)^ +(?:query +=|"[^"]+" +=|name =>) "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
 	if len(queries) != 29 { // of alerts and of charts
 		t.Errorf("%d queries", len(queries))
 	}

@@ -1,5 +1,5 @@
 # Cloud Build: pull requests and pushes to main are tested and planned by an identity that can change nothing.
-# Another identity, which runs no tests, deploys the pushes that passed.
+# Another identity, which runs no tests, builds the images of pushes and deploys those that passed.
 
 resource "google_service_account" "builder" {
   for_each     = toset(["deployer", "planner"])
@@ -136,7 +136,7 @@ resource "google_project_iam_member" "planner" {
 }
 
 resource "google_storage_bucket_iam_member" "state" {
-  for_each = var.state_bucket == null ? {} : { deployer = "roles/storage.objectAdmin", planner = "roles/storage.objectViewer" }
+  for_each = { deployer = "roles/storage.objectAdmin", planner = "roles/storage.objectViewer" }
   bucket   = var.state_bucket
   role     = each.value
   member   = google_service_account.builder[each.key].member
@@ -155,6 +155,7 @@ resource "google_cloudbuild_trigger" "build" {
   for_each = var.repository == null ? {} : {
     check  = { identity = "planner", file = "cloudbuild.yaml", push = [], pull_request = ["^main$"], approval = false }
     test   = { identity = "planner", file = "cloudbuild.yaml", push = ["^main$"], pull_request = [], approval = false }
+    images = { identity = "deployer", file = "infra/images.yaml", push = ["^main$"], pull_request = [], approval = false }
     deploy = { identity = "deployer", file = "infra/deploy.yaml", push = ["^main$"], pull_request = [], approval = var.deploy_approval }
   }
   name            = "${local.name}-${each.key}"
@@ -186,6 +187,7 @@ resource "google_cloudbuild_trigger" "build" {
 
   substitutions = merge(
     { _BUILDER = var.builder, _STATE_BUCKET = var.state_bucket },
+    each.key == "images" ? { _IMAGES = local.image_repository } : {},
     each.key == "deploy" ? { _REGION = var.region, _DATABASE = local.database, _PREFIX = var.prefix } : {},
   )
 }

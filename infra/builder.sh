@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image that builds run in, and prints it by digest, for the setting `builder`.
+# Builds the image that builds run in, and records its digest where infra/terraform.sh and infra/images.sh read it.
 set -euo pipefail
 if [ $# != 0 ] || [ -z "${PROJECT_ID:-}" ] || [ -z "${REGION:-}" ] || [ -z "${BUCKET:-}" ]; then
   echo "usage: PROJECT_ID=… REGION=… BUCKET=… [PREFIX=…] infra/builder.sh" >&2
@@ -13,3 +13,4 @@ gcloud builds submit builder --config builder/cloudbuild.yaml --region "$REGION"
   --gcs-source-staging-dir "gs://$BUCKET/builder" >&2
 digest=$(gcloud artifacts docker images describe "$image" --format 'value(image_summary.digest)')
 echo "${image%:*}@$digest"
+echo "{\"builder\": \"${image%:*}@$digest\"}" | gcloud storage cp - "gs://$BUCKET/builder.tfvars.json"

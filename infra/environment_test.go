@@ -27,7 +27,7 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("no program reads %s", name)
 		}
 	}
-	for _, name := range []string{"SLACK_SIGNING_SECRET", "SLACK_BOT_TOKENS", "AUDIT_HASH_KEY", "GOMEMLIMIT", "HISTORY_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT", "SLACK_APP_ID", "VIEWERS", "API_DATABASE", "API_RATE"} {
+	for _, name := range []string{"SLACK_SIGNING_SECRET", "SLACK_BOT_TOKENS", "AUDIT_HASH_KEY", "GOMEMLIMIT", "HISTORY_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT", "SLACK_APP_ID", "VIEWERS", "SYNC_SCHEDULE", "API_DATABASE", "API_RATE"} {
 		if !slices.Contains(set, name) {
 			t.Errorf("Terraform does not set %s", name)
 		}

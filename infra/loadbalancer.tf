@@ -1,7 +1,20 @@
 # Custom domains, as an option. Slack's request URL then survives a move of the service, and Cloud Armor protects the
-# webhook. Both services keep their own checks: signatures, and Identity-Aware Proxy, which also covers load balancers.
+# webhook and the API. All services keep their own checks: signatures, tokens, and Identity-Aware Proxy, which also covers
+# load balancers.
 locals {
-  domains = { for name, domain in { webhook = var.domains.webhook, ui = var.domains.ui } : name => domain if domain != null }
+  domains = { for name, domain in { webhook = var.domains.webhook, ui = var.domains.ui, api = var.domains.api } : name => domain if domain != null }
+
+  # What Cloud Armor lets through, and how often from one address in a minute. The page is left to Identity-Aware Proxy.
+  armor = { for name, policy in {
+    webhook = {
+      paths = "request.path != '/slack/events' && request.path != '/health'"
+      rate  = 3000 # Slack sends an app at most 30,000 events an hour for each workspace
+    }
+    api = {
+      paths = "!request.path.startsWith('/api/') && request.path != '/mcp' && request.path != '/health'"
+      rate  = max(3000, 60 * var.api_rate) # the program limits each token; this stops those without one
+    }
+  } : name => policy if contains(keys(local.domains), name) }
 }
 
 resource "google_project_service" "compute" {
@@ -32,22 +45,22 @@ resource "google_compute_backend_service" "service" {
   name                  = "${local.name}-${each.key}"
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTPS"
-  security_policy       = each.key == "webhook" ? google_compute_security_policy.webhook["webhook"].id : null
+  security_policy       = contains(keys(local.armor), each.key) ? google_compute_security_policy.service[each.key].id : null
   backend {
     group = google_compute_region_network_endpoint_group.service[each.key].id
   }
 }
 
-resource "google_compute_security_policy" "webhook" {
-  for_each    = { for name, domain in local.domains : name => domain if name == "webhook" }
+resource "google_compute_security_policy" "service" {
+  for_each    = local.armor
   name        = "${local.name}-${each.key}"
-  description = "Lets only the webhook's two paths through, and limits each address."
+  description = "Lets only the service's paths through, and limits each address."
   rule {
     action   = "deny(404)"
     priority = 1000
     match {
       expr {
-        expression = "request.path != '/slack/events' && request.path != '/health'"
+        expression = each.value.paths
       }
     }
   }
@@ -64,8 +77,8 @@ resource "google_compute_security_policy" "webhook" {
       conform_action = "allow"
       exceed_action  = "deny(429)"
       enforce_on_key = "IP"
-      rate_limit_threshold { # Slack sends an app at most 30,000 events an hour for each workspace
-        count        = 3000
+      rate_limit_threshold {
+        count        = each.value.rate
         interval_sec = 60
       }
     }
@@ -81,6 +94,11 @@ resource "google_compute_security_policy" "webhook" {
     }
   }
   depends_on = [google_project_service.compute]
+}
+
+moved {
+  from = google_compute_security_policy.webhook
+  to   = google_compute_security_policy.service
 }
 
 resource "google_compute_managed_ssl_certificate" "balancer" {

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"rollcall/internal/pubsub"
 )
@@ -22,7 +24,7 @@ func TestManual(t *testing.T) {
 		"gcloud auth application-default set-quota-project", "USER_PROJECT_OVERRIDE=true GOOGLE_BILLING_PROJECT=",
 		"gcloud storage buckets create", "settings.tfvars", "infra/terraform.sh lock", "infra/terraform.sh init", "-target=",
 		"slack_app_manifest", "gcloud secrets versions add slack-signing-secret", "gcloud secrets versions add slack-bot-tokens",
-		"gcloud secrets versions add audit-hash-key", "infra/images.sh", "infra/terraform.sh apply\n",
+		"gcloud secrets versions add audit-hash-key", "infra/builder.sh", "infra/images.sh", "infra/terraform.sh apply\n",
 		"gcloud run jobs execute rollcall-fullsync", "rollcallctl smoke",
 	}
 	at := 0
@@ -47,6 +49,30 @@ func TestManual(t *testing.T) {
 	tested := regexp.MustCompile(`(?s)run "first_apply".*?\n    \]`).FindString(read(t, "tests/variables.tftest.hcl"))
 	if diff := cmp.Diff(targets(tested, `(?m)^ {6}([a-z_.]+),$`), targets(install, `-target=([a-z_.]+)`)); diff != "" {
 		t.Errorf("the first apply (-tested +manual):\n%s", diff)
+	}
+}
+
+// TestCosts: the sums of the cost table are right.
+func TestCosts(t *testing.T) {
+	table := section(t, read(t, "README.md"), "What it costs")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \|[^|]*\| \*{0,2}([\d.,]+)\*{0,2} \| \*{0,2}([\d.,]+)\*{0,2} \| \*{0,2}([\d.,]+)\*{0,2} \|$`).FindAllStringSubmatch(table, -1)
+	var sums, all [3]float64
+	for _, row := range rows {
+		for i := range sums {
+			dollars, err := strconv.ParseFloat(strings.ReplaceAll(row[2+i], ",", ""), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case row[1] == "**all**":
+				all[i] = dollars
+			case row[1] != "messages" && row[1] != "" && !strings.HasPrefix(row[1], "with "):
+				sums[i] += dollars
+			}
+		}
+	}
+	if diff := cmp.Diff(all, sums, cmpopts.EquateApprox(0, 0.005)); diff != "" || len(rows) < 12 {
+		t.Errorf("%d rows; all (-the table's row +their sum):\n%s", len(rows), diff)
 	}
 }
 

@@ -29,12 +29,12 @@ output "api_url" {
 
 output "api_url_outside" {
   description = "The same if it answers from outside, for the smoke test; otherwise empty."
-  value       = var.api && var.api_ingress == "all" ? "${local.url.api}/api/" : ""
+  value       = local.api_outside ? "${local.url.api}/api/" : ""
 }
 
 output "image_repository" {
-  description = "KO_DOCKER_REPO: where ko pushes images."
-  value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+  description = "Where the images are."
+  value       = local.image_repository
 }
 
 output "change_subscriptions" {

@@ -19,6 +19,8 @@ locals {
   database = coalesce(var.firestore_database, local.name)
   number   = data.google_project.this.number
 
+  image_repository = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+
   # Google's own identities, by their fixed names (Google's page "Service agents").
   pubsub_agent = "serviceAccount:service-${local.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"

@@ -4,8 +4,10 @@ locals {
 
   job = "projects/${var.project_id}/locations/${var.region}/jobs/${local.name}-fullsync"
 
+  sync_schedule = "7 */${var.sync_every_hours} * * *" # off the full hour, when most jobs start
+
   # With a domain, requests only come through the load balancer and Cloud Armor.
-  outside = { for name in ["webhook", "ui"] : name => contains(keys(local.domains), name) ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_ALL" }
+  outside = { for name in ["webhook", "ui", "api"] : name => contains(keys(local.domains), name) ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_ALL" }
 
   services = merge({
     webhook = {
@@ -45,12 +47,13 @@ locals {
         AUTH                     = "iap"
         IAP_AUDIENCE             = "/projects/${local.number}/locations/${var.region}/services/${local.name}-ui"
         SYNC_JOB                 = local.job
+        SYNC_SCHEDULE            = local.sync_schedule
         DEAD_LETTER_SUBSCRIPTION = google_pubsub_subscription.parked.name
       })
       secrets = { AUDIT_HASH_KEY = "audit-hash-key" } # the same in all instances, so that equal searches have equal hashes
     }
     }, { for name in local.api : name => {
-      ingress     = { all = "INGRESS_TRAFFIC_ALL", internal = "INGRESS_TRAFFIC_INTERNAL_ONLY" }[var.api_ingress]
+      ingress     = var.api_ingress == "all" ? local.outside["api"] : "INGRESS_TRAFFIC_INTERNAL_ONLY"
       public      = true # programs come with Rollcall's tokens, which take the place of Google's in the same header
       iap         = false
       concurrency = 80 # the program itself bounds the people and the bodies that it holds in memory
@@ -252,7 +255,7 @@ resource "google_cloud_scheduler_job" "fullsync" {
   name             = "${local.name}-fullsync"
   region           = var.region
   description      = "Starts a full sync of every workspace."
-  schedule         = "7 */${var.sync_every_hours} * * *" # off the full hour, when most jobs start
+  schedule         = local.sync_schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "60s" # it starts the job without waiting for it
 

@@ -1,6 +1,6 @@
-# infra/images.sh signs the digest of every image it pushes, and Cloud Run starts no image without that signature.
-# The key never leaves Cloud KMS. Signatures are attestations in Artifact Analysis, not tags, so immutable tags do not
-# get in their way when an image is built again (Google's page "Create attestations").
+# infra/images.sh signs images that have Cloud Build's provenance, by digest, and Cloud Run starts no image without that
+# signature. The key never leaves Cloud KMS. Signatures are attestations in Artifact Analysis, not tags, so immutable tags do
+# not get in their way when an image is built again (Google's page "Create attestations").
 
 resource "google_kms_key_ring" "images" {
   name       = local.name # Google keeps it forever
@@ -26,7 +26,7 @@ resource "google_container_analysis_note" "images" {
   name = "${local.name}-images"
   attestation_authority {
     hint {
-      human_readable_name = "Images that infra/images.sh built"
+      human_readable_name = "Images that Cloud Build built and infra/images.sh signed"
     }
   }
   depends_on = [google_project_service.api]

@@ -59,7 +59,7 @@ plan | apply | destroy | refresh | import | console)
     fi
   done
   files=()
-  for file in settings.tfvars images.tfvars.json; do
+  for file in settings.tfvars builder.tfvars.json images.tfvars.json; do
     take "$file"
     if [ -e "$folder/$file" ]; then files+=("-var-file=$folder/$file"); fi
   done

@@ -73,9 +73,13 @@ variable "images" {
 }
 
 variable "domains" {
-  description = "Your own domains for the webhook and the page, through a load balancer with Cloud Armor. By default Cloud Run's addresses are used."
-  type        = object({ webhook = optional(string), ui = optional(string) })
+  description = "Your own domains for the webhook, the page and the API, through a load balancer with Cloud Armor. By default Cloud Run's addresses are used."
+  type        = object({ webhook = optional(string), ui = optional(string), api = optional(string) })
   default     = {}
+  validation {
+    condition     = var.domains.api == null || (var.api && var.api_ingress == "all")
+    error_message = "A domain makes the API answer from outside: it needs api = true and api_ingress = \"all\"."
+  }
   validation {
     condition     = alltrue([for domain in values(var.domains) : domain == null || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", domain))])
     error_message = "A domain looks like people.example.com."
@@ -164,13 +168,8 @@ variable "repository_url" {
 }
 
 variable "state_bucket" {
-  description = "The bucket of the state, for builds. Required with repository."
+  description = "The bucket of the state. Builds read settings and digests there."
   type        = string
-  default     = null
-  validation {
-    condition     = var.repository == null || var.state_bucket != null
-    error_message = "Builds need the state's bucket."
-  }
 }
 
 variable "signed_images_only" {
@@ -186,12 +185,12 @@ variable "deploy_approval" {
 }
 
 variable "builder" {
-  description = "The image in which builds run, by digest, as infra/builder.sh prints it. Required with repository."
+  description = "The image in which builds run, by digest. infra/builder.sh writes it to the state's bucket. Required with repository."
   type        = string
   default     = null
   validation {
     condition     = var.builder == null ? var.repository == null : can(regex("@sha256:[0-9a-f]{64}$", var.builder))
-    error_message = "Give the builder's image by digest: infra/builder.sh builds and prints it."
+    error_message = "Give the builder's image by digest: run infra/builder.sh."
   }
 }
 

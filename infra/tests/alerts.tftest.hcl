@@ -28,7 +28,7 @@ variables {
 run "alerts" {
   assert {
     condition = toset(keys(google_monitoring_alert_policy.alert)) == toset([
-      "APIErrors", "APILatency", "APIRefusedTokens", "AppRateLimited", "BodiesRefused", "ChangesBehind", "ChangesUndelivered", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NightlyTests", "NoInstance", "OldestUnackedMessage",
+      "APIDown", "APIErrors", "APILatency", "APIRefusedTokens", "AppRateLimited", "BodiesRefused", "ChangesBehind", "ChangesUndelivered", "DeadLetters", "Drift", "FirestoreErrors", "FullSyncFailed", "FullSyncMissing", "NightlyTests", "NoInstance", "OldestUnackedMessage",
       "SignatureFailures", "UIErrors", "WebhookDown", "WorkspaceDisconnected",
       ]) && toset(keys(google_monitoring_alert_policy.burn)) == toset([
       "EventToDocument fast", "EventToDocument slow", "WebhookErrors fast", "WebhookErrors slow", "WebhookLatency fast", "WebhookLatency slow",
@@ -88,8 +88,8 @@ run "alerts" {
     error_message = "Drift is compared with its threshold."
   }
   assert {
-    condition     = google_monitoring_uptime_check_config.webhook.monitored_resource[0].labels.host == "rollcall-webhook-123456789012.europe-west1.run.app" && google_monitoring_uptime_check_config.webhook.http_check[0].path == "/health"
-    error_message = "The uptime check asks the webhook."
+    condition     = { for name, c in google_monitoring_uptime_check_config.service : name => "${c.monitored_resource[0].labels.host}${c.http_check[0].path}" } == { for name in ["webhook", "api"] : name => "rollcall-${name}-123456789012.europe-west1.run.app/health" }
+    error_message = "Uptime checks ask the webhook and the API."
   }
   assert {
     condition = alltrue([

@@ -13,6 +13,7 @@ variables {
     ui       = "r/ui@sha256:2222222222222222222222222222222222222222222222222222222222222222"
     fullsync = "r/fullsync@sha256:3333333333333333333333333333333333333333333333333333333333333333"
   }
+  state_bucket = "rollcall-state"
   viewers      = ["domain:example.com"]
   alert_emails = { oncall = "oncall@example.com" }
 }
@@ -32,6 +33,8 @@ run "first_apply" {
       google_secret_manager_secret_version.log_level,
       google_pubsub_topic_iam_member.publisher,
       google_project_iam_member.firestore,
+      google_project_iam_member.deployer,
+      google_storage_bucket_iam_member.state,
       data.google_project.this,
     ]
   }
@@ -49,6 +52,10 @@ run "first_apply" {
       length(google_pubsub_topic_iam_member.publisher) == 2 && length(google_project_iam_member.firestore) == 3
     )
     error_message = "The grants exist minutes before the services that need them."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.state["deployer"].bucket == "rollcall-state" && contains(keys(google_project_iam_member.deployer), "artifactregistry.admin")
+    error_message = "The identity that builds images reads their sources and pushes them."
   }
 }
 
@@ -100,225 +107,71 @@ run "no_image_of_the_api" {
   expect_failures = [google_cloud_run_v2_service.service]
 }
 
-run "api_for_some" {
-  command = plan
-  variables {
-    api_ingress = "some"
-  }
-  expect_failures = [var.api_ingress]
-}
+# Each run has one wrong value of each setting that it names, since a run takes seconds. All of them must be refused.
 
-run "no_rate" {
+run "wrong_values" {
   command = plan
   variables {
-    api_rate = 0
-  }
-  expect_failures = [var.api_rate]
-}
-
-run "everybody_may_read" {
-  command = plan
-  variables {
-    directory_readers = ["domain:example.com"]
-  }
-  expect_failures = [var.directory_readers]
-}
-
-run "image_by_tag" {
-  command = plan
-  variables {
-    images = { webhook = "r/webhook:latest", worker = "r/worker:latest", ui = "r/ui:latest", fullsync = "r/fullsync:latest" }
-  }
-  expect_failures = [var.images]
-}
-
-run "everybody_may_look" {
-  command = plan
-  variables {
-    viewers = ["allUsers"]
-  }
-  expect_failures = [var.viewers]
-}
-
-run "uneven_interval" {
-  command = plan
-  variables {
-    sync_every_hours = 5
-  }
-  expect_failures = [var.sync_every_hours]
-}
-
-run "negative_drift" {
-  command = plan
-  variables {
-    drift_threshold = -1
-  }
-  expect_failures = [var.drift_threshold]
-}
-
-run "no_project" {
-  command = plan
-  variables {
-    project_id = "Rollcall"
-  }
-  expect_failures = [var.project_id]
-}
-
-run "not_a_region" {
-  command = plan
-  variables {
-    region = "Europe"
-  }
-  expect_failures = [var.region]
-}
-
-run "not_a_domain" {
-  command = plan
-  variables {
-    domains = { ui = "https://people.example.com" }
-  }
-  expect_failures = [var.domains]
-}
-
-run "long_prefix" {
-  command = plan
-  variables {
-    prefix = "acceptance-test-"
-  }
-  expect_failures = [var.prefix]
-}
-
-run "not_a_location" {
-  command = plan
-  variables {
-    firestore_location = "Belgium"
-  }
-  expect_failures = [var.firestore_location]
-}
-
-run "default_database_without_saying_so" {
-  command = plan
-  variables {
-    firestore_database = "(default)"
-  }
-  expect_failures = [var.firestore_existing]
-}
-
-run "not_a_database" {
-  command = plan
-  variables {
-    firestore_database = "R"
-  }
-  expect_failures = [var.firestore_database]
-}
-
-run "no_instances" {
-  command = plan
-  variables {
-    max_instances = { ui = 0 }
-  }
-  expect_failures = [var.max_instances]
-}
-
-run "no_address" {
-  command = plan
-  variables {
-    alert_emails = { oncall = "me" }
-  }
-  expect_failures = [var.alert_emails]
-}
-
-run "alerts_for_nobody" {
-  command = plan
-  variables {
-    alert_emails = {}
-  }
-  expect_failures = [var.alert_emails]
-}
-
-run "not_a_repository" {
-  command = plan
-  variables {
-    repository   = "github.com/o/r"
-    state_bucket = "b"
-    builder      = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
-  }
-  expect_failures = [var.repository]
-}
-
-run "repository_without_state" {
-  command = plan
-  variables {
-    repository = "projects/p/locations/l/connections/c/repositories/r"
-    builder    = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
-  }
-  expect_failures = [var.state_bucket]
-}
-
-run "unknown_scope" {
-  command = plan
-  variables {
+    alert_emails          = { oncall = "me" }
+    api_ingress           = "some"
+    api_rate              = 0
+    changes_to_bigquery   = true                   # without a history
+    directory_readers     = ["domain:example.com"] # everybody
+    drift_threshold       = -1
+    firestore_database    = "R"
+    firestore_location    = "Belgium"
+    history_days          = 0
+    images                = { webhook = "r/webhook:latest", worker = "r/worker:latest", ui = "r/ui:latest", fullsync = "r/fullsync:latest" } # no digests
+    max_instances         = { ui = 0 }
+    prefix                = "acceptance-test-" # too long
+    project_id            = "Rollcall"
+    region                = "Europe"
+    repository            = "github.com/o/r"
+    builder               = "r/builder@sha256:4444444444444444444444444444444444444444444444444444444444444444"
     slack_optional_scopes = ["admin"]
+    sync_every_hours      = 5 # does not divide a day
+    viewers               = ["allUsers"]
   }
-  expect_failures = [var.slack_optional_scopes]
+  expect_failures = [
+    var.alert_emails, var.api_ingress, var.api_rate, var.changes_to_bigquery, var.directory_readers, var.drift_threshold,
+    var.firestore_database, var.firestore_location, var.images, var.max_instances, var.prefix, var.project_id, var.region, var.repository,
+    var.slack_optional_scopes, var.sync_every_hours, var.viewers,
+  ]
 }
 
-run "repository_without_builder" {
+# These are checked together with others, which must be right.
+run "wrong_together" {
   command = plan
   variables {
-    repository   = "projects/p/locations/l/connections/c/repositories/r"
-    state_bucket = "b"
+    alert_emails         = {}
+    builder              = null
+    repository           = "projects/p/locations/l/connections/c/repositories/r"
+    change_subscriptions = { customer-relations-system = {} } # too long a name
+    domains              = { ui = "https://people.example.com" }
+    firestore_database   = "(default)" # without saying so
+    history_days         = 0.5
   }
-  expect_failures = [var.builder]
+  expect_failures = [var.alert_emails, var.builder, var.change_subscriptions, var.domains, var.firestore_existing, var.history_days]
 }
 
-run "builder_by_tag" {
+run "more_wrong_together" {
   command = plan
   variables {
-    repository   = "projects/p/locations/l/connections/c/repositories/r"
-    state_bucket = "b"
-    builder      = "r/builder:latest"
+    builder              = "r/builder:latest" # no digest
+    repository           = "projects/p/locations/l/connections/c/repositories/r"
+    change_subscriptions = { bigquery = {} }                 # the name of our own
+    domains              = { api = "directory.example.com" } # without the API
   }
-  expect_failures = [var.builder]
+  expect_failures = [var.builder, var.change_subscriptions, var.domains]
 }
 
-run "a_name_too_long" {
-  command = plan
-  variables {
-    change_subscriptions = { customer-relations-system = {} }
-  }
-  expect_failures = [var.change_subscriptions]
-}
-
-run "the_name_of_our_own" {
-  command = plan
-  variables {
-    change_subscriptions = { bigquery = {} }
-  }
-  expect_failures = [var.change_subscriptions]
-}
-
-run "changes_over_http" {
+run "still_more_wrong_together" {
   command = plan
   variables {
     change_subscriptions = { crm = { push_endpoint = "http://crm.example.com" } }
+    api                  = true
+    api_ingress          = "internal"
+    domains              = { api = "directory.example.com" } # of an API inside
   }
-  expect_failures = [var.change_subscriptions]
-}
-
-run "no_history_to_write" {
-  command = plan
-  variables {
-    history_days        = 0
-    changes_to_bigquery = true
-  }
-  expect_failures = [var.changes_to_bigquery]
-}
-
-run "half_a_day" {
-  command = plan
-  variables {
-    history_days = 0.5
-  }
-  expect_failures = [var.history_days]
+  expect_failures = [var.change_subscriptions, var.domains]
 }
