@@ -36,7 +36,9 @@ const (
 var included = []struct{ component, licence, partOf, file string }{
 	{"Go's standard library", "BSD-3-Clause", programs, ""},
 	{"htmx", "0BSD", programs, "ui/assets/htmx-*.min.js"},
-	{"Pico CSS", "MIT", programs, "ui/assets/pico-*.min.css"},
+	{"Lucide", "ISC", programs, "ui/icons"},
+	{"modern-normalize", "MIT", programs, "ui/assets/modern-normalize-*.css"},
+	{"Open Props", "MIT", programs, "ui/assets/open-props-*.css"},
 	{"emoji-datasource", "MIT", programs, "ui/emoji/emoji.json"},
 	{"axe-core", "MPL-2.0", tests, "e2e/browser/testdata/axe-*.min.js"},
 }

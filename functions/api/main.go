@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/store/firestore"
 )
 
-func main() { service.Main(run) }
+func main() { service.Main(service.WithoutFlags("api", run)) }
 
 func run(ctx context.Context) error {
 	c, err := config.Load[config.API](os.Environ())

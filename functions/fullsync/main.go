@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 
@@ -33,11 +32,8 @@ func run(ctx context.Context) error {
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would change, and change nothing")
 	flags.BoolVar(&o.AllowMassDelete, "allow-mass-delete", false, "remove users even if they are more than a tenth of the directory")
 	flags.IntVar(&o.Profiles, "profiles", fullsync.DefaultProfiles, "ask Slack for the custom fields of up to `N` people a workspace; 0 for none")
-	flags.Usage = func() { fmt.Fprint(flags.Output(), usage); flags.PrintDefaults() }
-	if err := flags.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		os.Exit(2) // the flag package has said why
+	if err := service.ParseFlags(flags, usage, os.Args[1:]); err != nil {
+		return err
 	}
 	c, err := config.Load[config.FullSync](os.Environ())
 	if err != nil {

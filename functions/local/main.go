@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/cli/browser"
 
 	"rollcall/internal/config"
 	"rollcall/internal/local"
@@ -18,9 +20,10 @@ import (
 
 const usage = `Rollcall in one process: webhook, Pub/Sub, worker, store, page and API.
 
-usage: go run ./functions/local [-data file]
+usage: go run ./functions/local [-open] [-people N] [-data file]
 
-By default it invents a Slack workspace of 250 people who change as you watch.
+By default it invents a Slack workspace of 250 people who change as you watch, with
+six weeks of changes behind them, and keeps them in a file for the next start.
 With SLACK_BOT_TOKENS it loads real workspaces, and with SLACK_APP_TOKEN it also
 receives their events by Socket Mode. PUBSUB_EMULATOR_HOST and
 FIRESTORE_EMULATOR_HOST name emulators to use.
@@ -32,35 +35,36 @@ const byDefault = "cache"
 
 func main() { service.Main(run) }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context) (err error) {
+	o := local.Options{Out: os.Stdout, Terminal: terminal.Is(os.Stdout)}
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	data := flags.String("data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" means one in the user's cache folder, and \"\" none")
-	changeInterval := flags.Duration("change-every", local.ChangeInterval, "time between changes in the invented workspace")
-	syncInterval := flags.Duration("sync-every", local.SyncInterval, "time between full syncs")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(os.Args[1:]); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
-		os.Exit(2) // the flag package has said why
-	}
-	c, err := config.Load[config.Local](os.Environ())
-	if err != nil {
+	flags.StringVar(&o.Data, "data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" means one in the user's cache folder, and \"\" none")
+	flags.DurationVar(&o.ChangeInterval, "change-every", local.ChangeInterval, "time between changes in the invented workspace")
+	flags.DurationVar(&o.SyncInterval, "sync-every", local.SyncInterval, "time between full syncs")
+	open := flags.Bool("open", false, "open the page in a browser once it is ready")
+	flags.Func("people", "`number` of people to invent, by default 250; those in a kept file stay, and a higher number adds to them", func(s string) (err error) {
+		o.People, err = local.ParsePeople(s)
+		return err
+	})
+	if err := service.ParseFlags(flags, usage, os.Args[1:]); err != nil {
 		return err
 	}
-	if *data == byDefault {
+	if o.ChangeInterval <= 0 || o.SyncInterval <= 0 {
+		return service.UsageError("-change-every and -sync-every: must be positive")
+	}
+	if *open {
+		browser.Stdout, browser.Stderr = io.Discard, io.Discard
+		o.Browse = browser.OpenURL
+	}
+	if o.Config, err = config.Load[config.Local](os.Environ()); err != nil {
+		return err
+	}
+	if o.Data == byDefault {
 		cache, err := os.UserCacheDir()
 		if err != nil {
 			return fmt.Errorf("no cache folder: %w; choose a file with -data", err)
 		}
-		*data = filepath.Join(cache, "rollcall", local.FileName(c))
+		o.Data = filepath.Join(cache, "rollcall", local.FileName(o.Config))
 	}
-	if *changeInterval <= 0 || *syncInterval <= 0 {
-		return errors.New("-change-every and -sync-every: must be positive")
-	}
-	return local.Run(ctx, local.Options{Config: c, Data: *data, ChangeInterval: *changeInterval, SyncInterval: *syncInterval,
-		Out: os.Stdout, Terminal: terminal.Is(os.Stdout)})
+	return local.Run(ctx, o)
 }

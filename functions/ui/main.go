@@ -17,7 +17,7 @@ import (
 	"rollcall/internal/ui"
 )
 
-func main() { service.Main(run) }
+func main() { service.Main(service.WithoutFlags("ui", run)) }
 
 func run(ctx context.Context) error {
 	c, err := config.Load[config.UI](os.Environ())
@@ -55,13 +55,16 @@ func run(ctx context.Context) error {
 		defer job.Close() //nolint:errcheck // the process ends
 		o.Syncer = job
 	}
+	if c.SyncSchedule.Schedule != nil {
+		o.Schedule = c.SyncSchedule
+	}
 	if c.DeadLetters != "" {
 		letters, err := googlecloud.OpenDeadLetters(ctx, c.Project, c.DeadLetters)
 		if err != nil {
 			return err
 		}
 		defer letters.Close() //nolint:errcheck // the process ends
-		o.DeadLetters = letters
+		o.DeadLetters, o.DeadLettersCommand = letters, "rollcallctl deadletters list"
 	}
 	h := service.Traced(ui.New(ctx, o))
 	if c.Auth == "none" && c.OnCloudRun == "" {

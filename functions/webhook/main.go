@@ -12,7 +12,7 @@ import (
 	"rollcall/internal/webhook"
 )
 
-func main() { service.Main(run) }
+func main() { service.Main(service.WithoutFlags("webhook", run)) }
 
 func run(ctx context.Context) error {
 	c, err := config.Load[config.Webhook](os.Environ())

@@ -17,7 +17,7 @@ import (
 	"rollcall/internal/worker"
 )
 
-func main() { service.Main(run) }
+func main() { service.Main(service.WithoutFlags("worker", run)) }
 
 func run(ctx context.Context) error {
 	c, err := config.Load[config.Worker](os.Environ())

@@ -112,7 +112,8 @@ func (h *handler) mcpServer(t tokens.Token) *mcp.Server {
 		&mcp.ServerOptions{Instructions: mcpInstructions, Capabilities: &mcp.ServerCapabilities{}, Logger: slog.New(slog.DiscardHandler), SchemaCache: h.schemas})
 	if t.Has(tokens.UsersRead) {
 		addTool[searchInput](h, server, t, "search_people", "Search people", "Finds people of the workspace by the beginnings of words of their names, "+
-			"e-mail address or title, and by account status, kind and time zone. Without a query it lists everybody by name. "+
+			"e-mail address, title, status and custom profile fields, by a whole Slack id, by the first or last digits of a telephone number, "+
+			"and by account status, kind and time zone. Without a query it lists everybody by name. "+
 			"Call it again with next_cursor to get more.", (*handler).searchPeople)
 		addTool[personInput](h, server, t, "get_person", "Get a person", "Returns one person by Slack id (U…) or e-mail address, with the workspace's "+
 			"custom profile fields if the token may see them.", (*handler).getPerson)
@@ -174,7 +175,7 @@ func argumentsOf(pairs ...string) arguments {
 }
 
 type searchInput struct {
-	Query  string `json:"query,omitempty" jsonschema:"beginnings of words, all of which must match; needs a token that may see e-mail addresses"`
+	Query  string `json:"query,omitempty" jsonschema:"beginnings of words, all of which must match; needs a token that may see e-mail addresses and custom fields"`
 	Status string `json:"status,omitempty" jsonschema:"active or deactivated; both if left out"`
 	Kind   string `json:"kind,omitempty" jsonschema:"members, admins, guests, bots or external; all but external if left out"`
 	TZ     string `json:"tz,omitempty" jsonschema:"a time zone such as Europe/London"`

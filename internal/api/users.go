@@ -16,7 +16,7 @@ import (
 type PeopleStore interface {
 	// User returns a user, who may be removed, or [directory.ErrNotFound].
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
-	// Users returns a page of the users that are not removed.
+	// Users returns a page of the users that are not removed, without their parts.
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// Count returns how many users match the filter, or an upper bound.
 	Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error)
@@ -133,9 +133,11 @@ func (c *call) listed() (req directory.PageRequest, err error) {
 		return req, errArguments
 	}
 	if query := c.args.values["query"]; query != "" {
-		// The index has words of e-mail addresses. Whoever finds people by an address learns it.
-		if !c.token.Has(tokens.EmailRead) {
-			return req, missingScope{tokens.EmailRead, c.token}
+		// The index has words of e-mail addresses and custom fields. Whoever finds people by one learns it.
+		for _, scope := range []string{tokens.EmailRead, tokens.ProfileRead} {
+			if !c.token.Has(scope) {
+				return req, missingScope{scope, c.token}
+			}
 		}
 		if f.Words = directory.ParseQuery(query); len(f.Words) == 0 {
 			return req, errArguments

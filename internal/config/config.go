@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/robfig/cron/v3"
 )
 
 // Secret is a string that prints as "[redacted]" wherever it is formatted, logged or encoded.
@@ -47,10 +50,12 @@ type Common struct {
 	TraceEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 }
 
+const ports = "a number from 0 to 65535, 0 for any free one"
+
 func (c Common) validate() error {
 	var err error
 	if c.Port < 0 || c.Port > 65535 {
-		err = fmt.Errorf("PORT: %d is not a port", c.Port)
+		err = fmt.Errorf("PORT: %d is not a port, which is %s", c.Port, ports)
 	}
 	if e, invalid := url.Parse(c.TraceEndpoint); c.TraceEndpoint != "" && (invalid != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https") {
 		err = errors.Join(err, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT: not an address that begins with http:// or https://"))
@@ -117,10 +122,22 @@ type UI struct {
 	IAPAudience          string  `env:"IAP_AUDIENCE"`
 	AllowUnauthenticated bool    `env:"ALLOW_UNAUTHENTICATED"`
 	SyncJob              string  `env:"SYNC_JOB"`                 // of Cloud Run: projects/…/locations/…/jobs/…; empty: no "Sync now"
+	SyncSchedule         Cron    `env:"SYNC_SCHEDULE"`            // when full syncs start, in UTC; empty: unknown
 	DeadLetters          string  `env:"DEAD_LETTER_SUBSCRIPTION"` // empty: not counted
 	Viewers              Viewers `env:"VIEWERS"`                  // empty: everybody whom IAP lets in sees every workspace
 	AuditHashKey         Secret  `env:"AUDIT_HASH_KEY"`           // empty: each process makes its own
 	OnCloudRun           string  `env:"K_SERVICE"`                // set by Cloud Run, where the ui listens on all interfaces
+}
+
+// Cron is a schedule in the notation of cron, in UTC: "7 */2 * * *".
+type Cron struct{ cron.Schedule }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Cron) UnmarshalText(text []byte) (err error) {
+	if len(text) > 0 {
+		c.Schedule, err = cron.ParseStandard("TZ=UTC " + string(text))
+	}
+	return err
 }
 
 // Viewers says who sees which workspace: "T0ONE=ada@example.com,@example.com; *=boss@example.com".
@@ -289,20 +306,63 @@ func (c Local) validate() error {
 	return errors.Join(err, validateTokens(c.BotTokens), validateAPIURL(c.APIURL))
 }
 
+// parsers replace those of the library, whose errors are strconv's.
+var parsers = map[reflect.Type]env.ParserFunc{
+	reflect.TypeFor[int](): func(text string) (any, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a whole number", text)
+		}
+		return n, nil
+	},
+	reflect.TypeFor[bool](): func(text string) (any, error) {
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither true nor false", text)
+		}
+		return b, nil
+	},
+}
+
+// describe names the variable that the library's error is about, where that names a field of the struct.
+func describe(of reflect.Type, err error) string {
+	wrong, ok := errors.AsType[env.ParseError](err)
+	if !ok {
+		return err.Error()
+	}
+	field, ok := of.FieldByName(wrong.Name)
+	if !ok {
+		return err.Error()
+	}
+	name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+	switch {
+	case name == "PORT":
+		return fmt.Sprintf("PORT: %v: a port is %s", wrong.Err, ports)
+	case field.Type == reflect.TypeFor[slog.Level](): // the library prefers its own method to a parser
+		return name + ": none of DEBUG, INFO, WARN and ERROR"
+	}
+	return fmt.Sprintf("%s: %v", name, wrong.Err)
+}
+
 // Load reads environ, as returned by [os.Environ]. Its error names
 // every faulty variable, one on each line.
 func Load[T interface{ validate() error }](environ []string) (T, error) {
-	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ)})
+	c, err := env.ParseAsWithOptions[T](env.Options{Environment: env.ToMap(environ), FuncMap: parsers})
 	var faults []string
 	if all, ok := errors.AsType[env.AggregateError](err); ok {
 		for _, e := range all.Errors {
-			faults = append(faults, e.Error())
+			faults = append(faults, describe(reflect.TypeFor[T](), e))
 		}
 	} else if err != nil {
 		faults = append(faults, err.Error())
 	}
 	if err := c.validate(); err != nil {
-		faults = append(faults, strings.Split(err.Error(), "\n")...)
+		for fault := range strings.SplitSeq(err.Error(), "\n") {
+			name, _, _ := strings.Cut(fault, ":")
+			if !slices.ContainsFunc(faults, func(told string) bool { return strings.HasPrefix(told, name+":") }) { // what cannot be parsed is 0
+				faults = append(faults, fault)
+			}
+		}
 	}
 	if len(faults) > 0 {
 		var none T

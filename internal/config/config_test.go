@@ -26,7 +26,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "Port", "LogLevel"} {
+	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "PORT", "LOG_LEVEL"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in %q", want, err)
 		}
@@ -70,6 +70,8 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=short"}, "AUDIT_HASH_KEY"},
 		{"ui", []string{"AUTH=none", "AUDIT_HASH_KEY=0123456789abcdef0123456789abcdef"}, ""},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=fullsync"}, "SYNC_JOB"},
+		{"ui", []string{"AUTH=none", "SYNC_SCHEDULE=hourly"}, "SYNC_SCHEDULE"},
+		{"ui", []string{"AUTH=none", "SYNC_SCHEDULE=7 */2 * * *"}, ""},
 		{"ui", []string{"AUTH=none", "SYNC_JOB=projects/p/locations/europe-west1/jobs/fullsync"}, ""},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui"}, "ALLOW_UNAUTHENTICATED"},
 		{"ui", []string{"AUTH=none", "K_SERVICE=ui", "ALLOW_UNAUTHENTICATED=true"}, ""},
@@ -112,6 +114,37 @@ func TestValidate(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestWrongValues: an error names the variable, quotes the value and says what it must be.
+func TestWrongValues(t *testing.T) {
+	for variable, want := range map[string]string{
+		"PORT=abc":                      `PORT: "abc" is not a whole number: a port is a number from 0 to 65535, 0 for any free one`,
+		"PORT=80.5":                     `PORT: "80.5" is not a whole number: a port is a number from 0 to 65535, 0 for any free one`,
+		"PORT=-1":                       `PORT: -1 is not a port, which is a number from 0 to 65535, 0 for any free one`,
+		"PORT=65536":                    `PORT: 65536 is not a port, which is a number from 0 to 65535, 0 for any free one`,
+		"HISTORY_DAYS=ninety":           `HISTORY_DAYS: "ninety" is not a whole number`,
+		"HISTORY_DAYS=-1":               `HISTORY_DAYS: -1 is not in 0 to 3650`,
+		"CHANGES_VALUES=maybe":          `CHANGES_VALUES: "maybe" is neither true nor false`,
+		"LOG_LEVEL=loud":                `LOG_LEVEL: none of DEBUG, INFO, WARN and ERROR`,
+		"ALLOW_UNAUTHENTICATED=yes":     `ALLOW_UNAUTHENTICATED: "yes" is neither true nor false`,
+		"API_RATE=99999999999999999999": `API_RATE: "99999999999999999999" is not a whole number`,
+		"VIEWERS=T1=ada":                `VIEWERS: T1: "ada" is neither an address nor a domain with @ before it`,
+	} {
+		environ := []string{"GOOGLE_CLOUD_PROJECT=p", "AUTH=none", variable}
+		var err error
+		switch name, _, _ := strings.Cut(variable, "="); name {
+		case "ALLOW_UNAUTHENTICATED", "VIEWERS":
+			_, err = Load[UI](environ)
+		case "API_RATE":
+			_, err = Load[API](environ)
+		default:
+			_, err = Load[Worker](environ)
+		}
+		if err == nil || strings.TrimPrefix(err.Error(), "configuration:\n  ") != want {
+			t.Errorf("%s: %v, want %s", variable, err, want)
+		}
 	}
 }
 

@@ -113,16 +113,14 @@ func userID(raw []byte) (string, error) {
 	if len(raw) > maxUser {
 		return "", fmt.Errorf("%w: user larger than %d kB", ErrInvalid, maxUser>>10)
 	}
-	var o *struct {
-		ID ijson.Text `json:"id"`
-	}
-	if err := ijson.Unmarshal(raw, &o); err != nil || o == nil {
+	id, err := ijson.TextOf(raw, "id")
+	if err != nil {
 		return "", fmt.Errorf("%w: user is not a JSON object", ErrInvalid)
 	}
 	if err := ijson.CheckDepth(raw); err != nil {
 		return "", fmt.Errorf("%w: user: %w", ErrInvalid, err)
 	}
-	return string(o.ID), ValidateID("user.id", string(o.ID))
+	return id, ValidateID("user.id", id)
 }
 
 // operations lists the sources that each operation may have.

@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // AccountStatus says whether an account can be used: Slack deactivates accounts, and never
@@ -73,9 +74,15 @@ func (f Filter) Accounts() (all []string) {
 	return all
 }
 
+// AllAccounts are all that [Account] returns.
+func AllAccounts() []string {
+	return append(Filter{AccountStatus: Active}.Accounts(), Filter{AccountStatus: Deactivated}.Accounts()...)
+}
+
 // Filter selects users. A user must match every field that is set.
 type Filter struct {
-	Words         []string // see [ParseQuery]: each begins a word of the user's names, email or title
+	Words         []string // see [ParseQuery]: each begins one of [SearchWords], or is a code such as the id
+	Fields        []FieldFilter
 	AccountStatus AccountStatus
 	Group         Group
 	TZ            string
@@ -87,13 +94,22 @@ type Filter struct {
 	Since Version
 }
 
-// Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group are ones that exist.
+// Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group are ones
+// that exist, and f.Fields can be.
 func (f Filter) Validate() error {
 	if f.AccountStatus != "" && f.AccountStatus != Active && f.AccountStatus != Deactivated {
 		return fmt.Errorf("%w: account status %q", ErrInvalid, f.AccountStatus)
 	}
 	if f.Group != "" && !slices.Contains(Groups, f.Group) {
 		return fmt.Errorf("%w: group %q", ErrInvalid, f.Group)
+	}
+	if len(f.Fields) > maxFieldFilters {
+		return fmt.Errorf("%w: more than %d custom fields", ErrInvalid, maxFieldFilters)
+	}
+	for _, field := range f.Fields {
+		if !fieldIDPattern.MatchString(field.ID) || len(field.Value) > maxFolded || !utf8.ValidString(field.Value) {
+			return fmt.Errorf("%w: custom field", ErrInvalid)
+		}
 	}
 	return nil
 }
@@ -107,5 +123,6 @@ func (f Filter) Matches(u User) bool {
 		(f.Source == "" || u.Source == f.Source) &&
 		(!f.Home || f.Group != "" || u.Kind != External) &&
 		u.Version >= f.Since &&
-		f.matchesWords(u)
+		f.matchesWords(u) &&
+		f.matchesFields(u)
 }

@@ -45,8 +45,8 @@ type Record struct {
 	// Changed are the paths of the fields that changed, sorted: "deleted", "profile.title",
 	// "profile.fields.Xf…", and "image" for all pictures.
 	Changed []string `json:"changed,omitempty"`
-	// Before and After are JSON objects of path and value, of the fields in Changed. A field
-	// that was or is empty is left out.
+	// Before and After are JSON objects of path and value, of the fields in Changed, in the
+	// canonical form of [ijson.Object]. A field that was or is empty is left out.
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 	// ExpireAt is when the store deletes the record.

@@ -14,44 +14,81 @@ type Order string
 
 // The orders. Ties are ordered by id.
 const (
-	ByName   Order = "name"    // SortName
-	ByChange Order = "changed" // Version, the newest first
+	ByName            Order = "name" // SortName
+	ByNameReversed    Order = "name-desc"
+	ByUpdated         Order = "updated" // Updated, Slack's own time; the newest first
+	ByUpdatedReversed Order = "updated-asc"
+	ByChange          Order = "changed" // Version, the newest first
 )
 
-// Cursor is a position in a list of users, in either order. It names a user, not a
+// Orders are all orders.
+var Orders = []Order{ByName, ByNameReversed, ByUpdated, ByUpdatedReversed, ByChange}
+
+// Base returns the order that o is, or whose reverse it is. The zero Order is [ByName].
+func (o Order) Base() (base Order, reversed bool) {
+	switch o {
+	case "":
+		return ByName, false
+	case ByNameReversed:
+		return ByName, true
+	case ByUpdatedReversed:
+		return ByUpdated, true
+	}
+	return o, false
+}
+
+// Descends reports whether the highest value comes first.
+func (o Order) Descends() bool {
+	base, reversed := o.Base()
+	return (base != ByName) != reversed
+}
+
+// Cursor is a position in a list of users, in any order. It names a user, not a
 // row number, so paging neither repeats nor skips anybody while others come, go
 // and change.
 type Cursor struct {
 	SortName string
 	Version  Version
 	ID       string
+	Updated  int64
 }
 
 // CursorOf returns u's position.
-func CursorOf(u User) Cursor { return Cursor{u.SortName, u.Version, u.ID} }
+func CursorOf(u User) Cursor { return Cursor{u.SortName, u.Version, u.ID, u.Updated} }
 
 // Compare returns -1 if c comes before d in this order, 1 if after, and 0 if they are equal.
 func (o Order) Compare(c, d Cursor) int {
-	if o == ByChange {
-		return cmp.Or(cmp.Compare(d.Version, c.Version), cmp.Compare(d.ID, c.ID))
+	base, _ := o.Base()
+	if o.Descends() {
+		c, d = d, c
+	}
+	switch base {
+	case ByChange:
+		return cmp.Or(cmp.Compare(c.Version, d.Version), cmp.Compare(c.ID, d.ID))
+	case ByUpdated:
+		return cmp.Or(cmp.Compare(c.Updated, d.Updated), cmp.Compare(c.ID, d.ID))
 	}
 	return cmp.Or(cmp.Compare(c.SortName, d.SortName), cmp.Compare(c.ID, d.ID))
 }
 
-// String returns c as text for a URL.
+// String returns c as text for a URL. Releases before there was Updated wrote the first three values.
 func (c Cursor) String() string {
-	b, err := json.Marshal([]any{c.SortName, c.Version, c.ID})
+	values := []any{c.SortName, c.Version, c.ID}
+	if c.Updated != 0 {
+		values = append(values, c.Updated)
+	}
+	b, err := json.Marshal(values)
 	if err != nil {
-		panic(err) // strings and a number can always be encoded
+		panic(err) // a string and numbers can always be encoded
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // ParseCursor is the inverse of [Cursor.String], and takes nothing else. An error wraps [ErrInvalid].
 func ParseCursor(text string) (c Cursor, err error) {
-	parts := []any{&c.SortName, &c.Version, &c.ID}
+	parts := []any{&c.SortName, &c.Version, &c.ID, &c.Updated}
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) != 3 ||
+	if err != nil || json.Unmarshal(b, &parts) != nil || len(parts) < 3 || len(parts) > 4 ||
 		ValidateID("id", c.ID) != nil || len(c.SortName) > maxSortName+utf8.UTFMax || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: not a cursor", ErrInvalid)
 	}
@@ -65,7 +102,7 @@ type PageRequest struct {
 	Order         Order // ByName if empty
 	Limit         int
 	After, Before *Cursor
-	// Bare asks for users without Parts, and for no row more than Limit. Nobody can tell then whether
+	// Bare asks for no row more than Limit. Nobody can tell then whether
 	// more follow, so the page after the last may be empty.
 	Bare bool
 }

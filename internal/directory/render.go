@@ -114,6 +114,7 @@ func (u *User) describe(o *object) {
 	u.DisplayName = profile.Get("display_name").String()
 	u.Title = profile.Get("title").String()
 	u.Email = profile.Get("email").String()
+	u.Phone = profile.Get("phone").String()
 	u.Deleted = o.is("deleted") || u.Kind == Forgotten
 	u.TZ = top.Get("tz").String()
 	u.StatusText = profile.Get("status_text").String()

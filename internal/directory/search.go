@@ -9,8 +9,12 @@ import (
 )
 
 const (
-	// maxWords bounds the words that a user is found by, and so the index entries.
+	// maxWords bounds the words of names, e-mail address and title that a user is found by,
+	// and so the index entries.
 	maxWords = 12
+	// maxMoreWords is for the status and custom fields, which so keep nobody from being
+	// found by the above.
+	maxMoreWords = 8
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -24,6 +28,7 @@ const (
 func ParseQuery(text string) []string {
 	var found []string
 	for _, w := range words(text) {
+		w = lastDigits(w)
 		if len(found) < maxQueryWords && !slices.Contains(found, w) {
 			found = append(found, w)
 		}
@@ -34,18 +39,27 @@ func ParseQuery(text string) []string {
 }
 
 // SearchWords returns the words that u is found by: those of real name, display
-// name, username, email and title. In scripts that put no spaces between words
-// one begins with every character. The fields take turns, so that a long name
-// does not keep anybody from being found by username or email.
-func SearchWords(u User) []string {
-	var fields [][]string
-	for _, field := range []string{u.RealName, u.DisplayName, u.Name, u.Email, u.Title} {
-		fields = append(fields, wordStarts(field))
+// name, username, email and title, then those of status and custom fields. In scripts
+// that put no spaces between words one begins with every character. The fields take
+// turns, so that a long name does not keep anybody from being found by username or email.
+//
+// A status counts until the next write, also when it has expired meanwhile.
+func SearchWords(u User) []string { return searchWords(u, u.CustomFields()) }
+
+func searchWords(u User, fields []FieldValue) []string {
+	found := inTurn(nil, maxWords, u.RealName, u.DisplayName, u.Name, u.Email, u.Title)
+	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, fields)...)
+}
+
+// inTurn adds words of texts, up to limit in all. The texts take turns.
+func inTurn(found []string, limit int, texts ...string) []string {
+	fields := make([][]string, len(texts))
+	for i, text := range texts {
+		fields[i] = wordStarts(text)
 	}
-	var found []string
 	for i := 0; slices.ContainsFunc(fields, func(f []string) bool { return i < len(f) }); i++ {
 		for _, f := range fields {
-			if i < len(f) && len(found) < maxWords && !slices.Contains(found, f[i]) {
+			if i < len(f) && len(found) < limit && !slices.Contains(found, f[i]) {
 				found = append(found, f[i])
 			}
 		}
@@ -72,20 +86,28 @@ func wordStarts(field string) (all []string) {
 	return all
 }
 
-// SearchPrefixes returns every beginning of every word that u is found by.
+// SearchPrefixes returns every beginning of every word that u is found by, and what u is
+// found by as a whole: codes and the values of custom fields.
 func SearchPrefixes(u User) []string {
-	var all []string
-	for _, w := range SearchWords(u) {
+	fields := u.CustomFields()
+	return searchPrefixes(u, fields, searchWords(u, fields))
+}
+
+func searchPrefixes(u User, fields []FieldValue, words []string) []string {
+	all := append(searchCodes(u, fields, words), fieldTokens(fields)...)
+	for _, w := range words {
 		all = slices.AppendSeq(all, prefixes(w, maxWordLetters))
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// SearchTokens returns the tokens under which an index lists u: every beginning of
-// every word and, for every two words, the first two letters of each.
+// SearchTokens returns the tokens under which an index lists u: [SearchPrefixes] and, for
+// every two words, the first two letters of each.
 func SearchTokens(u User) []string {
-	tokens, all := SearchPrefixes(u), SearchWords(u)
+	fields := u.CustomFields()
+	all := searchWords(u, fields)
+	tokens := searchPrefixes(u, fields, all)
 	for i, w := range all {
 		for _, other := range all[:i] {
 			if p, ok := pair(w, other); ok {
@@ -97,21 +119,46 @@ func SearchTokens(u User) []string {
 	return slices.Compact(tokens)
 }
 
-// Token returns the most selective token for the words of f, and whether everybody
-// who has it matches. It is empty if f has no words.
+// Terms returns what an index of [SearchPrefixes] must have of a user who matches f: its
+// words and fields. Whoever has all of them matches.
+func (f Filter) Terms() []string {
+	all := slices.Clone(f.Words)
+	for _, field := range f.Fields {
+		all = append(all, field.token())
+	}
+	return all
+}
+
+// Token returns the most selective token for the words and fields of f, and whether
+// everybody who has it matches. It is empty if f has neither.
 func (f Filter) Token() (token string, exact bool) {
-	switch len(f.Words) {
-	case 0:
+	alone := len(f.Words)+len(f.Fields) <= 1
+	byLength := func(a, b string) int { return cmp.Compare(len(b), len(a)) }
+	words := slices.Clone(f.Words)
+	slices.SortStableFunc(words, byLength)
+	fields := slices.SortedStableFunc(slices.Values(f.Fields), func(a, b FieldFilter) int {
+		return cmp.Or(compareBool(isCode(b.key()), isCode(a.key())), byLength(a.key(), b.key()))
+	})
+	if len(fields) > 0 && isCode(fields[0].key()) { // few people have the same manager
+		return fields[0].token(), alone
+	}
+	// Codes are in no pair, see [searchCodes].
+	if i := slices.IndexFunc(words, isCode); i >= 0 {
+		return words[i], alone
+	}
+	if len(words) > 1 {
+		if p, ok := pair(words[0], words[1]); ok {
+			return p, len(words) == 2 && len(fields) == 0 && len(p) == len(words[0])+1+len(words[1])
+		}
+		return words[0], false
+	}
+	switch {
+	case len(words) == 0 && len(fields) == 0:
 		return "", true
-	case 1:
-		return f.Words[0], true
+	case len(words) == 0, len(fields) > 0 && len(fields[0].key()) > len(words[0]):
+		return fields[0].token(), alone
 	}
-	longest := slices.Clone(f.Words)
-	slices.SortStableFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	if p, ok := pair(longest[0], longest[1]); ok {
-		return p, len(f.Words) == 2 && len(p) == len(longest[0])+1+len(longest[1])
-	}
-	return longest[0], false
+	return words[0], alone
 }
 
 // pair returns the token of two words. A word of one letter gives none, because too
@@ -122,21 +169,23 @@ func pair(v, w string) (token string, ok bool) {
 	return min(p, q) + " " + max(p, q), ok
 }
 
-// matchesWords reports whether each word of f is the beginning of one of u's.
+// matchesWords reports whether each word of f is the beginning of one of u's, or one of u's codes.
 func (f Filter) matchesWords(u User) bool {
 	if len(f.Words) == 0 {
 		return true
 	}
-	all := SearchWords(u)
+	fields := u.CustomFields()
+	words := searchWords(u, fields)
+	codes := searchCodes(u, fields, words)
 	for _, w := range f.Words {
-		if !slices.ContainsFunc(all, func(has string) bool { return strings.HasPrefix(has, w) }) {
+		if !slices.Contains(codes, w) && !slices.ContainsFunc(words, func(has string) bool { return strings.HasPrefix(has, w) }) {
 			return false
 		}
 	}
 	return true
 }
 
-// words folds text, splits it and cuts what is too long.
+// words folds text, splits it and cuts what is too long. A number in groups is one word.
 func words(text string) (all []string) {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) { // folding removes it and would join two words
@@ -144,7 +193,7 @@ func words(text string) (all []string) {
 		}
 		return r
 	}, text)
-	for w := range strings.FieldsFuncSeq(Fold(text), func(r rune) bool {
+	for w := range strings.FieldsFuncSeq(joinDigits(Fold(text)), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.So, r)
 	}) {
 		all = append(all, firstLetters(w, maxWordLetters))

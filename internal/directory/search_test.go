@@ -1,9 +1,12 @@
 package directory
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -27,7 +30,12 @@ func TestSearchWords(t *testing.T) {
 		{"each field has its turn", User{RealName: "圧倒的な長さの名前を持つ人物", Name: "ada", Email: "lovelace@x", Title: "Analyst"},
 			[]string{"圧倒的な長さの名前を持つ人物", "ada", "lovelace", "analyst", "倒的な長さの名前を持つ人物", "x", "的な長さの名前を持つ人物", "な長さの名前を持つ人物",
 				"長さの名前を持つ人物", "さの名前を持つ人物", "の名前を持つ人物", "名前を持つ人物"}},
-		{"as many words as count", User{Title: "a b c d e f g h i j k l m n"}, strings.Split("abcdefghijkl", "")},
+		{"as many words as count", User{Title: "a b c d e f g h i j k l m n", StatusText: "o p q r s t u v w x"},
+			strings.Split("abcdefghijklopqrstuv", "")},
+		{"status and custom fields after the rest", User{ID: "U1", RealName: "Ada", StatusText: "On holiday", Slack: custom(`"Xf1":{"value":"R&D","alt":""},"Xf2":{"value":"https://x.example/ada","alt":"Website"}`)},
+			[]string{"ada", "on", "r", "website", "u1", "holiday", "d", "x", "example"}},
+		{"ids are codes, not words", User{ID: "U0123ABCD", RealName: "Ada", Slack: custom(`"Xf1":{"value":"U0BOSS0001,W0BOSS0002"},"Xf2":{"value":"USA"}`)}, []string{"ada", "usa"}},
+		{"numbers in groups", User{Title: "Since 2012-03-01, room 12 34", Phone: "+1 555 0100"}, []string{"since", "20120301", "room", "12", "34"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -35,6 +43,117 @@ func TestSearchWords(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func custom(fields string) json.RawMessage {
+	return json.RawMessage(`{"profile":{"fields":{` + fields + `}}}`)
+}
+
+// TestFoundBy: what people type of an id, a telephone number, a status or a custom field.
+func TestFoundBy(t *testing.T) {
+	ada := User{ID: "U024BE7LH", RealName: "Ada Lovelace", Email: "ada@example.com", Phone: "+44 (0)20 7946 0018", StatusText: "Im Büro",
+		Title: "4444 1234567890 " + strings.Repeat("word ", 50) + "a b c d e f g h i j k l m n o p",
+		Slack: custom(`"XfBOSS":{"value":"W012A3CDE"},"XfNONE":{"value":""},"XfSTART":{"value":"2012-03-01"},"XfTEAM":{"value":"R&D / Typography"}`)}
+	for query, want := range map[string]bool{
+		"U024BE7LH": true, "u024be7lh": true, "ada U024BE7LH": true, "U024BE7L": false, "U024BE7LHX": false,
+		"+44 20 7946 0018": true, "+442079460018": true, "0044 20 7946 0018": true, "020 7946 0018": true, "(020) 7946-0018": true,
+		"ada 020 79460018": true, "+44 20 7946 001": true, "+44 20 7946 002": false, "004444 1234 5678 90": true, "0018": true, "lovelace 0018": true, "+44 20 79": true, "020 7946 0019": false, "7946": false,
+		"buro": true, "im ada": true, "W012A3CDE": true, "ada w012a3cde": true, "typo": true, "d typo r": true, "typo example": true,
+		"2012": true, "2012-03": true, "2012-03-01": true, "2012-04": false, "R&D": true, "R&D / Sales": false, "example com ada": true,
+	} {
+		f := Filter{Words: ParseQuery(query)}
+		if got := f.Matches(ada); got != want {
+			t.Errorf("%q: %v, words %q", query, got, f.Words)
+		}
+		if token, exact := f.Token(); slices.Contains(SearchTokens(ada), token) != want && (want || exact) {
+			t.Errorf("%q: token %q, exact: %v", query, token, exact)
+		}
+	}
+	stored := User{Phone: "020 7946 0018"} // without the country
+	for query, want := range map[string]bool{"+44 20 7946 0018": true, "+44 (0)20 7946-0018": true, "79460018": true, "020 7946": true, "+44 20 7946 0019": false} {
+		if f := (Filter{Words: ParseQuery(query)}); f.Matches(stored) != want {
+			t.Errorf("%q: %v", query, !want)
+		}
+	}
+	ada.Slack, ada.Phone, ada.StatusText = nil, "", ""
+	if got := SearchTokens(ada); slices.ContainsFunc(got, func(token string) bool { return strings.Contains(token, "=") || strings.HasPrefix(token, "buro") }) {
+		t.Errorf("what is gone is still in %q", got)
+	}
+}
+
+func TestMatchesFields(t *testing.T) {
+	ada := User{Slack: custom(`"XfBOSS":{"value":"W012A3CDE, U024BE7LH"},"XfLONG":{"value":"` + strings.Repeat("x", 90) + `"},"XfMARK":{"value":"\u0301"},"XfTEAM":{"value":"Forschung & Größe","alt":"R&D"}`)}
+	for _, tt := range []struct {
+		fields []FieldFilter
+		want   bool
+	}{
+		{nil, true},
+		{[]FieldFilter{{"XfTEAM", "Forschung & Größe"}}, true},
+		{[]FieldFilter{{"XfTEAM", "FORSCHUNG & GRÖSSE"}}, true},
+		{[]FieldFilter{{"XfTEAM", "Forschung"}}, false},
+		{[]FieldFilter{{"XfBOSS", "U024BE7LH"}, {"XfTEAM", "forschung & größe"}}, true},
+		{[]FieldFilter{{"XfBOSS", "U024BE7LH"}, {"XfTEAM", "x"}}, false},
+		{[]FieldFilter{{"XfBOSS", ""}}, true},
+		{[]FieldFilter{{"XfTEAM", ""}}, false},
+		{[]FieldFilter{{"XfMARK", ""}}, false},
+		{[]FieldFilter{{"XfLONG", strings.Repeat("X", 80)}}, true}, // as far as it is indexed
+		{[]FieldFilter{{"XfOTHER", "U024BE7LH"}}, false},
+	} {
+		f := Filter{Fields: tt.fields}
+		if got := f.Matches(ada); got != tt.want || f.Validate() != nil {
+			t.Errorf("%v: %v, error %v", tt.fields, got, f.Validate())
+		}
+	}
+	for _, invalid := range [][]FieldFilter{{{"", "x"}}, {{"Xf=", "x"}}, {{"U1", "x"}}, {{"Xf1", "\xff"}}, {{"Xf1", strings.Repeat("x", 2000)}}, make([]FieldFilter, 6)} {
+		if err := (Filter{Fields: invalid}).Validate(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: error %v", invalid, err)
+		}
+	}
+}
+
+// TestToken: of a filter with several parts the index is asked for what few people have.
+func TestToken(t *testing.T) {
+	boss, department := FieldFilter{"XfBOSS", "U024BE7LH"}, FieldFilter{"XfTEAM", "Engineering"}
+	for _, tt := range []struct {
+		query  string
+		fields []FieldFilter
+		want   string
+		exact  bool
+	}{
+		{"", nil, "", true},
+		{"ada", nil, "ada", true},
+		{"ad lo", nil, "ad lo", true},
+		{"ada lo", nil, "ad lo", false},
+		{"a lovelace", nil, "lovelace", false},
+		{"ada U024BE7LH", nil, "u024be7lh", false},
+		{"washington irving", nil, "washington", false}, // has the form of an id
+		{"", []FieldFilter{department}, "XfTEAM=engineering", true},
+		{"", []FieldFilter{department, boss}, "XfBOSS=u024be7lh", false},
+		{"ada lo", []FieldFilter{department}, "ad lo", false},
+		{"a", []FieldFilter{department}, "XfTEAM=engineering", false},
+		{"a", []FieldFilter{{"XfBOSS", ""}}, "a", false},
+		{"ada lo", []FieldFilter{boss}, "XfBOSS=u024be7lh", false},
+	} {
+		f := Filter{Words: ParseQuery(tt.query), Fields: tt.fields}
+		if token, exact := f.Token(); token != tt.want || exact != tt.exact {
+			t.Errorf("%q %v: %q (exact: %v), want %q (exact: %v)", tt.query, tt.fields, token, exact, tt.want, tt.exact)
+		}
+	}
+}
+
+func TestOrders(t *testing.T) {
+	a, b, c := Cursor{"ada", 3, "U1", 7}, Cursor{"bo", 1, "U2", 9}, Cursor{"bo", 2, "U3", 7}
+	for o, want := range map[Order][]Cursor{"": {a, b, c}, ByName: {a, b, c}, ByNameReversed: {c, b, a}, ByUpdated: {b, c, a}, ByUpdatedReversed: {a, c, b}, ByChange: {a, c, b}} {
+		got := slices.SortedFunc(slices.Values([]Cursor{c, a, b}), o.Compare)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", o, diff)
+		}
+	}
+	for _, text := range []string{a.String(), Cursor{ID: "U1"}.String(), "WyJhZGEiLDMsIlUxIl0"} { // the last is of an older release
+		if _, err := ParseCursor(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
@@ -93,8 +212,20 @@ func FuzzSearch(f *testing.F) {
 		f.Add("Ada Lovelace", "Analyst 王小明 ab abd", q)
 		f.Add("Éva\u0301 İstanbul", "abc Ångström", q)
 	}
+	f.Add("Ada +44 20 7946 0018", "12 34 56", "ada 020 7946-0018")
+	f.Add("U024BE7LH", "USLACKBOT", "u024be7lh")
 	f.Fuzz(func(t *testing.T, name, title, query string) {
-		u := User{RealName: name, Title: title}
+		if !utf8.ValidString(name) {
+			t.Skip() // Slack's objects are UTF-8
+		}
+		value, err := json.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := User{ID: "U024BE7LH", RealName: name, Title: title, Phone: title, Slack: custom(`"Xf1":{"value":` + string(value) + `},"Xf2":{"value":"W012A3CDE"}`)}
+		if one := (Filter{Fields: []FieldFilter{{"Xf1", name}}}); len(u.CustomFields()) == 2 && Fold(name) != "" && len(FieldValue{Value: name}.People()) == 0 && !one.Matches(u) {
+			t.Errorf("%q is not found by its value", name)
+		}
 		filter := Filter{Words: ParseQuery(query)}
 		token, exact := filter.Token()
 		if (token == "") != (len(filter.Words) == 0) {
@@ -107,14 +238,14 @@ func FuzzSearch(f *testing.F) {
 		if matches && !has || exact && has && !matches {
 			t.Errorf("%q: token %q: has it: %v, matches: %v, exact: %v; words %q", query, token, has, matches, exact, SearchWords(u))
 		}
-		if n := len(SearchTokens(u)); n > 12*15+12*11/2 {
+		if n := len(SearchTokens(u)); n > 20*15+20*19/2+2*(15+12)+2+3 {
 			t.Errorf("%d tokens", n)
 		}
 	})
 }
 
 func FuzzParseCursor(f *testing.F) {
-	f.Add(Cursor{"ada", 1648596712000001, "U1"}.String())
+	f.Add(Cursor{"ada", 1648596712000001, "U1", 1648596712}.String())
 	f.Add("W251bGwsbnVsbCwieCJd")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ParseCursor(text)

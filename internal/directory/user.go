@@ -39,6 +39,7 @@ type User struct {
 	DisplayName      string `json:"display_name,omitempty"`
 	Title            string `json:"title,omitempty"`
 	Email            string `json:"email,omitempty"`
+	Phone            string `json:"phone,omitempty"`
 	Deleted          bool   `json:"deleted"` // deactivated
 	TZ               string `json:"tz,omitempty"`
 	StatusText       string `json:"status_text,omitempty"`

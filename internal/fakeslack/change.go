@@ -134,7 +134,7 @@ func (w *Workspace) tryOn(among []*person, op operation, rng *rand.Rand) []Event
 
 // expireStatus clears one expired status. It returns nil if there is none.
 func (w *Workspace) expireStatus() []Event {
-	now := w.options.Clock().Unix()
+	now := w.now().Unix()
 	for _, p := range w.listed {
 		if p.active() && p.statusExpiration != 0 && p.statusExpiration <= now {
 			if events, err := w.putStatus(p, status{}); err == nil {
@@ -154,7 +154,7 @@ func (w *Workspace) join() []Event {
 	}
 	p := newPerson(w.options.Seed, w.drawn, k)
 	p.status, p.statusExpiration = status{}, 0
-	p.updated = w.options.Clock().Unix()
+	p.updated = w.now().Unix()
 	w.add(p)
 	return []Event{w.userEvent("team_join", p, "joined")}
 }
@@ -175,7 +175,7 @@ func (w *Workspace) putStatus(p *person, s status) ([]Event, error) {
 	if !p.active() || s == p.status {
 		return nil, ErrWrongState
 	}
-	now := w.options.Clock()
+	now := w.now()
 	p.status, p.statusExpiration = s, 0
 	if s.lasts > 0 {
 		p.statusExpiration = now.Add(s.lasts).Truncate(time.Minute).Unix()

@@ -43,7 +43,8 @@
 //     are listed under the organisation's ID without enterprise_user, are guesses.
 //   - tz_label and tz_offset follow daylight saving time without an event (page user_change).
 //   - updated: whole seconds; 0 for Slackbot, as in recorded listings.
-//   - users.profile.get and team.profile.get: their pages and samples. What users.profile.get answers for people of
+//   - users.profile.get and team.profile.get: their pages and samples. The types of custom fields are those in the
+//     example of the page team.profile.get, whose field Manager has the type user. Who reports to whom is invented. What users.profile.get answers for people of
 //     other workspaces is a guess.
 //
 // # Events
@@ -64,11 +65,18 @@
 // (slackapi/node-slack-sdk#997). The token then answers account_inactive; after a reinstall the old
 // token answers invalid_auth (slackapi/bolt-python#1029). A revoked token answers token_revoked (page auth.test).
 //
+// # Past and memory
+//
+// The past of a workspace ([Workspace.Past]) is as invented as its people: how often and at what times of the week
+// somebody changes has no source. Options.Known makes a workspace from Slack's objects of its people, so that it goes
+// on where another process left off.
+//
 // # Web API
 //
 // Errors have status 200, rate limits 429 with Retry-After (page rate-limits). missing_scope comes with needed and
 // provided (samples). auth.test: its page and sample; that it answers the organisation's ID as team_id for an
 // organisation-wide install is a guess. users.list then needs team_id (its page); missing_argument without
-// it is a guess. cache_ts: page users.list. Slack does not document how old a listing may be; 39 minutes have been
+// it is a guess. cache_ts: page users.list. The same page allows an answer fewer people than the limit asks for
+// although more follow: Options.PageSize. Slack does not document how old a listing may be; 39 minutes have been
 // seen (yc-software/qm#761): [Workspace.FreezeListings].
 package fakeslack

@@ -46,7 +46,7 @@ func (w *Workspace) SetEnvelopes(e Envelopes) {
 
 // changed returns the events of a change of p now. granular is the specific event, or "".
 func (w *Workspace) changed(p *person, granular, what string) []Event {
-	p.updated = w.options.Clock().Unix()
+	p.updated = w.now().Unix()
 	return w.eventsOf(p, granular, what)
 }
 
@@ -73,7 +73,7 @@ func (w *Workspace) userEvent(eventType string, p *person, what string) Event {
 
 // nextTS returns a time in microseconds that no other event has, even if the clock stands still.
 func (w *Workspace) nextTS() int64 {
-	w.lastTS = max(w.options.Clock().UnixMicro(), w.lastTS+1)
+	w.lastTS = max(w.now().UnixMicro(), w.lastTS+1)
 	return w.lastTS
 }
 

@@ -8,6 +8,7 @@ const (
 	fieldStart      = "Xf0STARTDATE"
 	fieldManager    = "Xf0REPORTSTO"
 	fieldWebsite    = "Xf0WEBSITEXX"
+	fieldOffice     = "Xf0OFFICEXXX"
 	fieldBadge      = "Xf0BADGENUMB"
 )
 
@@ -23,6 +24,7 @@ var profileFields = []profileField{
 	{id: fieldManager, label: "Manager", hint: "Whom you report to", kind: "user"},
 	{id: fieldStart, label: "Start date", kind: "date"},
 	{id: fieldWebsite, label: "Website", hint: "Where to read more about you", kind: "link"},
+	{id: fieldOffice, label: "Office", kind: "options_list", values: offices},
 	{id: fieldBadge, label: "Badge number", kind: "text", hidden: true},
 }
 

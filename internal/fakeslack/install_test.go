@@ -193,7 +193,7 @@ func TestProfiles(t *testing.T) {
 	defined := decode[struct {
 		Fields []struct{ ID, Label, Type string } `json:"fields"`
 	}](t, team["profile"])
-	if len(defined.Fields) != 4 || defined.Fields[1].Type != "user" || defined.Fields[0].Label != "Department" {
+	if len(defined.Fields) != 5 || defined.Fields[1].Type != "user" || defined.Fields[0].Label != "Department" {
 		t.Errorf("team.profile.get: %+v", defined)
 	}
 }

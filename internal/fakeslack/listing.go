@@ -22,7 +22,7 @@ type listing struct {
 func (w *Workspace) FreezeListings() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.frozen = &listing{position: map[string]int{}, at: w.options.Clock()}
+	w.frozen = &listing{position: map[string]int{}, at: w.now()}
 	for i, p := range w.listed {
 		copied := *p
 		w.frozen.people = append(w.frozen.people, &copied)
@@ -42,7 +42,7 @@ func (w *Workspace) listing() listing {
 	if w.frozen != nil {
 		return *w.frozen
 	}
-	return listing{w.listed, w.position, w.options.Clock()}
+	return listing{w.listed, w.position, w.now()}
 }
 
 func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
@@ -69,6 +69,9 @@ func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
 			return nil, slackError("limit_required")
 		}
 		limit = len(all.people)
+	}
+	if w.options.PageSize > 0 {
+		limit = min(limit, w.options.PageSize)
 	}
 	rest, empty := all.people[start:], false
 	if w.faults.ShortPages {

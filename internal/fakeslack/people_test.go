@@ -2,6 +2,7 @@ package fakeslack
 
 import (
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -189,6 +190,41 @@ func TestInitials(t *testing.T) {
 	for in, want := range map[string]string{"Zoë St John": "ZJ", "王小明": "王", "मीरा शर्मा": "मीश", "": "", "佐藤 さくら": "佐さ"} {
 		if got := initialsOf(in); got != want {
 			t.Errorf("initials of %q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestManagers: all people but one report to somebody, in a tree without cycles, and nobody has
+// more than seven reports.
+func TestManagers(t *testing.T) {
+	w := New(Options{People: 1000, Log: slog.New(slog.DiscardHandler)})
+	managers, reports := map[string]string{}, map[string]int{}
+	people := 0
+	for _, p := range w.People() {
+		if p.person.culture == nil || p.person.forgotten {
+			continue
+		}
+		people++
+		if boss := p.person.fields[fieldManager]; boss != "" {
+			managers[p.person.id] = boss
+			reports[boss]++
+		}
+	}
+	if len(managers) != people-1 {
+		t.Errorf("%d of %d people report to somebody", len(managers), people)
+	}
+	for id := range managers {
+		levels := 0
+		for boss := id; boss != ""; boss = managers[boss] {
+			if levels++; levels > 6 {
+				t.Fatalf("%s is more than six levels below the top", id)
+			}
+		}
+	}
+	for boss, n := range reports {
+		p, _ := w.Person(boss)
+		if n > span || p.person.deleted || p.person.kind != member {
+			t.Errorf("%s, a %s (deactivated: %v), has %d reports", boss, p.person.kind, p.person.deleted, n)
 		}
 	}
 }

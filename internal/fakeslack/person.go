@@ -86,7 +86,10 @@ var titles = []string{
 	"UX Researcher", "Typographer", "VP, Operations",
 }
 
+// departments are led by those who report to the primary owner.
 var departments = []string{"Engineering", "Design", "Studio", "Finance", "People", "Client Services", "Operations"}
+
+var offices = []string{"London", "Lisbon", "Tokyo", "Remote"}
 
 var botNames = []string{
 	"Deploybot", "Standup", "GitHub", "Google Calendar", "Incident Bot", "Lunch Roulette", "Polly", "Jira Cloud",

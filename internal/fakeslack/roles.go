@@ -70,7 +70,7 @@ func (w *Workspace) joinHuddle(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil || p.huddle != "" {
 		return nil, ErrWrongState
 	}
-	p.huddle, p.huddleUntil = "R0"+base36(rng, 9), w.options.Clock().Add(huddleTimeout).Unix()
+	p.huddle, p.huddleUntil = "R0"+base36(rng, 9), w.now().Add(huddleTimeout).Unix()
 	return w.huddled(p, "joined a huddle"), nil
 }
 

@@ -17,8 +17,11 @@ type Options struct {
 	TeamID string // "T0ROLLCALL"
 	Name   string // "Marlow & Finch"
 	Domain string // "marlow-finch": the part before .slack.com, and before .example in e-mail addresses
-	People int    // in users.list, including Slackbot and bots; 250
+	People int    // in users.list, including Slackbot and bots; 250, or those in Known; these are the fewest
 	Seed   uint64 // the same seed gives the same people and the same joiners
+
+	Past  time.Duration     // how long ago the workspace begins; see [Workspace.Past]
+	Known []json.RawMessage // Slack's objects of people whom the workspace of this seed had, and is to have again as they were
 
 	SigningSecret string // signs events
 	BotToken      string // for the Web API
@@ -30,6 +33,7 @@ type Options struct {
 
 	Shapes         Shapes
 	Envelopes      Envelopes // see also [Workspace.SetEnvelopes]
+	PageSize       int       // the most people in an answer of users.list, whatever limit was asked for; 1000
 	GranularEvents bool      // also send user_profile_changed, user_status_changed and user_huddle_changed
 	HuddlesEvery   int       // in each nth Step somebody joins or leaves a huddle; 0 for never
 
@@ -73,6 +77,7 @@ type Workspace struct {
 
 	mu           sync.Mutex
 	baseURL      string
+	past         time.Time // the clock of the past; zero in the present
 	botToken     string
 	refusal      slackError // the error for the bot token; "" while it is valid
 	envelopes    Envelopes
@@ -82,6 +87,8 @@ type Workspace struct {
 	position     map[string]int // in listed, by id
 	externals    []*person
 	usernames    map[string]int // how many people have it
+	staff        []*person      // everybody with a place in the tree of managers
+	managers     []*person      // those of them who can have reports
 	drawn        uint64         // index of the next person
 	frozen       *listing       // what users.list answers; nil for the current people
 	steps        int
@@ -96,6 +103,7 @@ const (
 	streamWorkspace = 1<<63 + iota
 	streamLive
 	streamExternals
+	streamPast
 )
 
 // sisterTeam is another workspace of the same organisation.
@@ -109,7 +117,12 @@ func New(o Options) *Workspace {
 	o.TeamID = cmp.Or(o.TeamID, "T0ROLLCALL")
 	o.Name = cmp.Or(o.Name, "Marlow & Finch")
 	o.Domain = cmp.Or(o.Domain, "marlow-finch")
-	o.People = cmp.Or(o.People, 250)
+	known := o.known()
+	if len(known) > 0 {
+		o.Past = 0 // they have it behind them
+	} else {
+		o.People = cmp.Or(o.People, 250)
+	}
 	o.SigningSecret = cmp.Or(o.SigningSecret, "invented-signing-secret")
 	o.BotToken = cmp.Or(o.BotToken, "xoxb-invented")
 	o.AppToken = cmp.Or(o.AppToken, "xapp-invented")
@@ -131,13 +144,21 @@ func New(o Options) *Workspace {
 		usernames: map[string]int{},
 	}
 	w.app = newApp(o.Seed)
-	for range o.People {
+	if o.Past > 0 {
+		w.past = o.Clock().Add(-o.Past)
+	}
+	w.addKnown(known)
+	for len(w.listed) < o.People-o.pastJoiners() {
 		w.add(w.founder())
 	}
-	for i := range 3 + min(o.People/50, 40) {
+	w.options.People = max(o.People, len(w.listed))
+	for i := range 3 + min(w.options.People/50, 40) {
 		p := newPerson(o.Seed, streamExternals+uint64(i), external)
 		p.teamID = partners[i%len(partners)]
 		w.nameUniquely(p)
+		if s, ok := known[p.id]; ok {
+			w.restore(p, s)
+		}
 		w.externals = append(w.externals, p)
 	}
 	return w
@@ -208,11 +229,10 @@ func (w *Workspace) add(p *person) {
 	}
 	w.nameUniquely(p)
 	if len(w.listed) > lastAdmin {
-		boss := w.listed[lastOwner+1+p.index%(lastAdmin-lastOwner)]
-		p.invitedBy = boss.id
-		if p.fields != nil {
-			p.fields[fieldManager] = boss.id
-		}
+		p.invitedBy = w.listed[lastOwner+1+p.index%(lastAdmin-lastOwner)].id
+	}
+	if p.culture != nil {
+		w.employ(p)
 	}
 	w.position[p.id] = len(w.listed)
 	w.listed = append(w.listed, p)
@@ -310,7 +330,7 @@ func (w *Workspace) ExternalIDs() []string {
 
 // The following need mu.
 
-func (w *Workspace) person(p *person) Person { return w.personAt(p, w.options.Clock()) }
+func (w *Workspace) person(p *person) Person { return w.personAt(p, w.now()) }
 
 func (w *Workspace) personAt(p *person, at time.Time) Person {
 	copied := *p

@@ -48,7 +48,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
 	for name, missing := range map[string]bool{"all pages": false, "a page missing": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, fakeslack.Options{People: 1100})
+			w := newWorld(t, fakeslack.Options{People: 110})
 			w.sync(t)
 			if err := w.slack.Remove(w.active(t)[7]); err != nil {
 				t.Fatal(err)
@@ -64,7 +64,7 @@ func TestGoesOnAfterAKill(t *testing.T) {
 					o.Store = gap{w.store}
 				}
 			})
-			if second.Removed != 1 || second.Listed != 1099 || missing == (second.ID == first.ID) {
+			if second.Removed != 1 || second.Listed != 109 || missing == (second.ID == first.ID) {
 				t.Errorf("after %+v comes %+v", first, second)
 			}
 			w.check(t)
@@ -110,7 +110,7 @@ func (p *breaking) Publish(ctx context.Context, c directory.Change) error {
 // TestCountsOn: a resumed sync counts the repairs of all its runs, each repair once.
 func TestCountsOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1100})
+	w := newWorld(t, fakeslack.Options{People: 110})
 	w.sync(t)
 	people := w.active(t)
 	w.pass(10 * time.Minute)
@@ -144,7 +144,7 @@ func TestCountsOn(t *testing.T) {
 	}
 	s := w.sync(t)
 	w.check(t)
-	if s.ID != id || s.Inserted != 1 || s.Updated != 40 || s.Removed != 10 || s.Drift != 41 || s.Unchanged != 1091-41 || len(w.published) != 51 {
+	if s.ID != id || s.Inserted != 1 || s.Updated != 40 || s.Removed != 10 || s.Drift != 41 || s.Unchanged != 101-41 || len(w.published) != 51 {
 		t.Errorf("%d messages, %+v", len(w.published), s)
 	}
 }
@@ -165,7 +165,7 @@ func (s *hesitant) User(ctx context.Context, id string) (json.RawMessage, direct
 // TestRepairsAreKept: the record counts repairs while the sync runs, so that viewers see them and a kill keeps them.
 func TestRepairsAreKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1200})
+	w := newWorld(t, fakeslack.Options{People: 120})
 	w.sync(t)
 	for _, id := range w.active(t)[:3] {
 		if _, err := w.slack.Rename(id); err != nil {

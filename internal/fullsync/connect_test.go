@@ -108,7 +108,7 @@ func TestDisconnected(t *testing.T) {
 // TestDisconnectedMeanwhile: Slack may revoke the token during the walk.
 func TestDisconnectedMeanwhile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1100})
+	w := newWorld(t, fakeslack.Options{People: 110})
 	s, err := Run(t.Context(), w.options(func(o *Options) {
 		o.Slack = interrupted{w.client, 0, func() error { w.pass(time.Minute); w.slack.Uninstall("token_revoked"); return nil }}
 	}))

@@ -27,6 +27,9 @@ var peopleFlag = flag.Int("people", 300, "how many people the emulator has in th
 
 func openEmulator(t *testing.T, project string) *firestore.Store {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("what the emulator would bill is counted without -short")
+	}
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
 	store, err := firestore.Open(t.Context(), fmt.Sprintf("%s-%d", project, os.Getpid()), "(default)")
 	if err != nil {

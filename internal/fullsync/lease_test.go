@@ -18,7 +18,7 @@ const brief = time.Second
 // TestOneAtATime: a running sync keeps others out, a dead one only until its lease expires.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1500})
+	w := newWorld(t, fakeslack.Options{People: 150})
 	var second atomic.Value
 	w.sync(t, func(o *Options) {
 		o.Slack = interrupted{w.client, 1, func() error {

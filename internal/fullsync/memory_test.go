@@ -150,15 +150,18 @@ func (m *memory) ProfilesDue(_ context.Context, _ string, limit int) (ids []stri
 	return ids[:min(limit, len(ids))], nil
 }
 
-func (m *memory) CountNeverAsked(context.Context, string) (n int, err error) {
+func (m *memory) CountProfiles(context.Context, string) (all, neverAsked int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, u := range m.users {
+		if u.ProfileOrder != 0 {
+			all++
+		}
 		if u.ProfileOrder == directory.NeverAsked {
-			n++
+			neverAsked++
 		}
 	}
-	return n, nil
+	return all, neverAsked, nil
 }
 
 func (m *memory) PutSync(_ context.Context, s syncs.Sync) error {

@@ -116,10 +116,10 @@ func (m *storeMeter) ProfilesDue(ctx context.Context, teamID string, limit int) 
 	return ids, err
 }
 
-func (m *storeMeter) CountNeverAsked(ctx context.Context, teamID string) (int, error) {
-	n, err := m.Store.CountNeverAsked(ctx, teamID)
-	m.read(compare.QueryReads(n))
-	return n, err
+func (m *storeMeter) CountProfiles(ctx context.Context, teamID string) (all, neverAsked int, err error) {
+	all, neverAsked, err = m.Store.CountProfiles(ctx, teamID)
+	m.read(compare.QueryReads(all) + compare.QueryReads(neverAsked))
+	return all, neverAsked, err
 }
 
 func (m *storeMeter) PutTeamProfile(ctx context.Context, teamID string, profile json.RawMessage) error {

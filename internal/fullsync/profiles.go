@@ -18,7 +18,8 @@ const DefaultProfiles = 500
 type ProfileStore interface {
 	// ProfilesDue returns the ids of up to limit users, in the order in which to ask for their profiles.
 	ProfilesDue(ctx context.Context, teamID string, limit int) ([]string, error)
-	CountNeverAsked(ctx context.Context, teamID string) (int, error)
+	// CountProfiles counts the users who have a profile to ask for, and of these the ones who were never asked about.
+	CountProfiles(ctx context.Context, teamID string) (all, neverAsked int, err error)
 	PutTeamProfile(ctx context.Context, teamID string, profile json.RawMessage) error
 	// TeamProfile returns nil if there is none.
 	TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error)
@@ -30,10 +31,11 @@ func (p *publishing) profiles(ctx context.Context) error {
 		return nil
 	}
 	teamID := p.record.value().TeamID
+	p.record.update(func(s *syncs.Sync) { s.Profiles.Budget = p.Profiles })
 	if known, err := p.copyTeamProfile(ctx, teamID); err != nil || !known {
 		return err
 	}
-	never, err := p.Store.CountNeverAsked(ctx, teamID)
+	all, never, err := p.Store.CountProfiles(ctx, teamID)
 	if err != nil {
 		return err
 	}
@@ -45,7 +47,7 @@ func (p *publishing) profiles(ctx context.Context) error {
 	for _, id := range due[:min(never, len(due))] {
 		first[id] = true
 	}
-	p.record.update(func(s *syncs.Sync) { s.Profiles.NeverAsked = never })
+	p.record.update(func(s *syncs.Sync) { s.Profiles.Due, s.Profiles.People, s.Profiles.NeverAsked = len(due), all, never })
 	// In another order each time, because people who cannot be read stay at the head of the
 	// queue, and [maxUnreadable] of them in a row end the round.
 	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // there is nothing to guess

@@ -20,7 +20,7 @@ import (
 // TestOnePersonFailsAlone: a person who cannot be read is counted, and fails nobody else.
 func TestOnePersonFailsAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1100})
+	w := newWorld(t, fakeslack.Options{People: 110})
 	external := w.slack.ExternalIDs()
 	for _, id := range external[:3] {
 		person, _ := w.slack.Person(id)
@@ -64,7 +64,7 @@ func TestOnePersonFailsAlone(t *testing.T) {
 // TestNobodyCanBeRead: if users.info fails for everybody, the sync fails.
 func TestNobodyCanBeRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 2100})
+	w := newWorld(t, fakeslack.Options{People: 210})
 	w.sync(t)
 	faults := fakeslack.Faults{InfoError: map[string]string{}}
 	for _, id := range w.active(t)[:10] {
@@ -140,7 +140,7 @@ func TestListedWhoLookExternal(t *testing.T) {
 // TestPublishRefused: a sync that cannot publish fails, and the next one makes the repairs.
 func TestPublishRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1500})
+	w := newWorld(t, fakeslack.Options{People: 150})
 	w.refuse = errors.New("no topic")
 	if s, err := Run(t.Context(), w.options()); !errors.Is(err, w.refuse) || s.State != syncs.Failed {
 		t.Errorf("%v, %+v", err, s)

@@ -94,6 +94,10 @@ func (v variants) User(ctx context.Context, id string) (json.RawMessage, directo
 // after one sync the second one sends nothing.
 func TestShapes(t *testing.T) {
 	t.Parallel()
+	rounds := uint64(3)
+	if testing.Short() {
+		rounds = 1
+	}
 	for _, strangers := range []fakeslack.Strangers{fakeslack.StrangersInEvents, fakeslack.StrangersInListings, fakeslack.StrangersEverywhere, fakeslack.StrangersNowhere} {
 		for _, keep := range []struct{ events, listings bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 			t.Run(fmt.Sprintf("strangers %d, deactivated people keep keys in %+v", strangers, keep), func(t *testing.T) {
@@ -105,7 +109,7 @@ func TestShapes(t *testing.T) {
 				if strangers%2 == 0 {
 					w.sync(t) // a listing first
 				}
-				for round := range uint64(3) {
+				for round := range rounds {
 					for _, id := range w.active(t) {
 						if rng.IntN(3) > 0 {
 							w.deliver(t, variantEvents(t, w, someChange(w, rng, id), round)...)

@@ -27,7 +27,7 @@ func TestNoTime(t *testing.T) {
 // TestStuckCursor ends the walk.
 func TestStuckCursor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1100, Faults: fakeslack.Faults{StuckCursor: true}})
+	w := newWorld(t, fakeslack.Options{People: 110, Faults: fakeslack.Faults{StuckCursor: true}})
 	s, err := Run(t.Context(), w.options())
 	if err == nil || !strings.Contains(err.Error(), "cursor") || s.Calls > 6 {
 		t.Errorf("%v, %+v", err, s)
@@ -37,7 +37,7 @@ func TestStuckCursor(t *testing.T) {
 // TestCursorExpires: both walks start over a few times, and everybody is repaired once.
 func TestCursorExpires(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 1200})
+	w := newWorld(t, fakeslack.Options{People: 120})
 	w.sync(t)
 	for _, id := range w.active(t)[:50] { // more than are asked for one by one
 		if _, err := w.slack.Rename(id); err != nil {
@@ -56,7 +56,7 @@ func TestCursorExpires(t *testing.T) {
 		once := syncs.ErrCursorExpired
 		o.Slack = interrupted{w.client, 1, func() error { err := once; once = nil; return err }}
 	})
-	if s.Listed != 1200 || s.Updated != 50 || len(w.published) != 50 {
+	if s.Listed != 120 || s.Updated != 50 || len(w.published) != 50 {
 		t.Errorf("%d messages, %+v", len(w.published), s)
 	}
 	w.check(t)
@@ -75,7 +75,7 @@ func TestGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, empty := range map[string]bool{"first load": true, "repair": false} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, fakeslack.Options{People: 2200})
+			w := newWorld(t, fakeslack.Options{People: 220})
 			if !empty {
 				w.sync(t)
 				for i, id := range w.active(t)[:50] {
@@ -107,7 +107,7 @@ func TestGoesOn(t *testing.T) {
 			third := w.sync(t)
 			w.check(t)
 			listCalls := w.client.Usage().Calls - calls - 3 // auth.test, team.info and emoji.list
-			if third.ID != first.ID || third.Pages != 3 || third.Listed != 2200 || empty && listCalls != 1 || !empty && listCalls > 1+50 {
+			if third.ID != first.ID || third.Pages != 3 || third.Listed != 220 || empty && listCalls != 1 || !empty && listCalls > 1+50 {
 				t.Errorf("%d calls, %+v", listCalls, third)
 			}
 			if !empty && third.Updated != 50 || third.Calls != w.client.Usage().Calls-before || third.Reads <= first.Reads || third.Writes <= second.Writes {
@@ -180,7 +180,7 @@ func TestLeftOutIsNotGone(t *testing.T) {
 // TestEventDuringTheSync: a page does not undo an event that happened after it.
 func TestEventDuringTheSync(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fakeslack.Options{People: 2100})
+	w := newWorld(t, fakeslack.Options{People: 210})
 	w.sync(t)
 	id := w.active(t)[0]
 	if _, err := w.slack.Rename(id); err != nil { // this event is lost

@@ -40,8 +40,11 @@ type world struct {
 	refuse    error
 }
 
-// newWorld begins twelve hours ago by Slack's clock.
-func newWorld(t testing.TB, o fakeslack.Options) *world { return newWorldOn(t, o, newMemory()) }
+// newWorld begins twelve hours ago by Slack's clock. Its pages are a tenth of Slack's, so that few people fill several.
+func newWorld(t testing.TB, o fakeslack.Options) *world {
+	o.PageSize = 100
+	return newWorldOn(t, o, newMemory())
+}
 
 func newWorldOn(t testing.TB, o fakeslack.Options, store Store) *world {
 	t.Helper()

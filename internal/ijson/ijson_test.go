@@ -3,6 +3,7 @@ package ijson
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,21 @@ var objects = []string{
 	`{"a":{"z":{},"b":[]},"":"\u2028</script>"}`,
 	`{"x":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`,
 	`{"x":` + strings.Repeat("[", 129) + strings.Repeat("]", 129) + `}`,
+	`{"x":"` + strings.Repeat("[", 129) + `\"]","id":"U1"}`,
+	`{"x":[` + strings.Repeat("{},", 129) + `{}]}`,
+}
+
+// TestDepth: a long text or list is not a deep one.
+func TestDepth(t *testing.T) {
+	var failed []int
+	for i, o := range objects {
+		if CheckDepth([]byte(o)) != nil {
+			failed = append(failed, i)
+		}
+	}
+	if want := []int{len(objects) - 3}; !slices.Equal(failed, want) {
+		t.Errorf("too deep: %v, want %v", failed, want)
+	}
 }
 
 func TestParse(t *testing.T) {
@@ -56,6 +72,9 @@ func TestObject(t *testing.T) {
 	}
 	if !o.Get("flag").Bool() || o.Get("n").Bool() || o.Get("n").Int() != 42 || o.Get("flag").Int() != 0 || o.Get("n").String() != "" {
 		t.Error("a value is read as another type")
+	}
+	if got := o.Get("list").Items(); !slices.Equal(got, []Value{`"T1"`, `["T2"]`, "3", `"T3"`}) || o.Get("in").Items() != nil || o.Get("absent").Items() != nil {
+		t.Errorf("the list has %q", got)
 	}
 	if o.Get("in").Object().Get("x").String() != "y" || o.Get("none").Object() != nil || o.Get("absent") != "" {
 		t.Error("objects within")
@@ -99,6 +118,26 @@ func TestEmpty(t *testing.T) {
 			t.Errorf("%s is empty", v)
 		}
 	}
+}
+
+// FuzzTextOf: it finds what Unmarshal would, and refuses what Unmarshal refuses.
+func FuzzTextOf(f *testing.F) {
+	for _, o := range objects {
+		f.Add([]byte(o))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var o *struct {
+			ID Text `json:"id"`
+		}
+		errWanted := Unmarshal(raw, &o)
+		got, err := TextOf(raw, "id")
+		if failed := errWanted != nil || o == nil; failed != (err != nil) {
+			t.Fatalf("error %v, Unmarshal: %v", err, errWanted)
+		}
+		if err == nil && got != string(o.ID) {
+			t.Errorf("%q, Unmarshal: %q", got, o.ID)
+		}
+	})
 }
 
 // FuzzParse: an accepted object has one canonical text, which means the same and can be parsed again.

@@ -1,13 +1,13 @@
 package ijson
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -50,29 +50,44 @@ func ParseCanonical(text []byte) (Object, error) { return split(Value(text), tex
 // split returns the members of canonical text. bytesOf holds the same text. The values
 // share the memory of text.
 func split(text Value, bytesOf []byte) (Object, error) {
+	m := members{text: text}
 	// Canonical text has no duplicate names, so do not look for them.
-	d := jsontext.NewDecoder(bytes.NewBuffer(bytesOf), jsontext.AllowDuplicateNames(true), surrogateHalves)
-	if token, err := d.ReadToken(); err != nil || token.Kind() != jsontext.KindBeginObject {
+	if err := json.Unmarshal(bytesOf, &m, jsontext.AllowDuplicateNames(true), surrogateHalves); err != nil {
 		return nil, errNotObject
+	}
+	return m.found, nil
+}
+
+// members are those of an object whose canonical text is known.
+type members struct {
+	text  Value
+	found Object
+}
+
+// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
+func (m *members) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != jsontext.KindBeginObject {
+		return errNotObject
 	}
 	next := func() (Value, error) {
 		v, err := d.ReadValue()
 		end := int(d.InputOffset())
-		return text[end-len(v) : end], err
+		return m.text[end-len(v) : end], err
 	}
-	o := make(Object, 0, 32)
-	for d.PeekKind() != jsontext.KindEndObject {
+	m.found = make(Object, 0, min(1+len(m.text)/32, 32))
+	for d.PeekKind() == jsontext.KindString {
 		name, err := next()
 		if err != nil {
-			return nil, errNotObject
+			return err
 		}
 		value, err := next()
 		if err != nil {
-			return nil, errNotObject
+			return err
 		}
-		o = append(o, Member{name.String(), value})
+		m.found = append(m.found, Member{name.String(), value})
 	}
-	return o, nil
+	_, err := d.ReadToken()
+	return err
 }
 
 // Get returns a member's value, empty if there is none.
@@ -218,6 +233,21 @@ func (v Value) Object() Object {
 		return nil
 	}
 	return o
+}
+
+// Items returns the values of an array.
+func (v Value) Items() (all []Value) {
+	if v == "" || v[0] != '[' {
+		return nil
+	}
+	var items []jsontext.Value
+	if err := json.Unmarshal([]byte(v), &items, surrogateHalves); err != nil {
+		return nil
+	}
+	for _, item := range items {
+		all = append(all, Value(item))
+	}
+	return all
 }
 
 // Empty reports whether v is one of Slack's forms of a missing value:

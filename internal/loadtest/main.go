@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -48,20 +47,14 @@ func run(ctx context.Context) error {
 	flags.StringVar(&o.Target, "target", "", "the `address` of a running webhook to load instead")
 	flags.BoolVar(&o.BeyondLoopback, "beyond-loopback", false, "allow another machine as -target: one that is yours")
 	flags.StringVar(&o.CPUProfile, "cpuprofile", "", "`file` for a CPU profile of this process, for go tool pprof")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		os.Exit(2) // the flag package has said why
+	if err := service.ParseFlags(flags, usage, os.Args[1:]); err != nil {
+		return err
 	}
 	o.Against = strings.Split(*against, ",")
 	for rate := range strings.SplitSeq(*rates, ",") {
 		n, err := strconv.Atoi(rate)
 		if err != nil {
-			return fmt.Errorf("-rate: %q is not a number", rate)
+			return service.UsageError(fmt.Sprintf("-rate: %q is not a number", rate))
 		}
 		o.Rates = append(o.Rates, n)
 	}

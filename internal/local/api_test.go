@@ -17,14 +17,14 @@ func TestAPI(t *testing.T) {
 	r.address(t)
 	found := tokenLine.FindStringSubmatch(r.out.String())
 	if found == nil {
-		eventually(t, 5*time.Second, "the token is printed", func() bool {
+		eventually(t, patience, "the token is printed", func() bool {
 			found = tokenLine.FindStringSubmatch(r.out.String())
 			return found != nil
 		})
 	}
 	client := slack.New(found[2], slack.OptionAPIURL(found[1]))
 	people := 0
-	eventually(t, 20*time.Second, "everybody is there", func() bool {
+	eventually(t, patience, "everybody is there", func() bool {
 		users, err := client.GetUsersContext(t.Context())
 		people = len(users)
 		return err == nil && people == 250

@@ -19,6 +19,8 @@ import (
 type backends struct {
 	pubsub *gcpubsub.Client
 	store  Store
+	// keepsPast says that the store writes records of history at the times that they have.
+	keepsPast bool
 	// push delivers messages to the worker until ctx is done. The emulator pushes by itself.
 	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)
 	// deadLetters is nil on the emulator, where nothing counts them.
@@ -37,7 +39,7 @@ func openBackends(ctx context.Context, o Options, t pubsub.Topology) (*backends,
 	if err != nil {
 		return nil, err
 	}
-	b := &backends{pubsub: server.Client, push: server.Push, deadLetters: server, closePubSub: server.Close}
+	b := &backends{pubsub: server.Client, push: server.Push, keepsPast: true, deadLetters: server, closePubSub: server.Close}
 	if err := t.Ensure(ctx, server.Client); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}

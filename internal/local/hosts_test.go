@@ -42,7 +42,7 @@ func ask(t *testing.T, method, address, host, body string, header ...string) (in
 func TestRebinding(t *testing.T) {
 	r := start(t, Options{ChangeInterval: time.Hour})
 	address := r.address(t)
-	eventually(t, 10*time.Second, "people are listed", func() bool { return len(listed(t, address)) == 250 })
+	eventually(t, patience, "people are listed", func() bool { return len(listed(t, address)) == 250 })
 	for _, path := range []string{"/", "/users.json", "/status", "/events"} {
 		if status, body := ask(t, http.MethodGet, address+path, "evil.example:8080", ""); status != http.StatusMisdirectedRequest || strings.Contains(body, "<tr") {
 			t.Errorf("GET %s: %d %.100q", path, status, body)

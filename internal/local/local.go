@@ -1,5 +1,10 @@
 // Package local runs all of Rollcall in one process: the real webhook, worker,
 // ui and api, with embedded or emulated backends and an invented or real Slack.
+//
+// Everything about the invented Slack is made up: the people, what they do while it runs, and, in a new file, six
+// weeks of changes from before the first start. Those go through the directory's own rules, but not through the webhook
+// and Pub/Sub, and their records have the times at which the changes would have been written. A later start reads
+// the people from the file, so the workspace goes on as it was left.
 package local
 
 import (
@@ -39,11 +44,13 @@ const historyTTL = 90 * 24 * time.Hour
 // Options say what to run.
 type Options struct {
 	Config         config.Local
-	Data           string        // the store's file; empty to keep nothing
-	ChangeInterval time.Duration // in the invented workspace
-	SyncInterval   time.Duration // between full syncs, after one at the start
-	Out            io.Writer     // for the user
-	Terminal       bool          // Out is a terminal
+	Data           string                 // the store's file; empty to keep nothing
+	People         int                    // in the invented workspace; 0 for as many as are stored, or 250
+	ChangeInterval time.Duration          // in the invented workspace
+	SyncInterval   time.Duration          // between full syncs, after one at the start
+	Out            io.Writer              // for the user
+	Terminal       bool                   // Out is a terminal
+	Browse         func(url string) error // opens the page once it is ready; nil if nobody wants that
 
 	pushing func(pubsub.Topology) // tells tests where Pub/Sub pushes to
 }
@@ -65,14 +72,19 @@ type Store interface {
 	api.PeopleStore
 	api.WorkspaceStore
 	api.HistoryStore
+	PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (int, error)
 	Close() error
 }
 
 // Run serves until ctx is done.
 func Run(ctx context.Context, o Options) (err error) {
+	began := time.Now()
 	out := &console{w: terminal.NewWriter(o.Out)}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
+	if o.People > 0 && len(o.Config.BotTokens) > 0 {
+		return errors.New("-people: only an invented workspace has a number to choose, but SLACK_BOT_TOKENS opens a real one; leave out one of the two")
+	}
 	page, err := service.Listen("127.0.0.1", o.Config.Port)
 	if err != nil {
 		return err
@@ -94,20 +106,19 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, back.Close()) }()
 	publisher := pubsub.NewPublisher(back.pubsub, topology.Topic)
 	defer publisher.Stop()
-	people, err := openSlack(o, address, publisher, log)
+	people, err := openSlack(ctx, o, address, back, publisher, out, log)
 	if err != nil {
 		return errors.Join(err, page.Close(), push.Close())
 	}
 
-	watched := &watchedStore{Store: back.store, out: out, address: address}
+	watched := &watchedStore{Store: back.store, out: out, address: address, values: people.invented}
 	syncer := &syncer{tokens: people.tokens, interval: o.SyncInterval, asked: make(chan struct{}, 1), options: fullsync.Options{
 		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
-		AllowMassDelete: people.invented, // each start invents another one
-		Profiles:        fullsync.DefaultProfiles,
+		AllowMassDelete: people.othersKnown, // nobody can pass the flag that the refusal asks for
 	}}
 	front := http.NewServeMux()
 	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
-	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
+	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, Schedule: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
 
 	key, err := newKey(back.store, time.Now())
 	if err != nil {
@@ -121,7 +132,24 @@ func Run(ctx context.Context, o Options) (err error) {
 	fmt.Fprintf(out, "Rollcall is at %s (Ctrl-C ends it)\n", address)
 	fmt.Fprintf(out, "Slack's Web API, read from the copy, is at %s/api/ with the token %s\n", address, key.text)
 	pushed := http.StripPrefix(pushPath, worker.New(watched, worker.History{TTL: historyTTL, Publisher: back.subscribers}, topology.WorkTimeout(), log))
-	return serve(ctx, log, back, topology, people, page, onlyHere(split(programs, front)), push, onlyHere(pushed), syncer)
+	ready := func() {
+		fmt.Fprintf(out, "Ready after %v: %s\n", time.Since(began).Round(time.Millisecond), address)
+		o.browse(address, out)
+	}
+	return serve(ctx, log, back, topology, people, page, onlyHere(split(programs, front)), push, onlyHere(pushed), syncer, ready)
+}
+
+// browse opens the page, if the user asked for that. Where it cannot, the address is printed anyway. A browser may
+// keep its caller waiting until it is closed.
+func (o Options) browse(address string, out io.Writer) {
+	if o.Browse == nil {
+		return
+	}
+	go func() {
+		if err := o.Browse(address); err != nil {
+			fmt.Fprintf(out, "No browser opened (%v): open %s yourself\n", err, address)
+		}
+	}()
 }
 
 // onlyHere refuses requests from other sites' pages in a browser on this machine: those under
@@ -130,10 +158,10 @@ func onlyHere(h http.Handler) http.Handler {
 	return service.LoopbackHosts(http.NewCrossOriginProtection().Handler(h))
 }
 
-// serve runs all parts. At the end it stops the intake first, so that messages in flight
-// are still delivered.
+// serve runs all parts. At the end it stops the intake first, and the worker finishes the messages that it has. Those
+// still waiting in the embedded Pub/Sub are lost; the full sync of the next start finds what they would have changed.
 func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsub.Topology, people *slackSide,
-	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncer *syncer,
+	page net.Listener, front http.Handler, push net.Listener, worker http.Handler, syncer *syncer, ready func(),
 ) error {
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -145,13 +173,21 @@ func serve(ctx context.Context, log *slog.Logger, back *backends, topology pubsu
 	intake.Go(func() error { return service.ServeListener(intakeCtx, page, front, log) })
 	intake.Go(func() error { return people.serve(intakeCtx, log) })
 	intake.Go(func() error {
-		loaded, err := syncer.run(intakeCtx)
+		if err := people.begin(intakeCtx); err != nil {
+			return err
+		}
+		intake.Go(func() error { return people.live(intakeCtx) })
+		profiles := fullsync.DefaultProfiles
+		if people.invented {
+			profiles = 0
+		}
+		loaded, err := syncer.run(intakeCtx, profiles)
 		if err != nil {
 			return err
 		}
-		return syncer.repeat(intakeCtx, loaded)
+		ready()
+		return syncer.repeat(intakeCtx, loaded || profiles == 0)
 	})
-	intake.Go(func() error { return people.live(intakeCtx) })
 	err := intake.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to stop

@@ -2,14 +2,11 @@ package local
 
 import (
 	"context"
-	"errors"
+	"io"
 	"log/slog"
-	"net"
 
-	"rollcall/internal/fakeslack"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
-	"rollcall/internal/service"
 	"rollcall/internal/slack"
 	"rollcall/internal/slack/socketmode"
 	"rollcall/internal/slack/webapi"
@@ -18,27 +15,34 @@ import (
 // slackSide is the source of people: an invented workspace or real ones.
 type slackSide struct {
 	invented      bool
+	othersKnown   bool // the store has people whom the invented workspace lacks
 	signingSecret string
 	tokens        []fullsync.Slack
 	imageSources  []string // origins of avatars besides Slack's own
 
+	// begin comes before the first sync, and invents the past.
+	begin func(ctx context.Context) error
 	// serve runs the invented workspace's API, live delivers events; both until ctx is done.
 	serve func(ctx context.Context, log *slog.Logger) error
 	live  func(ctx context.Context) error
 }
 
-func openSlack(o Options, address string, publisher *pubsub.Publisher, log *slog.Logger) (*slackSide, error) {
+func openSlack(ctx context.Context, o Options, address string, back *backends, publisher *pubsub.Publisher, out io.Writer, log *slog.Logger) (*slackSide, error) {
 	if len(o.Config.BotTokens) > 0 {
 		return realSlack(o, publisher, log), nil
 	}
-	return inventedSlack(o, address, log)
+	return inventedSlack(ctx, o, address, back, out, log)
 }
 
 // realSlack loads each workspace and, with an app token, receives events by Socket Mode.
 func realSlack(o Options, publisher *pubsub.Publisher, log *slog.Logger) *slackSide {
 	wait := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	// There is no signing secret, so /slack/events accepts no request.
-	s := &slackSide{serve: func(ctx context.Context, _ *slog.Logger) error { return wait(ctx) }, live: wait}
+	s := &slackSide{
+		begin: func(context.Context) error { return nil },
+		serve: func(ctx context.Context, _ *slog.Logger) error { return wait(ctx) },
+		live:  wait,
+	}
 	for _, token := range o.Config.BotTokens {
 		s.tokens = append(s.tokens, webapi.New(o.Config.APIURL, token.Reveal(), log))
 	}
@@ -65,33 +69,4 @@ func publish(ctx context.Context, publisher *pubsub.Publisher, body []byte, log 
 		return publisher.Publish(ctx, *r.Change)
 	}
 	return nil
-}
-
-// inventedSlack has its own loopback port and posts its events to the webhook.
-func inventedSlack(o Options, address string, log *slog.Logger) (*slackSide, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	base := "http://" + listener.Addr().String()
-	w := fakeslack.New(fakeslack.Options{BaseURL: base, Log: log})
-	deliverer := fakeslack.Deliverer{URL: address + "/slack/events", Secret: w.Options().SigningSecret}
-	return &slackSide{
-		invented:      true,
-		signingSecret: w.Options().SigningSecret,
-		tokens:        []fullsync.Slack{webapi.New(base+"/api/", w.Options().BotToken, log)},
-		imageSources:  []string{base},
-		serve: func(ctx context.Context, log *slog.Logger) error {
-			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
-		},
-		live: func(ctx context.Context) error {
-			err := w.Live(ctx, o.ChangeInterval, func(ctx context.Context, e fakeslack.Event) error {
-				return deliverer.Deliver(ctx, e.Envelope)
-			})
-			if errors.Is(err, context.Canceled) {
-				return nil
-			}
-			return err
-		},
-	}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/pubsub"
 	"rollcall/internal/pubsub/deadletters"
+	"rollcall/internal/service"
 	"rollcall/internal/store/firestore"
 	"rollcall/internal/terminal"
 )
@@ -76,12 +77,16 @@ func (p Program) command() *cli.Command {
 			c.Usage = "print a script that completes commands and flags in your shell"
 		},
 		Suggest: true,
+		Version: version(),
 		Reader:  p.In, Writer: p.Out, ErrWriter: p.Err,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // Run has the one exit
 	}
 	prepare(root)
 	return root
 }
+
+// version leaves out the program's name, which the answer to --version begins with.
+func version() string { return strings.TrimPrefix(service.Version(), "rollcall ") }
 
 // prepare makes c and all commands below it report wrong usage as an error.
 func prepare(c *cli.Command) {

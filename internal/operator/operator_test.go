@@ -38,6 +38,7 @@ func TestUsage(t *testing.T) {
 		{"people --help", "", 0, "forgotten"},
 		{"people forget --help", "", 0, "what arrives later is not kept"},
 		{"deadletters redrive -h", "", 0, "--operation"},
+		{"-version", "", 0, "rollcallctl version " + version() + "\n"},
 		{"completion bash", "", 0, "rollcallctl"},
 		{"workspaces --generate-shell-completion", "", 0, "purge"},
 	} {

@@ -22,16 +22,20 @@ import (
 const drainTimeout = 8 * time.Second
 
 // Main runs a command until it is done or told to stop by SIGINT or SIGTERM,
-// and exits with status 1 after an error. A second signal ends it at once.
+// and exits with status 1 after an error, 2 after a [UsageError]. A second signal ends it at once.
 func Main(run func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	err := run(ctx)
 	stop()
-	if err != nil {
-		fmt.Fprintln(terminal.NewWriter(os.Stderr), err) // it may quote Slack
-		os.Exit(1)
+	if err == nil || errors.Is(err, errDone) {
+		return
 	}
+	fmt.Fprintln(terminal.NewWriter(os.Stderr), err) // it may quote Slack
+	if _, usage := errors.AsType[UsageError](err); usage {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
 
 // Host returns the address to listen on: all interfaces on Cloud Run, where callers are

@@ -123,8 +123,14 @@ type External struct {
 
 // Profiles counts calls of users.profile.get.
 type Profiles struct {
+	// Budget is how many people a sync asks about at most.
+	Budget int `json:"budget,omitempty"`
+	// Due is how many this sync asks about. Asked and Failed together say how far it is.
+	Due    int `json:"due,omitempty"`
 	Asked  int `json:"asked"`
 	Failed int `json:"failed,omitempty"`
+	// People counts those who have custom fields to ask about.
+	People int `json:"people,omitempty"`
 	// NeverAsked counts people whose custom fields have never been read.
 	NeverAsked int `json:"never_asked"`
 	// NoScope says that the token lacks users.profile:read.

@@ -5,7 +5,7 @@ package webhook
 import "testing"
 
 // allocationBudget is the maximum for an event, without the server and Pub/Sub.
-const allocationBudget = 44
+const allocationBudget = 38
 
 func TestAllocations(t *testing.T) {
 	if got := testing.AllocsPerRun(100, handleAgain(t)); got > allocationBudget {

@@ -22,6 +22,7 @@ func document(u directory.User) map[string]any {
 	d := encode(u)
 	if !u.Removed {
 		d["sort_version"], d["account"] = int64(u.Version), directory.Account(u)
+		d["updated"] = u.Updated // 0 too, or a list by it would lack whoever has none
 		if tokens := directory.SearchTokens(u); len(tokens) > 0 {
 			d["search"] = tokens
 		}
@@ -57,8 +58,8 @@ func updates(d map[string]any) []firestore.Update {
 
 var userFields = fieldsOf(reflect.TypeFor[directory.User]())
 
-// bareFields are those of a user without parts, which are two thirds of a document.
-var bareFields = func() (all []string) {
+// listedFields are those of a user in a list: without parts, which are two thirds of a document.
+var listedFields = func() (all []string) {
 	for _, f := range userFields {
 		if f.name != "parts" {
 			all = append(all, f.name)

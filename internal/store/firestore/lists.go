@@ -10,13 +10,20 @@ import (
 	"rollcall/internal/directory"
 )
 
-// filtered adds f to q. If exact is false, the result also has some users whom f excludes.
-func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact bool) {
+// filtered adds f to q, for a list in that order. If exact is false, the result also has
+// some users whom f excludes.
+func filtered(q firestore.Query, f directory.Filter, o directory.Order) (_ firestore.Query, exact bool) {
 	token, exact := f.Token()
 	if token != "" {
 		q = q.Where("search", "array-contains", token)
 	}
-	if accounts := f.Accounts(); len(accounts) > 0 {
+	accounts := f.Accounts()
+	// All other fields are only in indexes with the account, see [Indexes]. Removed users
+	// have none, so this leaves them out of lists by updated, which they have.
+	if base, _ := o.Base(); len(accounts) == 0 && (token != "" || f.TZ != "" || base == directory.ByUpdated) {
+		accounts = directory.AllAccounts()
+	}
+	if len(accounts) > 0 {
 		q = q.Where("account", "in", accounts)
 	}
 	if f.TZ != "" {
@@ -32,15 +39,17 @@ func filtered(q firestore.Query, f directory.Filter) (_ firestore.Query, exact b
 }
 
 // ordered walks forward or backward from a cursor, or from the beginning if it is
-// nil. Removed users have neither field, so no index has them.
+// nil. Removed users have neither name nor version, so no index by these has them.
 func ordered(q firestore.Query, o directory.Order, backward bool, from *directory.Cursor) firestore.Query {
 	field, place := "sort_name", func(c *directory.Cursor) any { return c.SortName }
-	if o == directory.ByChange {
+	switch base, _ := o.Base(); base {
+	case directory.ByChange:
 		field, place = "sort_version", func(c *directory.Cursor) any { return int64(c.Version) }
-		backward = !backward // the newest comes first
+	case directory.ByUpdated:
+		field, place = "updated", func(c *directory.Cursor) any { return c.Updated }
 	}
 	direction := firestore.Asc
-	if backward {
+	if o.Descends() != backward {
 		direction = firestore.Desc
 	}
 	q = q.OrderBy(field, direction).OrderBy(firestore.DocumentID, direction)
@@ -50,14 +59,12 @@ func ordered(q firestore.Query, o directory.Order, backward bool, from *director
 	return q
 }
 
-// Users returns a page of users, without removed ones. It bills a read for each row
+// Users returns a page of users without their parts, and without removed ones. It bills a read for each row
 // and, unless the request is bare, one more. If the index returns false matches, it bills at most two reads a
 // row, and the page may end early.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
-	base, exact := filtered(s.users(teamID).Query, req.Filter)
-	if req.Bare {
-		base = base.Select(bareFields...)
-	}
+	base, exact := filtered(s.users(teamID).Query, req.Filter, req.Order)
+	base = base.Select(listedFields...)
 	from := req.After
 	if req.Before != nil {
 		from = req.Before
@@ -108,11 +115,11 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 // Count returns how many users match the filter, or an upper bound if exact is
 // false. It bills one read per 1,000 users counted, at least one.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
-	q, exact := filtered(s.users(teamID).Query, f)
 	order := directory.ByName
 	if f.Since > 0 {
 		order = directory.ByChange
 	}
+	q, exact := filtered(s.users(teamID).Query, f, order)
 	n, err = count(ctx, ordered(q, order, false, nil))
 	return n, exact, err
 }

@@ -26,10 +26,14 @@ func (s *Store) ProfilesDue(ctx context.Context, teamID string, limit int) ([]st
 	return ids, nil
 }
 
-// CountNeverAsked counts the users whose custom fields nobody knows yet. It bills one read
-// per 1,000 of them, at least one.
-func (s *Store) CountNeverAsked(ctx context.Context, teamID string) (int, error) {
-	return count(ctx, s.users(teamID).Where("profile_order", "==", directory.NeverAsked))
+// CountProfiles counts the users who have a profile to ask for, and of these the ones whose
+// custom fields nobody knows yet. For each of the two it bills one read per 1,000, at least one.
+func (s *Store) CountProfiles(ctx context.Context, teamID string) (all, neverAsked int, err error) {
+	if all, err = count(ctx, s.users(teamID).OrderBy("profile_order", firestore.Asc)); err != nil {
+		return 0, 0, err
+	}
+	neverAsked, err = count(ctx, s.users(teamID).Where("profile_order", "==", directory.NeverAsked))
+	return all, neverAsked, err
 }
 
 func (s *Store) teamProfile(teamID string) *firestore.DocumentRef {

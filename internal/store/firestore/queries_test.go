@@ -166,7 +166,10 @@ func TestServed(t *testing.T) {
 		want  string
 	}{
 		{query{collection: "users", orders: []IndexField{name}}, ""},
-		{query{collection: "users", equal: []string{"tz"}, contains: []string{"search"}, orders: []IndexField{name}}, ""},
+		{query{collection: "users", equal: []string{"account", "tz"}, contains: []string{"search"}, orders: []IndexField{name}}, ""},
+		{query{collection: "users", equal: []string{"account"}, orders: []IndexField{{"updated", "DESCENDING"}}}, ""},
+		{query{collection: "users", orders: []IndexField{{"updated", "DESCENDING"}}}, "exempt"},
+		{query{collection: "users", equal: []string{"tz"}, contains: []string{"search"}, orders: []IndexField{name}}, "no composite index"},
 		{query{collection: "users", equal: []string{"source"}, orders: []IndexField{newest}}, ""},
 		{query{collection: "users", orders: []IndexField{{"written_at", "ASCENDING"}}}, ""},
 		{query{collection: "users", orders: []IndexField{{"written_at", "DESCENDING"}}}, "exempt"},

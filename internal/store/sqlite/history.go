@@ -11,15 +11,20 @@ import (
 	"rollcall/internal/directory"
 )
 
-// putRecord writes a record at a time after that of every other. There is one writer,
-// so records become visible in the order of their times, and the feed needs no horizon.
+// putRecord writes a record at a time after that of every other: now or, if it has a time already, as the
+// invented past of local mode has, at that one. There is one writer, so records become visible in the order of
+// their times, and the feed needs no horizon.
 func (s *Store) putRecord(ctx context.Context, tx *sql.Tx, r directory.Record) (directory.Record, error) {
 	now := time.Now()
 	var last int64
 	if err := tx.QueryRowContext(ctx, `SELECT ifnull(max(written_at), 0) FROM changes WHERE team_id = ?`, r.TeamID).Scan(&last); err != nil {
 		return r, err
 	}
-	r.WrittenAt = time.UnixMicro(max(now.UnixMicro(), last+1)).UTC()
+	written := r.WrittenAt
+	if written.IsZero() {
+		written = now
+	}
+	r.WrittenAt = time.UnixMicro(max(written.UnixMicro(), last+1)).UTC()
 	// As Firestore's TTL does.
 	if _, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE expire_at < ?`, now.UnixMicro()); err != nil {
 		return r, err
@@ -35,7 +40,7 @@ func (s *Store) putRecord(ctx context.Context, tx *sql.Tx, r directory.Record) (
 
 // Record returns a record of history, or [directory.ErrNotFound].
 func (s *Store) Record(ctx context.Context, teamID, id string) (directory.Record, error) {
-	all, err := documents[directory.Record](ctx, s, `SELECT document FROM changes WHERE team_id = ? AND id = ?`, teamID, id)
+	all, err := documents[directory.Record](ctx, s, 1, `SELECT document FROM changes WHERE team_id = ? AND id = ?`, teamID, id)
 	if err != nil {
 		return directory.Record{}, err
 	}
@@ -83,7 +88,7 @@ func (s *Store) records(ctx context.Context, teamID string, f directory.RecordFi
 		args = append(args, from.WrittenAt.UnixMicro(), from.ID)
 	}
 	text = "SELECT document" + text + fmt.Sprintf(" ORDER BY written_at %[1]s, id %[1]s LIMIT ?", direction)
-	return documents[directory.Record](ctx, s, text, append(args, limit)...)
+	return documents[directory.Record](ctx, s, limit, text, append(args, limit)...)
 }
 
 // Records returns a page of the history, the newest record first.

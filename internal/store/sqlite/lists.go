@@ -12,7 +12,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// There is a list of users for each value that one can filter by, in both orders. A
+// There is a list of users for each value that one can filter by, in each order. A
 // page of a filter with several parts is the intersection of their lists, so it reads
 // little more than it shows.
 
@@ -22,9 +22,9 @@ const (
 )
 
 // maxRarity bounds the counting that finds the shortest list.
-const maxRarity = 500
+const maxRarity = 200
 
-func lists(status directory.AccountStatus, group directory.Group, tz string, source directory.Source, words []string) (all []string) {
+func lists(status directory.AccountStatus, group directory.Group, tz string, source directory.Source, terms []string) (all []string) {
 	add := func(letter, value string) {
 		if value != "" {
 			all = append(all, letter+strings.ReplaceAll(value, "\x00", "")) // JSON in SQLite has no NUL
@@ -34,8 +34,8 @@ func lists(status directory.AccountStatus, group directory.Group, tz string, sou
 	add("g", string(group))
 	add("z", tz)
 	add("s", string(source))
-	for _, word := range words {
-		add("w", word)
+	for _, term := range terms {
+		add("w", term)
 	}
 	return all
 }
@@ -56,7 +56,7 @@ func listsOf(u directory.User) []string {
 
 // meeting returns FROM and WHERE of a query for the intersection of a filter's lists, in the table of one order.
 func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
-	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Words)
+	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Terms())
 	if f.Home && f.Group == "" {
 		all = append(all, home)
 	}
@@ -92,18 +92,33 @@ func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) er
 		}
 		length[list] = n
 	}
-	// Of two that are both long the longer word is likely to be the rarer.
-	slices.SortStableFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(length[a], length[b]), cmp.Compare(len(b), len(a))) })
+	// Of those that are all long, a word is likely to be rarer than what is no word, and a longer one than a shorter.
+	slices.SortStableFunc(all, func(a, b string) int {
+		return cmp.Or(cmp.Compare(length[a], length[b]), cmp.Compare(letters(b), letters(a)))
+	})
 	return nil
 }
 
-// Users returns a page of users, without removed ones.
+// letters is how long the word of a list is, 0 if it is no list of a word.
+func letters(list string) int {
+	word, _ := strings.CutPrefix(list, "w")
+	if word == list {
+		return 0
+	}
+	return len(word)
+}
+
+// Users returns a page of users without their parts, and without removed ones.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
 	table, column := "by_name", "sort_name"
 	place := func(c *directory.Cursor) any { return c.SortName }
-	if req.Order == directory.ByChange {
+	switch base, _ := req.Order.Base(); base {
+	case directory.ByChange:
 		table, column = "by_change", "version"
 		place = func(c *directory.Cursor) any { return int64(c.Version) }
+	case directory.ByUpdated:
+		table, column = "by_updated", "updated"
+		place = func(c *directory.Cursor) any { return c.Updated }
 	}
 	text, args, err := s.meeting(ctx, teamID, req.Filter, table, column)
 	if err != nil {
@@ -113,7 +128,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	if req.Before != nil {
 		from = req.Before
 	}
-	if (req.Before != nil) != (req.Order == directory.ByChange) { // the newest change comes first
+	if (req.Before != nil) != req.Order.Descends() {
 		beyond, direction = "<", "DESC"
 	}
 	if from != nil {
@@ -123,27 +138,8 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	text = "SELECT (SELECT document FROM users WHERE team_id = l.team_id AND id = l.id)" + text +
 		fmt.Sprintf(" ORDER BY l.%s %[2]s, l.id %[2]s LIMIT ?", column, direction)
 	args = append(args, req.Rows())
-	var rows []directory.User
-	if req.Bare {
-		rows, err = s.bare(ctx, text, args)
-	} else {
-		rows, err = documents[directory.User](ctx, s, text, args...)
-	}
+	rows, err := documents[directory.User](ctx, s, req.Rows(), text, args...)
 	return directory.NewPage(req, rows), err
-}
-
-// bare reads users without their parts.
-func (s *Store) bare(ctx context.Context, text string, args []any) ([]directory.User, error) {
-	type bare struct {
-		directory.User
-		Parts struct{} `json:"parts"` // in the place of the user's, which the decoder then passes over
-	}
-	found, err := documents[bare](ctx, s, text, args...)
-	users := make([]directory.User, len(found))
-	for i := range found {
-		users[i] = found[i].User
-	}
-	return users, err
 }
 
 // Count returns how many users match the filter.
@@ -162,7 +158,7 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 
 // UsersByEmail returns the users with that [directory.EmailKey], without removed ones.
 func (s *Store) UsersByEmail(ctx context.Context, teamID, key string) ([]directory.User, error) {
-	return documents[directory.User](ctx, s, `SELECT document FROM users WHERE team_id = ? AND email_key = ?`, teamID, key)
+	return s.users(ctx, `SELECT document, parts FROM users WHERE team_id = ? AND email_key = ?`, teamID, key)
 }
 
 // UsersByID returns the users with those ids, in no order, without those whom nobody has stored.
@@ -171,7 +167,7 @@ func (s *Store) UsersByID(ctx context.Context, teamID string, ids []string) ([]d
 	if err != nil {
 		return nil, err
 	}
-	return documents[directory.User](ctx, s, `SELECT document FROM users WHERE team_id = ? AND id IN (SELECT value FROM json_each(?))`, teamID, list)
+	return s.users(ctx, `SELECT document, parts FROM users WHERE team_id = ? AND id IN (SELECT value FROM json_each(?))`, teamID, list)
 }
 
 // SumFingerprints returns the count and the exact sum of the fingerprints in the range.
@@ -185,15 +181,15 @@ func (s *Store) SumFingerprints(ctx context.Context, teamID string, r directory.
 func (s *Store) Fingerprints(ctx context.Context, teamID string, r directory.FingerprintRange) (all []directory.Stored, err error) {
 	err = s.query(ctx, func(rows *sql.Rows) error {
 		var (
-			document []byte
-			written  int64
+			document, parts []byte
+			written         int64
 		)
-		if err := rows.Scan(&document, &written); err != nil {
+		if err := rows.Scan(&document, &parts, &written); err != nil {
 			return err
 		}
-		u, err := decode[directory.User](s, document)
+		u, err := s.user(document, parts)
 		all = append(all, directory.StoredOf(u, time.UnixMicro(written)))
 		return err
-	}, `SELECT document, written FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`, teamID, r.From, r.To)
+	}, `SELECT document, parts, written FROM users WHERE team_id = ? AND fingerprint >= ? AND fingerprint < ?`, teamID, r.From, r.To)
 	return all, err
 }

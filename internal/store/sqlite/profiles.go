@@ -19,10 +19,11 @@ func (s *Store) ProfilesDue(ctx context.Context, teamID string, limit int) (ids 
 	return ids, err
 }
 
-// CountNeverAsked counts the users whose custom fields nobody knows yet.
-func (s *Store) CountNeverAsked(ctx context.Context, teamID string) (n int, err error) {
-	err = s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM users WHERE team_id = ? AND profile_order = ?`, teamID, directory.NeverAsked)
-	return n, err
+// CountProfiles counts the users who have a profile to ask for, and of these the ones whose custom fields nobody knows yet.
+func (s *Store) CountProfiles(ctx context.Context, teamID string) (all, neverAsked int, err error) {
+	err = s.queryRow(ctx, []any{&all, &neverAsked}, `SELECT count(*), count(*) FILTER (WHERE profile_order = ?) FROM users WHERE team_id = ? AND profile_order IS NOT NULL`,
+		directory.NeverAsked, teamID)
+	return all, neverAsked, err
 }
 
 // PutTeamProfile replaces the workspace's custom field definitions, the profile in team.profile.get's answer.
@@ -32,7 +33,7 @@ func (s *Store) PutTeamProfile(ctx context.Context, teamID string, profile json.
 
 // TeamProfile returns what [Store.PutTeamProfile] has stored, nil if nothing.
 func (s *Store) TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error) {
-	all, err := documents[json.RawMessage](ctx, s, `SELECT document FROM team_profiles WHERE team_id = ?`, teamID)
+	all, err := documents[json.RawMessage](ctx, s, 1, `SELECT document FROM team_profiles WHERE team_id = ?`, teamID)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}

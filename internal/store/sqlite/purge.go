@@ -9,7 +9,7 @@ import (
 // many documents there were. progress is called once.
 func (s *Store) PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error) {
 	err = s.inTransaction(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"by_name", "by_change"} { // lists, which are no documents
+		for _, table := range []string{"by_name", "by_change", "by_updated"} { // lists, which are no documents
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE team_id = ?`, teamID); err != nil {
 				return err
 			}

@@ -14,7 +14,8 @@ CREATE TABLE users (
   expire_at INTEGER, -- of removed users
   profile_order INTEGER, -- of users whose profile full syncs ask for
   email_key TEXT, -- of users with an e-mail address
-  document TEXT NOT NULL,
+  document TEXT NOT NULL, -- without the parts, which are two thirds of it and which lists do not need
+  parts TEXT NOT NULL,
   PRIMARY KEY (team_id, id)
 ) STRICT;
 CREATE INDEX users_by_email ON users (team_id, email_key) WHERE email_key IS NOT NULL;
@@ -22,7 +23,7 @@ CREATE INDEX users_by_fingerprint ON users (team_id, fingerprint);
 CREATE INDEX users_by_expiry ON users (expire_at) WHERE expire_at IS NOT NULL;
 CREATE INDEX users_by_profile ON users (team_id, profile_order) WHERE profile_order IS NOT NULL;
 
--- Who is in which list, in both orders. See lists.go.
+-- Who is in which list, in each order. See lists.go.
 CREATE TABLE by_name (
   team_id TEXT NOT NULL,
   list TEXT NOT NULL,
@@ -36,6 +37,13 @@ CREATE TABLE by_change (
   version INTEGER NOT NULL,
   id TEXT NOT NULL,
   PRIMARY KEY (team_id, list, version, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE by_updated (
+  team_id TEXT NOT NULL,
+  list TEXT NOT NULL,
+  updated INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (team_id, list, updated, id)
 ) STRICT, WITHOUT ROWID;
 
 -- The history.

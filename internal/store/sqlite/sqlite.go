@@ -24,7 +24,7 @@ import (
 )
 
 // schemaVersion changes with schema.sql and with what the columns hold.
-const schemaVersion = 3
+const schemaVersion = 5
 
 //go:embed schema.sql
 var schema string

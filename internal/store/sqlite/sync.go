@@ -15,7 +15,7 @@ func (s *Store) PutSync(ctx context.Context, record syncs.Sync) error {
 
 // Syncs returns the newest full syncs of a workspace, the newest first.
 func (s *Store) Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error) {
-	return documents[syncs.Sync](ctx, s, `SELECT document FROM syncs WHERE team_id = ? ORDER BY id DESC LIMIT ?`, teamID, limit)
+	return documents[syncs.Sync](ctx, s, limit, `SELECT document FROM syncs WHERE team_id = ? ORDER BY id DESC LIMIT ?`, teamID, limit)
 }
 
 // PutSyncPage writes a checkpoint.
@@ -26,7 +26,7 @@ func (s *Store) PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.
 
 // SyncPages returns the checkpoints of a full sync in the order of their numbers.
 func (s *Store) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
-	return documents[syncs.Page](ctx, s, `SELECT document FROM sync_pages WHERE team_id = ? AND sync_id = ? ORDER BY number`, teamID, syncID)
+	return documents[syncs.Page](ctx, s, 0, `SELECT document FROM sync_pages WHERE team_id = ? AND sync_id = ? ORDER BY number`, teamID, syncID)
 }
 
 // DeleteSyncPages deletes the checkpoints of a full sync.

@@ -14,7 +14,7 @@ func (s *Store) PutToken(ctx context.Context, t tokens.Token) error {
 
 // Token returns the token with that hash, or [directory.ErrNotFound].
 func (s *Store) Token(ctx context.Context, hash string) (tokens.Token, error) {
-	all, err := documents[tokens.Token](ctx, s, `SELECT document FROM tokens WHERE hash = ?`, hash)
+	all, err := documents[tokens.Token](ctx, s, 1, `SELECT document FROM tokens WHERE hash = ?`, hash)
 	if err != nil {
 		return tokens.Token{}, err
 	}
@@ -26,5 +26,5 @@ func (s *Store) Token(ctx context.Context, hash string) (tokens.Token, error) {
 
 // Tokens returns all tokens, the oldest first.
 func (s *Store) Tokens(ctx context.Context) ([]tokens.Token, error) {
-	return documents[tokens.Token](ctx, s, `SELECT document FROM tokens ORDER BY document ->> 'created_at'`)
+	return documents[tokens.Token](ctx, s, 0, `SELECT document FROM tokens ORDER BY document ->> 'created_at'`)
 }

@@ -13,9 +13,11 @@ import (
 
 // row is a user as the tables have it.
 type row struct {
-	document    string
+	document    string // without parts
+	parts       string
 	sortName    string
 	version     int64
+	updated     int64
 	fingerprint int64
 	expireAt    sql.NullInt64
 	profile     sql.NullInt64 // profile_order
@@ -24,11 +26,16 @@ type row struct {
 }
 
 func rowOf(u directory.User) (row, error) {
+	parts, err := encode(u.Parts)
+	if err != nil {
+		return row{}, err
+	}
+	u.Parts = directory.Parts{}
 	document, err := encode(u)
 	if err != nil {
 		return row{}, err
 	}
-	r := row{document: document, sortName: u.SortName, version: int64(u.Version), fingerprint: u.Fingerprint,
+	r := row{document: document, parts: parts, sortName: u.SortName, version: int64(u.Version), updated: u.Updated, fingerprint: u.Fingerprint,
 		profile: sql.NullInt64{Int64: u.ProfileOrder, Valid: u.ProfileOrder != 0}}
 	if key := directory.EmailKey(u.Email); key != "" && !u.Removed {
 		r.email = sql.NullString{String: key, Valid: true}
@@ -43,9 +50,10 @@ func rowOf(u directory.User) (row, error) {
 
 // statements are those of [Store.PutUser].
 type statements struct {
-	find, store                  *sql.Stmt
-	leaveByName, enterByName     *sql.Stmt
-	leaveByChange, enterByChange *sql.Stmt
+	find, store                    *sql.Stmt
+	leaveByName, enterByName       *sql.Stmt
+	leaveByChange, enterByChange   *sql.Stmt
+	leaveByUpdated, enterByUpdated *sql.Stmt
 }
 
 func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
@@ -54,13 +62,15 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 		text string
 	}{
 		{&p.find, `SELECT revision, document FROM users WHERE team_id = ? AND id = ?`},
-		{&p.store, `INSERT INTO users (team_id, id, revision, version, fingerprint, written, expire_at, profile_order, email_key, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		{&p.store, `INSERT INTO users (team_id, id, revision, version, fingerprint, written, expire_at, profile_order, email_key, document, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET revision = excluded.revision, version = excluded.version, fingerprint = excluded.fingerprint,
-			written = excluded.written, expire_at = excluded.expire_at, profile_order = excluded.profile_order, email_key = excluded.email_key, document = excluded.document`},
+			written = excluded.written, expire_at = excluded.expire_at, profile_order = excluded.profile_order, email_key = excluded.email_key, document = excluded.document, parts = excluded.parts`},
 		{&p.leaveByName, `DELETE FROM by_name WHERE team_id = ? AND sort_name = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
 		{&p.enterByName, `INSERT INTO by_name (team_id, sort_name, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
 		{&p.leaveByChange, `DELETE FROM by_change WHERE team_id = ? AND version = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
 		{&p.enterByChange, `INSERT INTO by_change (team_id, version, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
+		{&p.leaveByUpdated, `DELETE FROM by_updated WHERE team_id = ? AND updated = ? AND id = ? AND list IN (SELECT value FROM json_each(?))`},
+		{&p.enterByUpdated, `INSERT INTO by_updated (team_id, updated, id, list) SELECT ?, ?, ?, value FROM json_each(?)`},
 	} {
 		var err error
 		if *s.to, err = db.PrepareContext(ctx, s.text); err != nil {
@@ -72,16 +82,39 @@ func (p *statements) prepare(ctx context.Context, db *sql.DB) error {
 
 // User returns a user, who may be removed, and the stored revision, or [directory.ErrNotFound].
 func (s *Store) User(ctx context.Context, teamID, userID string) (u directory.User, revision directory.Revision, err error) {
-	var document []byte
-	err = s.queryRow(ctx, []any{&revision, &document}, `SELECT revision, document FROM users WHERE team_id = ? AND id = ?`, teamID, userID)
+	var document, parts []byte
+	err = s.queryRow(ctx, []any{&revision, &document, &parts}, `SELECT revision, document, parts FROM users WHERE team_id = ? AND id = ?`, teamID, userID)
 	if err != nil {
 		return u, 0, err
 	}
 	if document == nil {
 		return u, 0, directory.ErrNotFound
 	}
-	u, err = decode[directory.User](s, document)
+	u, err = s.user(document, parts)
 	return u, revision, err
+}
+
+// user decodes a user with their parts.
+func (s *Store) user(document, parts []byte) (directory.User, error) {
+	u, err := decode[directory.User](s, document)
+	if err == nil {
+		u.Parts, err = decode[directory.Parts](s, parts)
+	}
+	return u, err
+}
+
+// users reads whole users. The query has the columns document and parts.
+func (s *Store) users(ctx context.Context, text string, args ...any) (all []directory.User, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var document, parts []byte
+		if err := rows.Scan(&document, &parts); err != nil {
+			return err
+		}
+		u, err := s.user(document, parts)
+		all = append(all, u)
+		return err
+	}, text, args...)
+	return all, err
 }
 
 // write is one call of [Store.PutUser].
@@ -208,7 +241,7 @@ func (s *Store) expect(ctx context.Context, tx *sql.Tx, w *write) (before row, e
 
 func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) error {
 	teamID, id, next := w.user.TeamID, w.user.ID, w.next
-	sameName, sameVersion := before.sortName == next.sortName, before.version == next.version
+	sameName, sameVersion, sameUpdated := before.sortName == next.sortName, before.version == next.version, before.updated == next.updated
 	for _, step := range []struct {
 		statement *sql.Stmt
 		place     any
@@ -218,6 +251,8 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) e
 		{s.put.enterByName, next.sortName, without(next.lists, before.lists, sameName)},
 		{s.put.leaveByChange, before.version, without(before.lists, next.lists, sameVersion)},
 		{s.put.enterByChange, next.version, without(next.lists, before.lists, sameVersion)},
+		{s.put.leaveByUpdated, before.updated, without(before.lists, next.lists, sameUpdated)},
+		{s.put.enterByUpdated, next.updated, without(next.lists, before.lists, sameUpdated)},
 	} {
 		if len(step.lists) == 0 {
 			continue
@@ -231,7 +266,7 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, w *write, before row) e
 		}
 	}
 	_, err := tx.StmtContext(ctx, s.put.store).ExecContext(ctx, teamID, id, w.expected+1,
-		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.profile, next.email, next.document)
+		next.version, next.fingerprint, time.Now().UnixMicro(), next.expireAt, next.profile, next.email, next.document, next.parts)
 	return err
 }
 

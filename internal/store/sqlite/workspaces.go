@@ -53,7 +53,7 @@ func merged(stored, w directory.Workspace) directory.Workspace {
 
 // Workspace returns a workspace that a sync or an installation wrote, or [directory.ErrNotFound].
 func (s *Store) Workspace(ctx context.Context, teamID string) (directory.Workspace, error) {
-	all, err := documents[directory.Workspace](ctx, s, `SELECT document FROM workspaces WHERE id = ?`, teamID)
+	all, err := documents[directory.Workspace](ctx, s, 1, `SELECT document FROM workspaces WHERE id = ?`, teamID)
 	if err != nil {
 		return directory.Workspace{}, err
 	}
@@ -65,7 +65,7 @@ func (s *Store) Workspace(ctx context.Context, teamID string) (directory.Workspa
 
 // Workspaces returns all workspaces, ordered by id.
 func (s *Store) Workspaces(ctx context.Context) ([]directory.Workspace, error) {
-	return documents[directory.Workspace](ctx, s, `SELECT document FROM workspaces ORDER BY id`)
+	return documents[directory.Workspace](ctx, s, 0, `SELECT document FROM workspaces ORDER BY id`)
 }
 
 // PutEmoji replaces a workspace's custom emoji: addresses of images, or
@@ -76,7 +76,7 @@ func (s *Store) PutEmoji(ctx context.Context, teamID string, emoji map[string]st
 
 // Emoji returns a workspace's custom emoji, none if there are none.
 func (s *Store) Emoji(ctx context.Context, teamID string) (map[string]string, error) {
-	all, err := documents[map[string]string](ctx, s, `SELECT document FROM emoji WHERE team_id = ?`, teamID)
+	all, err := documents[map[string]string](ctx, s, 1, `SELECT document FROM emoji WHERE team_id = ?`, teamID)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}

@@ -48,9 +48,11 @@ func crowd(t *testing.T, s Store, n int) []directory.User {
 	for i := range n {
 		id := fmt.Sprintf("U%03d", i)
 		first, last := one("Ada", "Adam", "Anna", "Boris", "王小明"), one("Lovelace", "Lovell", "Ångström", "Ada", "Smith")
-		user := fmt.Sprintf(`{"id":%q,"team_id":%q,"name":%q,"deleted":%s,"tz":%q,"is_admin":%s,"is_restricted":%s,"is_bot":%s,"profile":{"real_name":%q,"title":%q}}`,
+		user := fmt.Sprintf(`{"id":%q,"team_id":%q,"name":%q,"deleted":%s,"tz":%q,"is_admin":%s,"is_restricted":%s,"is_bot":%s,"updated":%s,"profile":{"real_name":%q,"title":%q,"phone":%q,"status_text":%q,"fields":%s}}`,
 			id, one("T1", "T1", "T1", "T1", "T2"), strings.ToLower(first), one("true", "false", "false"), one("Europe/London", "Asia/Tokyo", ""),
-			one("true", "false", "false"), one("true", "false", "false"), one("true", "false", "false", "false"), first+" "+last, one("Analyst", "Baker", ""))
+			one("true", "false", "false"), one("true", "false", "false"), one("true", "false", "false", "false"), one("0", "1700000000", "1700000001", "1700000002"),
+			first+" "+last, one("Analyst", "Baker", ""), one("", "+44 20 7946 0018", "020 7946 0019"), one("", "Adrift in Smithfield"),
+			one(`null`, `{"XfBOSS":{"value":"U0BOSS0001","alt":""}}`, `{"XfBOSS":{"value":"U0BOSS0001, W0BOSS0002"},"XfTEAM":{"value":"Ada’s R&D"}}`, `{"XfTEAM":{"value":"baking"}}`))
 		c := change(directory.Insert, directory.Version(1_000+rng.IntN(n)), user)
 		if rng.IntN(2) == 0 {
 			c.Source = directory.FromSync
@@ -76,8 +78,16 @@ func crowd(t *testing.T, s Store, n int) []directory.User {
 func testFilters(t *testing.T, s Store) {
 	all := crowd(t, s, 150)
 	rng := rand.New(rand.NewPCG(3, 4))
-	queries := []string{"", "", "a", "ada", "ada lov", "lovel ada", "ad an", "小", "smith baker ad", "angstrom", "nobody", "adam lovelace"}
-	for range 60 {
+	queries := []string{"", "", "a", "ada", "ada lov", "lovel ada", "ad an", "小", "smith baker ad", "angstrom", "nobody", "adam lovelace",
+		"u042", "+44 (0)20 7946-0018", "79460018", "ada 0019", "adrift", "smith adrift", "U0BOSS0001", "w0boss0002 ada", "bak", "baking ad"}
+	fields := [][]directory.FieldFilter{{{ID: "XfBOSS", Value: "U0BOSS0001"}}, {{ID: "XfBOSS", Value: "w0boss0002"}}, {{ID: "XfBOSS"}},
+		{{ID: "XfTEAM", Value: "ada’s r&d"}}, {{ID: "XfTEAM", Value: "Baking"}}, {{ID: "XfTEAM", Value: "bak"}}, {{ID: "XfTEAM"}},
+		{{ID: "XfTEAM", Value: "Ada’s R&D"}, {ID: "XfBOSS", Value: "W0BOSS0002"}}}
+	rounds := 40
+	if testing.Short() {
+		rounds = 10
+	}
+	for i := range rounds {
 		f := directory.Filter{
 			Words:         directory.ParseQuery(queries[rng.IntN(len(queries))]),
 			AccountStatus: []directory.AccountStatus{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
@@ -85,10 +95,19 @@ func testFilters(t *testing.T, s Store) {
 			TZ:            []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
 			Home:          rng.IntN(2) == 0,
 		}
-		checkFilter(t, s, all, f, directory.ByName)
-		f.Since = []directory.Version{0, 1_075, 9_000}[rng.IntN(3)]
-		checkFilter(t, s, all, f, directory.ByChange)
+		if rng.IntN(3) == 0 {
+			f.Fields = fields[rng.IntN(len(fields))]
+		}
+		o := directory.Orders[i%len(directory.Orders)]
+		if o == directory.ByChange {
+			f.Since = []directory.Version{0, 1_075, 9_000}[rng.IntN(3)]
+		}
+		checkFilter(t, s, all, f, o)
 	}
+	for i, o := range directory.Orders {
+		checkFilter(t, s, all, []directory.Filter{{}, {Fields: fields[0]}}[i%2], o)
+	}
+	checkFilter(t, s, all, directory.Filter{}, directory.ByUpdated)
 	checkFilter(t, s, all, directory.Filter{Source: directory.FromEvent}, directory.ByChange)
 	page, err := s.Users(t.Context(), team, directory.PageRequest{Limit: 5, Bare: true})
 	if err != nil || len(page.Users) != 5 {
@@ -113,7 +132,7 @@ func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter
 			want = append(want, u.ID)
 		}
 	}
-	for _, limit := range []int{7, 200} {
+	for _, limit := range []int{20, 200} {
 		forward, last := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: limit})
 		if diff := gocmp.Diff(want, forward, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%+v by %s, %d at a time (-want +got):\n%s", f, o, limit, diff)
@@ -126,12 +145,12 @@ func checkFilter(t *testing.T, s Store, all []directory.User, f directory.Filter
 			t.Fatalf("%+v by %s, %d at a time, back (-want +got):\n%s", f, o, limit, diff)
 		}
 	}
-	bare, _ := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: 7, Bare: true})
+	bare, _ := collect(t, s, directory.PageRequest{Filter: f, Order: o, Limit: 20, Bare: true})
 	if diff := gocmp.Diff(want, bare, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("%+v by %s, bare (-want +got):\n%s", f, o, diff)
 	}
 	n, exact, err := s.Count(t.Context(), team, f)
-	if err != nil || n < len(want) || exact && n != len(want) || !exact && len(f.Words) < 2 {
+	if err != nil || n < len(want) || exact && n != len(want) || !exact && len(f.Words)+len(f.Fields) < 2 {
 		t.Errorf("%+v: count %d (exact: %v), want %d, error %v", f, n, exact, len(want), err)
 	}
 }

@@ -15,8 +15,9 @@ type ProfileStore interface {
 	// ProfilesDue returns the ids of up to limit users, in the order in which to ask Slack for
 	// their profiles: those without known custom fields, then those changed since, then the oldest.
 	ProfilesDue(ctx context.Context, teamID string, limit int) ([]string, error)
-	// CountNeverAsked counts the users whose custom fields nobody knows yet.
-	CountNeverAsked(ctx context.Context, teamID string) (int, error)
+	// CountProfiles counts the users who have a profile to ask for, and of these the ones whose
+	// custom fields nobody knows yet.
+	CountProfiles(ctx context.Context, teamID string) (all, neverAsked int, err error)
 	PutTeamProfile(ctx context.Context, teamID string, profile json.RawMessage) error
 	// TeamProfile returns what was put, nil if nothing was.
 	TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error)
@@ -48,8 +49,8 @@ func testProfiles(t *testing.T, s Store) {
 			t.Errorf("limit %d: error %v, order (-want +got):\n%s", limit, err, diff)
 		}
 	}
-	if n, err := s.CountNeverAsked(t.Context(), team); n != 1 || err != nil {
-		t.Errorf("%d people were never asked, error %v", n, err)
+	if all, never, err := s.CountProfiles(t.Context(), team); all != 7 || never != 1 || err != nil {
+		t.Errorf("of %d people %d were never asked about, error %v", all, never, err)
 	}
 	if got, err := s.ProfilesDue(t.Context(), "T2", 10); len(got) > 0 || err != nil {
 		t.Errorf("another workspace has %v, error %v", got, err)

@@ -1,0 +1,142 @@
+package directory
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A code is a word that a user is found by only as a whole: an id, or a part of a
+// telephone number. Codes are in no pair of words, so a search with a word that looks
+// like one goes by that word alone.
+
+const (
+	// minCode is how many letters a code has at least. The last digits of a telephone
+	// number are one, because people know each other's extensions.
+	minCode = 4
+	// minJoined is how many digits a number in groups has at least. Shorter ones stay apart.
+	minJoined = 6
+	// numberEnd is how many digits of a longer number a search goes by, the last ones, so
+	// that a number is found with and without the country's code, whichever is stored.
+	numberEnd = 8
+)
+
+var (
+	// grouped are digits in groups, such as a telephone number or a date, in folded text.
+	grouped = regexp.MustCompile(`\+?\(?\d[\d\s().\-/\p{Pd}]*\d`)
+	// idShape is that of Slack's user ids, folded.
+	idShape = regexp.MustCompile(`^[uw][a-z0-9]{8,}$`)
+)
+
+// isCode reports whether a folded word looks like a code.
+func isCode(w string) bool {
+	return utf8.RuneCountInString(w) >= minCode && strings.ContainsAny(w, "0123456789") || idShape.MatchString(w)
+}
+
+// searchCodes returns the codes of u: the id, the ids that custom fields name, and parts
+// of the telephone number and of other long numbers among its words.
+func searchCodes(u User, fields []FieldValue, words []string) (codes []string) {
+	for _, id := range append([]string{u.ID}, namedBy(fields)...) {
+		if code := firstLetters(Fold(id), maxWordLetters); isCode(code) {
+			codes = append(codes, code)
+		}
+	}
+	for _, number := range numbers(wordStarts(u.Phone)) {
+		for n := minCode; n < min(len(number), numberEnd); n++ { // an extension
+			codes = append(codes, number[len(number)-n:])
+		}
+		codes = append(codes, typed(number)...)
+	}
+	for _, number := range numbers(words) {
+		if len(number) > numberEnd {
+			codes = append(codes, typed(number)...)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// moreTexts are the texts that u is found by after names, e-mail address and title. Ids
+// that look like no code are words.
+func moreTexts(u User, fields []FieldValue) []string {
+	var texts, ids []string
+	for _, v := range fields {
+		if people := v.People(); len(people) > 0 {
+			ids = append(ids, people...)
+			continue
+		}
+		_, value, isAddress := strings.Cut(v.Value, "://")
+		if !isAddress {
+			value = v.Value
+		}
+		texts = append(texts, strings.TrimSpace(v.Alt+" "+value))
+	}
+	for _, id := range append([]string{u.ID}, ids...) {
+		if !isCode(Fold(id)) {
+			texts = append(texts, id)
+		}
+	}
+	return append([]string{u.StatusText}, texts...)
+}
+
+// namedBy returns the ids of the people whom the values name.
+func namedBy(values []FieldValue) (ids []string) {
+	for _, v := range values {
+		ids = append(ids, v.People()...)
+	}
+	return ids
+}
+
+// numbers returns the words that are long enough to be telephone numbers.
+func numbers(words []string) (all []string) {
+	for _, w := range words {
+		if len(w) >= minJoined && strings.Trim(w, "0123456789") == "" {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// typed returns what a search goes by while somebody types the number.
+func typed(number string) (all []string) {
+	for n := minJoined; n <= len(number); n++ {
+		all = append(all, lastDigits(number[:n]))
+	}
+	return all
+}
+
+// lastDigits cuts a long number to what a search goes by. Other words stay as they are.
+func lastDigits(w string) string {
+	if len(w) > numberEnd && strings.Trim(w, "0123456789") == "" {
+		return w[len(w)-numberEnd:]
+	}
+	return w
+}
+
+// joinDigits makes one word of digits in groups, so that "+44 (0)20 7946-0018" is found
+// however somebody groups it. Zeros in front of a long one go: they stand for the country.
+func joinDigits(text string) string {
+	if strings.Count(digitsOnly(text), "")-1 < minJoined {
+		return text
+	}
+	return grouped.ReplaceAllStringFunc(text, func(group string) string {
+		digits := digitsOnly(strings.ReplaceAll(group, "(0)", ""))
+		if len(digits) < minJoined {
+			return group
+		}
+		if short := strings.TrimLeft(digits, "0"); len(short) >= minJoined {
+			return short
+		}
+		return digits
+	})
+}
+
+func digitsOnly(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}

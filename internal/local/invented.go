@@ -1,0 +1,143 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/fullsync"
+	"rollcall/internal/service"
+	"rollcall/internal/slack/webapi"
+)
+
+const (
+	inventedTeam = "T0ROLLCALL"
+	// Below minPeople the workspace has none of some kinds; maxPeople is what it takes about a minute to invent.
+	minPeople, maxPeople = 10, 20_000
+	// maxStoredPage is how many stored people are read in one query.
+	maxStoredPage = 1000
+)
+
+// ParsePeople reads how many people to invent.
+func ParsePeople(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < minPeople || n > maxPeople {
+		return 0, fmt.Errorf("must be a number from %d to %d", minPeople, maxPeople)
+	}
+	return n, nil
+}
+
+// inventedSlack has its own loopback port and posts its events to the webhook. Its people are those whom the store
+// has already, as they were, and as many more as are asked for.
+func inventedSlack(ctx context.Context, o Options, address string, back *backends, out io.Writer, log *slog.Logger) (*slackSide, error) {
+	known, err := storedPeople(ctx, back.store)
+	if err != nil {
+		return nil, fmt.Errorf("read the people of the last start: %w", err)
+	}
+	isNew := len(known.objects) == 0
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	base := "http://" + listener.Addr().String()
+	options := fakeslack.Options{TeamID: inventedTeam, People: o.People, Known: known.objects, BaseURL: base, Log: log}
+	start := time.Now().AddDate(0, 0, -7*pastWeeks)
+	if back.keepsPast && isNew {
+		options.Past = time.Since(start)
+	}
+	w := fakeslack.New(options)
+	client := webapi.New(base+"/api/", w.Options().BotToken, log)
+	deliverer := fakeslack.Deliverer{URL: address + "/slack/events", Secret: w.Options().SigningSecret}
+	return &slackSide{
+		invented:      true,
+		othersKnown:   known.lacking(w),
+		signingSecret: w.Options().SigningSecret,
+		tokens:        []fullsync.Slack{client},
+		imageSources:  []string{base},
+		serve: func(ctx context.Context, log *slog.Logger) error {
+			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
+		},
+		begin: func(ctx context.Context) error {
+			if !isNew && back.keepsPast {
+				known.describe(out, o)
+			}
+			if options.Past == 0 {
+				return nil
+			}
+			if err := introduce(ctx, client, back.store); err != nil {
+				return err
+			}
+			return invent(ctx, progress{out, o.Terminal}, w, back.store, start)
+		},
+		live: func(ctx context.Context) error {
+			err := w.Live(ctx, o.ChangeInterval, func(ctx context.Context, e fakeslack.Event) error {
+				return deliverer.Deliver(ctx, e.Envelope)
+			})
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		},
+	}, nil
+}
+
+// stored is what the store has of the invented workspace.
+type stored struct {
+	objects []json.RawMessage // Slack's
+	listed  []string          // ids of all but people of other workspaces
+}
+
+// storedPeople returns nobody for a new file. The first sync comes after the past, so a file without any has only a
+// part of the past, which is made anew. A sync that was interrupted is not resumed: it may have listed changes that
+// were not delivered, and these never happened to the people of this start.
+func storedPeople(ctx context.Context, store Store) (all stored, err error) {
+	if last, err := store.Syncs(ctx, inventedTeam, 1); err != nil {
+		return all, err
+	} else if len(last) == 0 {
+		_, err := store.PurgeWorkspace(ctx, inventedTeam, func(int) {})
+		return all, err
+	} else if err := store.DeleteSyncPages(ctx, inventedTeam, last[0].ID); err != nil {
+		return all, err
+	}
+	req := directory.PageRequest{Limit: maxStoredPage}
+	for {
+		page, err := store.Users(ctx, inventedTeam, req)
+		if err != nil {
+			return all, err
+		}
+		for _, u := range page.Users {
+			all.objects = append(all.objects, u.Slack)
+			if u.Kind != directory.External {
+				all.listed = append(all.listed, u.ID)
+			}
+		}
+		if req.After = page.Next; req.After == nil {
+			return all, nil
+		}
+	}
+}
+
+// lacking reports whether w lacks any of them, because another release invented them.
+func (s stored) lacking(w *fakeslack.Workspace) bool {
+	for _, id := range s.listed {
+		if _, ok := w.Person(id); !ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (s stored) describe(out io.Writer, o Options) {
+	fmt.Fprintf(out, "The people are the %d of the last start, kept in %s\n", len(s.listed), o.Data)
+	if o.People > 0 && o.People < len(s.listed) {
+		fmt.Fprintf(out, "-people %d would be fewer, so all of them stay: to begin anew, delete the file or choose another with -data\n", o.People)
+	}
+}
