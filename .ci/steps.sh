@@ -10,18 +10,49 @@ step() {
   names+=("$*")
   printf '\n== %s\n' "$*"
   began=$SECONDS
-  cpu_began=$(cpu)
+  cpu_began=$(cpu $$)
 }
 finish_step() {
   if [ "${#names[@]}" -gt "${#seconds[@]}" ]; then
     seconds+=($((SECONDS - began)))
-    cpus+=($(($(cpu) - cpu_began)))
+    cpus+=($(($(cpu $$) - cpu_began)))
   fi
 }
-# cpu prints how many seconds of processor time the commands took that have ended. A step that
+# cpu prints how many seconds of processor time the commands of a shell took that have ended. A step that
 # took less than its time on all cores together has waited, and others could have run beside it.
 cpu() {
-  cat /proc/$$/stat 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print int(($14 + $15) / hz)}' || echo 0
+  cat "/proc/$1/stat" 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print int(($14 + $15) / hz)}' || echo 0
+}
+
+parts=() pids=()
+# beside starts a part of the step, a command, in the background. together waits for all parts.
+beside() {
+  local output="$scratch/part${#parts[@]}"
+  parts+=("$1")
+  (
+    trap 'me=$BASHPID; echo "$((SECONDS - part_began)) $(cpu "$me")" >"$output.took"' EXIT
+    part_began=$SECONDS
+    "${@:2}"
+  ) >"$output" 2>&1 &
+  pids+=($!)
+}
+together() {
+  local i took failed=()
+  for i in "${!parts[@]}"; do
+    wait "${pids[$i]}" || failed+=("${parts[$i]}")
+    printf '\n-- %s\n' "${parts[$i]}"
+    cat "$scratch/part$i"
+  done
+  finish_step
+  for i in "${!parts[@]}"; do
+    read -ra took <"$scratch/part$i.took"
+    names+=("- ${parts[$i]}") seconds+=("${took[0]}") cpus+=("${took[1]}")
+  done
+  parts=() pids=()
+  if [ "${#failed[@]}" -gt 0 ]; then
+    printf '\nfailed: %s\n' "${failed[@]}"
+    return 1
+  fi
 }
 report() {
   status=$?
@@ -29,7 +60,7 @@ report() {
   rm -rf "$scratch"
   printf '\n  time processor (%d cores)\n' "$(getconf _NPROCESSORS_ONLN)"
   for i in "${!names[@]}"; do printf '%5d s %5d s  %s\n' "${seconds[$i]}" "${cpus[$i]}" "${names[$i]}"; done
-  printf '%5d s %5d s  in all\n' "$SECONDS" "$(cpu)"
+  printf '%5d s %5d s  in all\n' "$SECONDS" "$(cpu $$)"
   exit "$status"
 }
 trap report EXIT

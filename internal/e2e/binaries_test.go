@@ -106,7 +106,7 @@ func TestMisconfigured(t *testing.T) {
 	if command.ProcessState.ExitCode() != 1 {
 		t.Errorf("ended by %v", err)
 	}
-	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "Port"} {
+	for _, want := range []string{"GOOGLE_CLOUD_PROJECT", "SLACK_SIGNING_SECRET", "PORT"} {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("%s is not named:\n%s", want, out)
 		}

@@ -15,10 +15,9 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
-	"rollcall/internal/emulator"
 )
 
-func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(system.Main(m)) }
 
 func stored(t *testing.T, s *system.System, id string) (directory.User, bool) {
 	t.Helper()

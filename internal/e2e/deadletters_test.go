@@ -25,7 +25,7 @@ func TestRedrive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	const people = 1000
+	people := min(*eventsFlag*2/3, 1000)
 	s := system.NewPumped(t, system.Impatient)
 	publisher := pubsub.NewPublisher(s.PubSub, s.Topology.Topic)
 	defer publisher.Stop()
@@ -85,7 +85,7 @@ func TestRedrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "300 of ") {
+		if strings.HasPrefix(lines.Text(), "200 of ") {
 			if err := first.Process.Kill(); err != nil { // -9
 				t.Fatal(err)
 			}

@@ -29,7 +29,7 @@ import (
 // Slack sends it again. Nobody else loses anything.
 func TestErasure(t *testing.T) {
 	s := system.NewPumped(t, system.Impatient)
-	w := system.Invent(t, fakeslack.Options{TeamID: system.Team, People: 1010})
+	w := system.Invent(t, fakeslack.Options{TeamID: system.Team, People: 110, PageSize: 100})
 	ada, other := twoPeople(t, w)
 
 	fullSync(t, s, w, 0)
@@ -64,9 +64,10 @@ func TestErasure(t *testing.T) {
 		park(t, s, fmt.Sprintf(`{"operation":"update","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+1))
 		park(t, s, fmt.Sprintf(`{"operation":"no such","team_id":%q,"user":%s,"version":%d,"source":"event"}`, system.Team, p.whole, now+2))
 	}
+	documents, letters := dump(t, s), parked(t, s)
 	for _, p := range []person{ada, other} {
 		for _, value := range p.values() {
-			if len(holding(dump(t, s), value)) == 0 || len(holding(parked(t, s), value)) == 0 {
+			if len(holding(documents, value)) == 0 || len(holding(letters, value)) == 0 {
 				t.Fatalf("a value of %s is not there: nothing would be shown", p.ID)
 			}
 		}
@@ -94,12 +95,13 @@ func TestErasure(t *testing.T) {
 	for i, m := range events.Told(t, s, told, records) {
 		messages[fmt.Sprintf("message %d", i)] = m.String() + string(m.GetData())
 	}
+	documents, letters = dump(t, s), parked(t, s)
 	for _, value := range ada.values() {
-		for _, where := range slices.Concat(holding(dump(t, s), value), holding(parked(t, s), value), holding(messages, value)) {
+		for _, where := range slices.Concat(holding(documents, value), holding(letters, value), holding(messages, value)) {
 			t.Errorf("%s has a value of the forgotten person", where)
 		}
 	}
-	if len(holding(dump(t, s), other.Profile.Email)) == 0 || len(holding(parked(t, s), other.Profile.Email)) != 2 {
+	if len(holding(documents, other.Profile.Email)) == 0 || len(holding(letters, other.Profile.Email)) != 2 {
 		t.Error("somebody else is gone as well")
 	}
 	if out, code := rollcallctl(t, s, "people", "forgotten", "--team", system.Team); code != 0 || !strings.Contains("\n"+out, "\n"+ada.ID+"\n") {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"go.yaml.in/yaml/v3"
 
 	"rollcall/internal/e2e/system"
 	"rollcall/internal/emulator"
@@ -38,70 +36,35 @@ import (
 // maxImage bounds the compressed layers of an image.
 const maxImage = 12_000_000
 
-// TestImages: ko builds what is deployed, the same each time, into small images
-// that start as their own user, answer and end on SIGTERM. The registry is the test's own,
-// and no more than Artifact Registry does it let a tag move: a build that is run again must not
-// need that, neither for an image nor for its list of contents.
+// TestImages runs the script of infra/images.yaml twice: ko builds what is deployed, the same each time, into small images
+// that start as their own user, answer and end on SIGTERM.
 func TestImages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds images")
 	}
-	ko, err := exec.LookPath("ko")
-	if err != nil {
-		const how = "no ko: go install -modfile=internal/tools/go.mod github.com/google/ko, and have $(go env GOPATH)/bin in PATH"
-		if os.Getenv("CI") != "" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("no bash to run the script with: install your system's package bash")
 	}
-	server := httptest.NewServer(immutableTags(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
-	host := strings.TrimPrefix(server.URL, "http://")
-	base := host + "/base:nonroot"
+	base := strings.TrimPrefix(server.URL, "http://") + "/base:nonroot"
 	pushImage(t, base)
-
-	names := []string{"webhook", "worker", "ui", "api", "fullsync"}
-	build := func() map[string]string {
-		args := []string{"build", "--base-import-paths"}
-		for _, name := range names {
-			args = append(args, "./functions/"+name)
-		}
-		c := exec.CommandContext(t.Context(), ko, args...)
-		c.Dir = filepath.Join("..", "..")
-		c.Env = append(os.Environ(), "KO_DOCKER_REPO="+host, "KO_DEFAULTBASEIMAGE="+base)
-		var failures bytes.Buffer
-		c.Stderr = &failures
-		out, err := c.Output()
-		if err != nil {
-			t.Fatalf("ko: %v\n%s", err, &failures)
-		}
-		images := map[string]string{}
-		for ref := range strings.FieldsSeq(string(out)) {
-			repository, _, _ := strings.Cut(ref, "@")
-			images[path.Base(repository)] = ref
-		}
-		return images
+	first, second := buildImages(t, base, "1"), buildImages(t, base, "2")
+	if diff := cmp.Diff(first.ids(t), second.ids(t)); diff != "" {
+		t.Errorf("images built again (-first +second):\n%s", diff)
 	}
-	images := build()
-	if diff := cmp.Diff(images, build()); diff != "" {
-		t.Errorf("built again (-first +second):\n%s", diff)
+	if diff := cmp.Diff(first.contents(t), second.contents(t)); diff != "" {
+		t.Errorf("SBOMs made again (-first +second):\n%s", diff)
 	}
 
 	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
 	t.Setenv("K_SERVICE", "")
-	for _, n := range names {
+	for _, n := range deployables {
 		t.Run(n, func(t *testing.T) {
-			ref, err := name.ParseReference(images[n])
-			if err != nil {
-				t.Fatal(err, images)
-			}
-			image, err := remote.Image(ref)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := remote.Image(ref.Context().Tag(strings.Replace(ref.Identifier(), ":", "-", 1) + ".sbom")); err != nil {
-				t.Errorf("no SBOM: %v", err)
+			image := first.image(t, n)
+			if sbom := first.contents(t)[n]; !strings.Contains(sbom, `"pkg:golang/rollcall@`) || !strings.Contains(sbom, `"pkg:golang/github.com/googleapis/gax-go/v2@`) {
+				t.Errorf("the SBOM does not name the modules:\n%.500s", sbom)
 			}
 			manifest, err := image.Manifest()
 			if err != nil {
@@ -138,32 +101,84 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// immutableTags refuses to move a tag to another manifest, as Artifact Registry does.
-func immutableTags(registry http.Handler) http.Handler {
-	var mu sync.Mutex
-	digests := map[string]string{}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") && !strings.Contains(r.URL.Path, "/manifests/sha256:") {
-			manifest, err := io.ReadAll(r.Body)
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(manifest))
-			digest := fmt.Sprintf("%x", sha256.Sum256(manifest))
-			mu.Lock()
-			before := digests[r.URL.Path]
-			if before == "" {
-				digests[r.URL.Path] = digest
-			}
-			mu.Unlock()
-			if before != "" && before != digest {
-				http.Error(w, "the repository has enabled tag immutability", http.StatusBadRequest)
-				return
-			}
+// deployables are the programs whose images infra/images.yaml builds.
+var deployables = []string{"webhook", "worker", "ui", "api", "fullsync"}
+
+// built is what a run of the script hands to Docker and to Cloud Storage.
+type built struct{ folder, id string }
+
+// buildImages runs the script of infra/images.yaml. Docker and the bucket are folders.
+func buildImages(t *testing.T, base, id string) built {
+	t.Helper()
+	source, err := os.ReadFile("../../infra/images.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct{ Steps []struct{ Script string } }
+	if err := yaml.Unmarshal(source, &config); err != nil {
+		t.Fatal(err)
+	}
+	b := built{folder: t.TempDir(), id: id}
+	for program, script := range map[string]string{
+		"docker": `[ "$1 $2" = "load --input" ] && mv "$3" "$BUILT/loaded.tar"`,
+		"gcloud": `[ "$1 $2 $3" = "storage cp --recursive" ] && [ "$5" = "gs://state/builds/$BUILD_ID" ] && mv "$4" "$BUILT/uploaded"`,
+	} {
+		if err := os.WriteFile(filepath.Join(b.folder, program), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
 		}
-		registry.ServeHTTP(w, r)
-	})
+	}
+	c := exec.CommandContext(t.Context(), "bash", "-c", strings.ReplaceAll(config.Steps[0].Script, "/built", b.folder))
+	c.Dir = filepath.Join("..", "..")
+	c.Env = append(os.Environ(), "PATH="+b.folder+":"+os.Getenv("PATH"), "BUILT="+b.folder, "KO_DEFAULTBASEIMAGE="+base,
+		"_BUILDER=builder@sha256:0", "_IMAGES="+imagesRepository, "_STATE_BUCKET=state", "BUILD_ID="+id)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return b
+}
+
+const imagesRepository = "europe-west1-docker.pkg.dev/images/rollcall"
+
+// image returns an image under the name by which infra/images.yaml has Cloud Build push it.
+func (b built) image(t *testing.T, program string) v1.Image {
+	t.Helper()
+	tag, err := name.NewTag(imagesRepository + "/" + program + ":" + b.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := tarball.ImageFromPath(filepath.Join(b.folder, "loaded.tar"), &tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+// ids returns the images' IDs, which are hashes of what is in them: Docker's compression does not change them.
+func (b built) ids(t *testing.T) map[string]string {
+	t.Helper()
+	ids := map[string]string{}
+	for _, program := range deployables {
+		id, err := b.image(t, program).ConfigName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[program] = id.String()
+	}
+	return ids
+}
+
+// contents returns the images' SBOMs, from where infra/images.sh takes them.
+func (b built) contents(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, program := range deployables {
+		sbom, err := os.ReadFile(filepath.Join(b.folder, "uploaded", program+"-linux-amd64.spdx.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[program] = string(sbom)
+	}
+	return all
 }
 
 // drains stops p while it reads a request, and expects an answer.

@@ -22,7 +22,7 @@ const (
 	timeout    = 5 * time.Minute
 )
 
-var eventsFlag = flag.Int("events", 2000, "number of events in TestManyEvents, each sent three times")
+var eventsFlag = flag.Int("events", 600, "number of events in TestManyEvents, each sent three times; two thirds as many dead letters in TestRedrive, at most 1,000")
 
 // TestManyEvents: after mixed events, each sent three times, shuffled, by 32 senders, each user
 // is stored as in their newest event.
@@ -30,7 +30,7 @@ func TestManyEvents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes minutes")
 	}
-	hurry := func(t *pubsub.Topology) { t.MinimumBackoff /= 2 } // dead letters are parked after 75 s
+	hurry := func(t *pubsub.Topology) { t.MinimumBackoff /= 4 } // dead letters are parked after 38 s
 	t.Run("undisturbed", func(t *testing.T) { testManyEvents(t, system.NewPumped(t, hurry), func() {}) })
 	t.Run("with Firestore stopped for ten seconds", func(t *testing.T) {
 		s := system.NewPumped(t, func(t *pubsub.Topology) {

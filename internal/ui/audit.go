@@ -22,7 +22,7 @@ func (l listRequest) shown(r *http.Request, view string) audit.Entry {
 	e := shown(r, view, l.teamID)
 	e.Filters = map[string]string{}
 	for name, values := range l.values() {
-		if name != "team" {
+		if name != "team" && name != "cols" {
 			e.Filters[name] = values[0]
 		}
 	}

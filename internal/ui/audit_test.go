@@ -52,6 +52,11 @@ func TestAudit(t *testing.T) {
 		{"GET", "/?team=lovelace/..", nil, shown("list", 0, line{"team_id": "", "status": 404.0})},
 		{"GET", "/users/count?q=lovelace&show=all", names{"q", "show"}, shown("count", 1, nil)},
 		{"GET", "/users/" + team + "/U1", nil, shown("person", 1, line{"user_ids": ada})},
+		{"GET", "/users/" + team + "/U1?sort=name", nil, shown("person", 2, line{"user_ids": all})}, // with a neighbour
+		{"GET", "/users/" + team + "/U1.json", nil, shown("person_json", 1, line{"user_ids": ada})},
+		{"GET", "/users/" + team + "/U404.json", nil, shown("person_json", 0, line{"user_ids": []any{"U404"}, "status": 404.0})},
+		{"HEAD", "/users/" + team + "/U1/events", nil, shown("person_live", 0, line{"user_ids": ada, "method": "HEAD"})},
+		{"GET", "/users/T404/U1/events", nil, shown("person_live", 0, line{"team_id": "T404", "user_ids": ada, "status": 404.0})},
 		{"HEAD", "/users/" + team + "/U1", nil, shown("person", 1, line{"user_ids": ada, "method": "HEAD"})},
 		{"GET", "/users/" + team + "/U404", nil, shown("person", 0, line{"user_ids": []any{"U404"}, "status": 404.0})},
 		{"HEAD", "/users/" + team + "/U404", nil, shown("person", 0, line{"user_ids": []any{"U404"}, "status": 404.0, "method": "HEAD"})},
@@ -63,7 +68,7 @@ func TestAudit(t *testing.T) {
 		{"GET", "/events?team=T404", nil, shown("live", 0, line{"team_id": "T404", "status": 404.0})},
 		{"GET", "/?sort=lovelace", nil, nil},
 		{"GET", "/status", nil, nil},
-		{"GET", assetsPath + "app.css", nil, nil},
+		{"GET", assetsPath + "base.css", nil, nil},
 		{"GET", "/lovelace", nil, nil},
 	}
 	for _, tt := range tests {

@@ -266,6 +266,9 @@ func TestChangesReads(t *testing.T) {
 
 // TestReads: no view reads more than two documents per row, or more of them in a larger workspace.
 func TestReads(t *testing.T) {
+	if testing.Short() {
+		t.Skip("750 people on the emulator, one request at a time")
+	}
 	small, smallReads := onFirestore(t, 150)
 	large, largeReads := onFirestore(t, 600)
 	for _, v := range readViews {

@@ -13,10 +13,13 @@ type caches struct {
 	workspaces  *cache[[]directory.Workspace]
 	emoji       *cache[map[string]string]
 	counts      *cache[counted]
-	charts      *cache[[]chart]
-	labels      *cache[map[string]string]
+	charts      *cache[charts]
+	profiles    *cache[profile]
+	trees       *cache[*tree]
 	zones       *cache[map[string]int]
 	deadLetters *cache[int]
+	drift       *cache[string]
+	week        *cache[string]
 }
 
 func newCaches() caches {
@@ -24,10 +27,13 @@ func newCaches() caches {
 		workspaces:  newCache[[]directory.Workspace](10 * time.Second),
 		emoji:       newCache[map[string]string](10 * time.Minute),
 		counts:      newCache[counted](time.Minute),
-		charts:      newCache[[]chart](time.Minute),
-		labels:      newCache[map[string]string](10 * time.Minute),
+		charts:      newCache[charts](time.Minute),
+		profiles:    newCache[profile](10 * time.Second),
+		trees:       newCache[*tree](time.Minute),
 		zones:       newCache[map[string]int](5 * time.Minute),
 		deadLetters: newCache[int](10 * time.Second),
+		drift:       newCache[string](10 * time.Minute),
+		week:        newCache[string](time.Minute),
 	}
 }
 

@@ -10,8 +10,15 @@ import (
 	"rollcall/internal/ui/live"
 )
 
-// renderUsers renders the rows of the list of people.
+// renderUsers renders the rows of the list of people, with all columns: the browser takes those that its list shows.
 func (h *handler) renderUsers(ctx context.Context, users []directory.User) ([]live.Row, error) {
+	teamID := users[0].TeamID // all are of one workspace
+	fields := h.profile(ctx, teamID)
+	columns := fields.columns()
+	shown, err := h.rows(ctx, teamID, users, columns, fields)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]live.Row, len(users))
 	for i, u := range users {
 		rows[i] = live.Row{ID: u.ID, UserID: u.ID, Erases: u.Removed || u.Kind == directory.Forgotten}
@@ -19,7 +26,7 @@ func (h *handler) renderUsers(ctx context.Context, users []directory.User) ([]li
 			continue
 		}
 		var b bytes.Buffer
-		if err := tableRow(h.row(ctx, u)).Render(ctx, &b); err != nil {
+		if err := tableRow(shown[i], columns).Render(ctx, &b); err != nil {
 			return nil, err
 		}
 		rows[i].HTML = b.String()
@@ -34,12 +41,15 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	stream(h, w, r, h.people, l.teamID, l.shown(r, "live"), l.req.Filter.Matches, func(u directory.User) string { return u.ID })
+	stream(h, w, r, h.people.Stream, l.teamID, l.shown(r, "live"), l.req.Filter.Matches, func(u directory.User) string { return u.ID })
 }
 
-// stream answers with the live rows that a list shows, from where the page was read or the browser
+// sender is [live.Hub.Stream] or [live.Hub.Follow].
+type sender[T any] func(ctx context.Context, w http.ResponseWriter, teamID, position string, shows func(T) bool)
+
+// stream answers with the live changes that a page shows, from where the page was read or the browser
 // was cut off. At the end it audits who was shown.
-func stream[T any](h *handler, w http.ResponseWriter, r *http.Request, hub *live.Hub[T], teamID string, e audit.Entry, shows func(T) bool, userID func(T) string) {
+func stream[T any](h *handler, w http.ResponseWriter, r *http.Request, send sender[T], teamID string, e audit.Entry, shows func(T) bool, userID func(T) string) {
 	if r.Method == http.MethodHead { // GET would hold it open
 		w.Header().Set("Content-Type", "text/event-stream")
 		h.Audit.Shown(r.Context(), e)
@@ -59,7 +69,7 @@ func stream[T any](h *handler, w http.ResponseWriter, r *http.Request, hub *live
 		defer cancel()
 	}
 	position := firstNonEmpty(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("since"))
-	hub.Stream(ctx, w, teamID, position, func(written T) bool {
+	send(ctx, w, teamID, position, func(written T) bool {
 		if !shows(written) {
 			return false
 		}

@@ -15,6 +15,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
 )
 
 // event is one server-sent event.
@@ -155,6 +156,10 @@ func (w *watched) Workspaces(context.Context) ([]directory.Workspace, error) {
 }
 
 func (w *watched) Emoji(context.Context, string) (map[string]string, error) { return nil, nil }
+
+func (w *watched) TeamProfile(context.Context, string) (json.RawMessage, error) { return nil, nil }
+
+func (w *watched) Syncs(context.Context, string, int) ([]syncs.Sync, error) { return nil, nil }
 
 func (w *watched) Watch(ctx context.Context, _ string) iter.Seq2[[]directory.User, error] {
 	return func(yield func([]directory.User, error) bool) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,12 +34,13 @@ type pages[T any] struct {
 	entry     audit.Entry                                            // without those who are shown
 	next      func(context.Context) (rows []T, more bool, err error) // reads the next page
 	userID    func(T) string
+	columns   []string // of a table
 }
 
 // format is a kind of file.
 type format[T any] struct {
 	extension, contentType string
-	open                   func(io.Writer) exporter[T]
+	open                   func(w io.Writer, columns []string) exporter[T]
 }
 
 // exporter writes rows one by one.
@@ -95,7 +97,7 @@ func (h *handler) fileName(w directory.Workspace, what, extension string) string
 // exportFrom writes the first page and all that follow, and notes in the audit entry who was written.
 func exportFrom[T any](w http.ResponseWriter, r *http.Request, all *pages[T], rows []T, more bool, f format[T]) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	to := f.open(out)
+	to := f.open(out, all.columns)
 	c := http.NewResponseController(w)
 	for {
 		// The server's own deadline is for pages. Recorders of tests have none.
@@ -117,57 +119,87 @@ func exportFrom[T any](w http.ResponseWriter, r *http.Request, all *pages[T], ro
 	}
 }
 
+// exportedUser is a user and the workspace's custom fields.
+type exportedUser struct {
+	directory.User
+	fields profile
+}
+
 // exportedUsers are the pages of a list of people.
-func (h *handler) exportedUsers(r *http.Request, view string) (pages[directory.User], error) {
+func (h *handler) exportedUsers(r *http.Request, view string) (pages[exportedUser], error) {
 	l, workspace, err := h.requested(r, view)
 	if err != nil {
-		return pages[directory.User]{}, err
+		return pages[exportedUser]{}, err
 	}
+	fields := h.profile(r.Context(), l.teamID)
 	req := l.req
 	req.Limit, req.After, req.Before = exportPageSize, nil, nil
-	next := func(ctx context.Context) ([]directory.User, bool, error) {
+	next := func(ctx context.Context) ([]exportedUser, bool, error) {
 		page, err := h.Store.Users(ctx, l.teamID, req)
 		if err != nil {
 			return nil, false, fmt.Errorf("users: %w", err)
 		}
 		req.After = page.Next
-		return page.Users, page.Next != nil, nil
+		rows := make([]exportedUser, len(page.Users))
+		for i, u := range page.Users {
+			rows[i] = exportedUser{u, fields}
+		}
+		return rows, page.Next != nil, nil
 	}
-	return pages[directory.User]{workspace, "people", l.shown(r, view), next, func(u directory.User) string { return u.ID }}, nil
+	columns := slices.Clone(userColumns)
+	for _, f := range fields.Visible() {
+		columns = append(columns, f.Label)
+	}
+	return pages[exportedUser]{workspace, "people", l.shown(r, view), next, func(u exportedUser) string { return u.ID }, columns}, nil
 }
 
 // userColumns have Slack's own names where they are Slack's fields. Times are in a form that
-// spreadsheets recognise, which has no time zone.
-var userColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "deleted", "kind", "tz",
+// spreadsheets recognise, which has no time zone. Custom fields follow, under their labels.
+var userColumns = []string{"id", "team_id", "name", "real_name", "display_name", "title", "email", "phone", "deleted", "kind", "tz",
 	"status_text", "status_emoji", "updated_utc", "version_utc", "source"}
 
-func userCells(u directory.User) []string {
+func userCells(u exportedUser) []string {
 	updated := ""
 	if u.Updated != 0 {
 		updated = time.Unix(u.Updated, 0).UTC().Format(time.DateTime)
 	}
-	return []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
+	cells := []string{u.ID, u.TeamID, u.Name, u.RealName, u.DisplayName, u.Title, u.Email, u.Phone, strconv.FormatBool(u.Deleted), string(u.Kind), u.TZ,
 		u.StatusText, u.StatusEmoji, updated, u.Version.Time().UTC().Format(time.DateTime), string(u.Source)}
+	visible := u.fields.Visible()
+	if len(visible) == 0 {
+		return cells
+	}
+	values := map[string]string{}
+	for _, v := range u.CustomFields() {
+		values[v.ID] = v.Value
+	}
+	for _, f := range visible {
+		cells = append(cells, values[f.ID])
+	}
+	return cells
 }
 
-// exportedUser hides the fields of a user that only the store needs. Slack's own object is under "slack".
-type exportedUser struct {
+// userFile hides the fields of a user that only the store needs. Slack's own object is under "slack".
+type userFile struct {
 	directory.User
-	SortName     string    `json:"sort_name,omitempty"`
-	Fingerprint  int64     `json:"fingerprint,omitempty"`
-	SlackVersion int64     `json:"slack_version,omitempty"`
-	Parts        *struct{} `json:"parts,omitempty"`
-	Removed      bool      `json:"removed,omitempty"`
+	CustomFields []customField `json:"custom_fields,omitempty"`
+	SortName     string        `json:"sort_name,omitempty"`
+	Fingerprint  int64         `json:"fingerprint,omitempty"`
+	SlackVersion int64         `json:"slack_version,omitempty"`
+	Parts        *struct{}     `json:"parts,omitempty"`
+	Removed      bool          `json:"removed,omitempty"`
 }
 
-func userObject(u directory.User) any { return exportedUser{User: u} }
+func userObject(u exportedUser) any {
+	return userFile{User: u.User, CustomFields: u.fields.valuesOf(u.User)}
+}
 
 // csvFile is RFC 4180, after a byte order mark, without which Excel does not read UTF-8.
-func csvFile[T any](columns []string, cells func(T) []string) format[T] {
-	return format[T]{"csv", "text/csv; charset=utf-8", func(w io.Writer) exporter[T] {
+func csvFile[T any](cells func(T) []string) format[T] {
+	return format[T]{"csv", "text/csv; charset=utf-8", func(w io.Writer, columns []string) exporter[T] {
 		io.WriteString(w, "\ufeff") //nolint:errcheck // end returns the error
 		e := csvExporter[T]{csv.NewWriter(w), cells}
-		e.w.Write(columns) //nolint:errcheck // end returns the error
+		e.line(slices.Clone(columns)) //nolint:errcheck // end returns the error
 		return e
 	}}
 }
@@ -178,7 +210,10 @@ type csvExporter[T any] struct {
 }
 
 func (e csvExporter[T]) write(row T) error {
-	cells := e.cells(row)
+	return e.line(e.cells(row))
+}
+
+func (e csvExporter[T]) line(cells []string) error {
 	for i, c := range cells {
 		cells[i] = harmless(c)
 	}
@@ -192,7 +227,7 @@ func (e csvExporter[T]) end() error {
 
 // jsonFile is an array with one object per line.
 func jsonFile[T any](object func(T) any) format[T] {
-	return format[T]{"json", "application/json", func(w io.Writer) exporter[T] { return &jsonExporter[T]{w: w, object: object} }}
+	return format[T]{"json", "application/json", func(w io.Writer, _ []string) exporter[T] { return &jsonExporter[T]{w: w, object: object} }}
 }
 
 type jsonExporter[T any] struct {

@@ -40,7 +40,7 @@ func TestCSV(t *testing.T) {
 	}
 	want := [][]string{
 		userColumns,
-		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "false", "admin", "Europe/London", "On a train", ":train:", "2022-03-29 22:13:20", "2022-03-29 23:31:52", "event"},
+		{"U1", team, "ada", "Ada Lovelace", "ada", "Analyst", "ada@example.com", "", "false", "admin", "Europe/London", "On a train", ":train:", "2022-03-29 22:13:20", "2022-03-29 23:31:52", "event"},
 	}
 	if diff := cmp.Diff(want, rows[:2]); diff != "" || len(rows) != 5 {
 		t.Errorf("%d rows (-want +got):\n%s", len(rows), diff)

@@ -68,7 +68,7 @@ func TestIAP(t *testing.T) {
 				if tt.status == http.StatusUnauthorized && w.Body.String() != "Unauthorized\n" {
 					t.Errorf("%s: body %q", path, w.Body)
 				}
-				if tt.status == http.StatusOK && path == "/" && !strings.Contains(w.Body.String(), "Signed in as <bdi>grace@example.com") {
+				if tt.status == http.StatusOK && path == "/" && !strings.Contains(w.Body.String(), "Signed in as </span><bdi>grace@example.com") {
 					t.Error("the page does not say who is signed in")
 				}
 			}

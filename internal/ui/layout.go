@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,19 +14,30 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/httpbody"
-	"rollcall/internal/syncs"
 )
 
 // chrome surrounds the content of every page.
 type chrome struct {
 	Title        string
+	Workspace    string          // its name, "" if there is none to show
 	Icon         string          // of the workspace, "" if it has none
 	Home         string          // the address of the list
+	Pages        []pageLink      // the ways round
 	Workspaces   []workspaceLink // empty unless there are several
-	Changes      string          // the address of the list of changes
 	Status       string          // the address of the status page
 	SignedIn     string          // the viewer's e-mail address, "" without authentication
 	Disconnected time.Time       // when Slack disconnected the workspace; zero while it is connected
+	Theme        string          // "light", "dark", or "" for the browser's
+	Here         string          // the address of this page, to come back to
+	Styles       []string        // style sheets of this page, besides commonStyles
+	Modules      []string        // scripts of this page, besides modules
+	HTMX         bool            // whether the page uses htmx
+	Refresh      string          // "5; url=/status": reloads the page by itself without JavaScript
+}
+
+type pageLink struct {
+	Name, URL string
+	Current   bool
 }
 
 type workspaceLink struct {
@@ -33,20 +45,79 @@ type workspaceLink struct {
 	Current   bool
 }
 
+var (
+	commonStyles = []string{"modern-normalize-3.0.1.css", "open-props-1.7.23.css", "base.css"}
+	// modules are the parts of app.js. A page names them, so that the browser need not read app.js to find them.
+	modules = []string{"times.js", "stream.js", "live.js", "keys.js"}
+)
+
 func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, current directory.Workspace) chrome {
-	c := chrome{Title: firstNonEmpty(workspaceName(current), "Nobody yet"), Icon: h.image(current.Icon), SignedIn: viewerOf(r.Context()).Email, Home: "/", Changes: "/changes", Status: "/status"}
+	c := h.bareChrome(r)
+	c.Workspace, c.Icon = workspaceName(current), h.image(current.Icon)
+	c.Title = firstNonEmpty(c.Workspace, "Nobody yet")
 	if current.Disconnected() {
 		c.Disconnected = current.DisconnectedAt.Time()
 	}
+	if _, ok := h.profile(r.Context(), current.ID).Manager(); ok && current.ID != "" {
+		c.Pages = slices.Insert(c.Pages, 1, pageLink{"Org", "/org", r.URL.Path == "/org"})
+	}
 	if len(workspaces) > 1 {
-		c.Home += "?team=" + url.QueryEscape(current.ID)
-		c.Changes += "?team=" + url.QueryEscape(current.ID)
-		c.Status += "?team=" + url.QueryEscape(current.ID)
+		team := "?team=" + url.QueryEscape(current.ID)
+		c.Home += team
+		c.Status += team
+		for i := range c.Pages {
+			c.Pages[i].URL += team
+		}
 		for _, w := range workspaces {
 			c.Workspaces = append(c.Workspaces, workspaceLink{workspaceName(w), "/?team=" + url.QueryEscape(w.ID), w.ID == current.ID})
 		}
 	}
 	return c
+}
+
+// problemChrome is that of an error page: of the workspace that the address names, if the viewer sees it.
+func (h *handler) problemChrome(r *http.Request) chrome {
+	workspaces, current, err := h.current(r.Context(), firstNonEmpty(r.PathValue("team"), r.URL.Query().Get("team")))
+	if err != nil {
+		return h.bareChrome(r)
+	}
+	return h.chrome(r, workspaces, current)
+}
+
+// bareChrome is that of a page that belongs to no workspace.
+func (h *handler) bareChrome(r *http.Request) chrome {
+	c := chrome{Home: "/", Status: "/status", SignedIn: viewerOf(r.Context()).Email, Theme: themeOf(r), Here: "/"}
+	if r.Method == http.MethodGet {
+		c.Here = r.URL.RequestURI()
+	}
+	section := pageOf(r.URL.Path)
+	for _, p := range []struct{ name, url string }{{"People", "/"}, {"Changes", "/changes"}, {"Status", "/status"}} {
+		c.Pages = append(c.Pages, pageLink{p.name, p.url, section == p.url})
+	}
+	return c
+}
+
+// pageOf returns the page in the bar that a path belongs to, "" for none. Exports and forms belong to the page that has them.
+func pageOf(path string) string {
+	section, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	section, _, _ = strings.Cut(section, ".")
+	switch section {
+	case "", "users":
+		return "/"
+	case "changes":
+		return "/changes"
+	case "status", "sync":
+		return "/status"
+	}
+	return ""
+}
+
+// pressed is the value of aria-pressed.
+func pressed(yes bool) string {
+	if yes {
+		return "true"
+	}
+	return "false"
 }
 
 func workspaceName(w directory.Workspace) string { return firstNonEmpty(w.Name, w.ID) }
@@ -124,7 +195,6 @@ var problems = []struct {
 	{errOrigin, http.StatusForbidden, problem{"This request was refused", "It seems to come from another site. Open the page here and try again."}},
 	{errMethod, http.StatusMethodNotAllowed, problem{"This does not work here", "The address exists, but not for this kind of request. Start again from the list."}},
 	{errTooMany, http.StatusTooManyRequests, problem{"Too many requests at once", "Close other windows of this page, or wait for your other exports to finish."}},
-	{syncs.ErrLeased, http.StatusConflict, problem{"A full sync is already running", "See its progress on the status page."}},
 }
 
 var (
@@ -135,8 +205,11 @@ var (
 // fail answers with the error page.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store") // also where assets are
+	w.Header().Set("Content-Security-Policy", h.contentPolicy)
 	status, p := h.problemOf(r, err)
-	h.render(w, r, status, layout(chrome{Title: p.Title, Home: "/", SignedIn: viewerOf(r.Context()).Email}, problemPage(p)))
+	c := h.problemChrome(r)
+	c.Title = p.Title
+	h.render(w, r, status, layout(c, problemPage(p, c.Home)))
 }
 
 func (h *handler) notFound(w http.ResponseWriter, r *http.Request) {

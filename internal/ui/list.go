@@ -3,55 +3,55 @@ package ui
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
-	"github.com/dustin/go-humanize"
 
 	"rollcall/internal/directory"
 )
-
-// findForm is the id of the form that searches and filters.
-const findForm = "find"
 
 type listView struct {
 	chrome
 	listRequest
 	Find                        findView
+	Headings                    []heading // the first is that of the people
+	Columns                     []column  // the others, which the list shows
+	Choice                      []choiceOption
+	Chips                       []chip
 	Rows                        []row
+	From                        int    // how many people come before the page; -1 if that is unknown
 	Prev, Next                  string // addresses, empty where there are none
 	Live                        string // the address of the events
+	Way                         string // the parameters by which a person's page knows the list
 	CSV, JSON                   string
 	Count                       string // "" until somebody asks for it
 	CountAddress, CountFragment string
 }
 
-// findView is the form that searches and filters.
-type findView struct {
-	TeamID, Query           string
-	Show, Kind, Zones, Sort []choiceOption
-}
-
-type choiceOption struct {
-	Value, Label string
-	Selected     bool
+// heading is the head of a column.
+type heading struct {
+	column
+	Sorted string // for aria-sort; "" if the list is not sorted by the column
+	URL    string // the address of the list sorted by it, "" if that is not possible
 }
 
 // row is one person in the list.
 type row struct {
 	URL, ID, Name, RealName, Title, TZ, StatusText string
+	Email, Phone                                   string
 	StatusEmoji                                    emojiView
 	StatusExpires                                  int64  // Unix seconds, 0 for never
-	Kind                                           string // "" for a plain member
+	Kind, KindClass                                string // "" for a plain member
 	Deleted                                        bool
 	Avatar                                         avatar
-	Changed                                        time.Time
-	ByName, ByChange                               string // sort keys
+	Clock, City                                    string            // the time there, and where that is
+	Changed                                        time.Time         // by Slack's clock; zero if it does not say
+	Fields                                         map[string]string // custom fields that the list shows, by id
+	ByName, ByChange, Version, Place               string            // sort keys, the version that older rows lack, and the cursor
 }
 
 func (h *handler) list(r *http.Request) (templ.Component, error) {
@@ -65,12 +65,16 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 		h.missing(r, "list", l.teamID, "", err)
 		return nil, err
 	}
-	view := listView{chrome: h.chrome(r, workspaces, current), listRequest: l, Find: l.find(h.timeZones(ctx, current.ID))}
+	view := listView{chrome: h.chrome(r, workspaces, current), listRequest: l}
+	view.Styles, view.HTMX = []string{"list.css"}, true
 	if current.ID == "" {
 		return layout(view.chrome, list(view)), nil // nobody is here yet
 	}
+	view.chrome.Title = "People in " + workspaceName(current)
 	l.teamID = current.ID
-	view.listRequest = l
+	fields := h.profile(ctx, current.ID)
+	view.listRequest, view.Find = l, l.find(h.timeZones(ctx, current.ID), fields)
+	view.choose(fields.columns())
 	since := h.people.Position(current.ID) // before the page is read, so that no change is missed
 	page, err := h.Store.Users(ctx, current.ID, l.req)
 	if err != nil {
@@ -79,134 +83,89 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	e := l.shown(r, "list")
 	e.UserIDs, e.Count = ids(page.Users), len(page.Users)
 	h.Audit.Shown(ctx, e)
-	for _, u := range page.Users {
-		view.Rows = append(view.Rows, h.row(ctx, u))
+	if view.Rows, err = h.rows(ctx, current.ID, page.Users, view.Columns, fields); err != nil {
+		return nil, err
 	}
-	view.Prev, view.Next = l.pageAddress("before", page.Prev), l.pageAddress("after", page.Next)
+	view.turn(page)
+	view.Way = l.way().Encode()
+	for i := range view.Rows {
+		view.Rows[i].URL += "?" + view.Way
+	}
 	view.Live = l.address("/events", "since", since)
 	view.CSV, view.JSON = l.address("/users.csv"), l.address("/users.json")
 	view.CountAddress, view.CountFragment = l.address("/", "count", "1"), l.address("/users/count")
+	view.Chips = h.chips(ctx, l)
 	if r.URL.Query().Has("count") { // the link for those without JavaScript
-		if view.Count, err = h.countText(r, l); err != nil {
+		if view.Count, view.Chips, err = h.countText(r, l); err != nil {
 			return nil, err
 		}
 	}
 	return layout(view.chrome, list(view)), nil
 }
 
-// count is the fragment that the page loads once it is shown.
-func (h *handler) count(r *http.Request) (templ.Component, error) {
-	l, _, err := h.requested(r, "count")
-	if err != nil {
-		return nil, err
-	}
-	text, err := h.countText(r, l)
-	return countLine(text), err
-}
-
-// counted is how many accounts a list has, and how many of those are bots.
-type counted struct {
-	accounts, bots int
-	exact          bool
-}
-
-func (h *handler) countText(r *http.Request, l listRequest) (string, error) {
-	c, err := h.caches.counts.get(l.address("/"), func() (counted, error) { return h.countList(r.Context(), l) })
-	if err != nil {
-		return "", fmt.Errorf("count: %w", err)
-	}
-	e := l.shown(r, "count")
-	e.Count = c.accounts
-	h.Audit.Shown(r.Context(), e)
-	return c.String(), nil
-}
-
-func (h *handler) countList(ctx context.Context, l listRequest) (c counted, err error) {
-	f := l.req.Filter
-	if c.accounts, c.exact, err = h.Store.Count(ctx, l.teamID, f); err != nil {
-		return c, err
-	}
-	switch f.Group {
-	case "":
-		f.Group = directory.GroupBots
-		exact := false
-		c.bots, exact, err = h.Store.Count(ctx, l.teamID, f)
-		c.exact = c.exact && exact
-	case directory.GroupBots:
-		c.bots = c.accounts
-	}
-	return c, err
-}
-
-func (c counted) String() string {
-	people := c.accounts - c.bots
+// turn says which page this is, and makes the addresses of its neighbours.
+func (v *listView) turn(page directory.Page) {
+	l := v.listRequest
+	v.From = l.from
 	switch {
-	case !c.exact && c.accounts > 0:
-		return "up to " + plural(c.accounts, "account")
-	case c.bots == 0:
-		return plural(people, "person")
-	case people == 0:
-		return plural(c.bots, "bot")
-	default:
-		return plural(people, "person") + " and " + plural(c.bots, "bot")
+	case page.Prev == nil:
+		v.From = 0
+	case l.from == 0: // an address that does not say it
+		v.From = -1
+	}
+	next, prev := max(v.From, 0)+len(page.Users), max(v.From-pageSize, 0)
+	if v.From < 0 {
+		next, prev = 0, 0
+	}
+	v.Prev, v.Next = l.pageAddress("before", page.Prev, prev), l.pageAddress("after", page.Next, next)
+}
+
+// choose sets the columns that the list shows, of all that there are.
+func (v *listView) choose(all []column) {
+	l := v.listRequest
+	v.Columns = l.chosen(all)
+	v.Headings = []heading{l.heading(column{personColumn, "Person"})}
+	for _, c := range v.Columns {
+		v.Headings = append(v.Headings, l.heading(c))
+	}
+	for _, c := range all {
+		v.Choice = append(v.Choice, choiceOption{c.Key, c.Label, slices.Contains(v.Columns, c)})
 	}
 }
 
-// number formats n for people: "1,234".
-func number(n int) string { return humanize.Comma(int64(n)) }
-
-// plural counts a noun: "1 person", "1,234 people".
-func plural(n int, noun string) string {
-	switch {
+// span is what part of the list the page shows: "1–50".
+func (v listView) span() string {
+	switch n := len(v.Rows); {
+	case v.From < 0 || n == 0:
+		return ""
 	case n == 1:
-		return "1 " + noun
-	case noun == "person":
-		return number(n) + " people"
+		return number(v.From + 1)
 	default:
-		return number(n) + " " + noun + "s"
+		return number(v.From+1) + "–" + number(v.From+n)
 	}
 }
 
-var groupNames = map[directory.Group]string{
-	directory.GroupMembers: "Members", directory.GroupAdmins: "Admins and owners", directory.GroupGuests: "Guests",
-	directory.GroupBots: "Bots", directory.GroupExternal: "External",
+// orders are those that a column's heading offers, the first one first.
+var orders = map[string][]directory.Order{
+	personColumn:  {directory.ByName, directory.ByNameReversed},
+	changedColumn: {directory.ByUpdated, directory.ByUpdatedReversed},
 }
 
-// find makes the form. zones counts people by time zone.
-func (l listRequest) find(zones map[string]int) findView {
-	f := l.req.Filter
-	show := string(f.AccountStatus)
-	if show == "" {
-		show = everybody
+func (l listRequest) heading(c column) heading {
+	h, offered := heading{column: c}, orders[c.Key]
+	if len(offered) == 0 {
+		return h
 	}
-	v := findView{TeamID: l.teamID, Query: l.query}
-	v.Show = options(show, "active", "Active", "deactivated", "Deactivated", everybody, "All")
-	kinds := []string{"", "Everybody"}
-	for _, g := range directory.Groups {
-		kinds = append(kinds, string(g), groupNames[g])
-	}
-	v.Kind = options(string(f.Group), kinds...)
-	if f.TZ != "" && zones[f.TZ] == 0 {
-		zones = maps.Clone(zones)
-		if zones == nil {
-			zones = map[string]int{}
+	at := slices.Index(offered, l.req.Order)
+	if at >= 0 {
+		h.Sorted = "ascending"
+		if l.req.Order.Descends() {
+			h.Sorted = "descending"
 		}
-		zones[f.TZ] = 0
 	}
-	names := []string{"", "Any time zone"}
-	for _, zone := range slices.Sorted(maps.Keys(zones)) {
-		names = append(names, zone, strings.ReplaceAll(zone, "_", " "))
-	}
-	v.Zones = options(f.TZ, names...)
-	v.Sort = options(string(l.req.Order), string(directory.ByName), "Name", string(directory.ByChange), "Last change")
-	return v
-}
-
-func options(selected string, valuesAndLabels ...string) (all []choiceOption) {
-	for pair := range slices.Chunk(valuesAndLabels, 2) {
-		all = append(all, choiceOption{pair[0], pair[1], pair[0] == selected})
-	}
-	return all
+	l.req.Order = offered[(at+1)%len(offered)]
+	h.URL = l.address("/")
+	return h
 }
 
 // kindNames are the badges. A plain member has none.
@@ -216,21 +175,68 @@ var kindNames = map[directory.Kind]string{
 	directory.External: "external", directory.Forgotten: "forgotten",
 }
 
+// kindClass is the class of a badge.
+func kindClass(k directory.Kind) string {
+	if k.Group() == directory.GroupGuests {
+		return string(directory.Guest)
+	}
+	return string(k)
+}
+
 func userAddress(teamID, id string) string {
 	return "/users/" + url.PathEscape(teamID) + "/" + url.PathEscape(id)
 }
 
 func (h *handler) row(ctx context.Context, u directory.User) row {
+	now := h.Now()
 	r := row{
 		URL: userAddress(u.TeamID, u.ID),
-		ID:  u.ID, Name: u.Name, RealName: u.RealName, Title: u.Title, TZ: u.TZ,
-		Kind: kindNames[u.Kind], Deleted: u.Deleted,
-		Avatar: avatar{h.image(u.Image72), initials(u)}, Changed: u.Version.Time(),
-		ByName: u.SortName, ByChange: fmt.Sprintf("%020d", u.Version),
+		ID:  u.ID, Name: u.Name, RealName: u.RealName, Title: u.Title, Email: u.Email, Phone: u.Phone, TZ: u.TZ,
+		Kind: kindNames[u.Kind], KindClass: kindClass(u.Kind), Deleted: u.Deleted,
+		Avatar: avatar{h.image(u.Image72), initials(u)},
+		ByName: u.SortName, ByChange: strconv.FormatInt(u.Updated, 10), Version: fmt.Sprintf("%020d", u.Version), Place: directory.CursorOf(u).String(),
+	}
+	if u.Updated > 0 {
+		r.Changed = time.Unix(u.Updated, 0).UTC()
+	}
+	if !u.Deleted { // somebody who has left may be anywhere
+		r.Clock, r.City = clock(now, u.TZ)
 	}
 	// Slack leaves an expired status in the profile until somebody looks at it.
-	if u.StatusExpiration == 0 || h.Now().Before(time.Unix(u.StatusExpiration, 0)) {
+	if u.StatusExpiration == 0 || now.Before(time.Unix(u.StatusExpiration, 0)) {
 		r.StatusText, r.StatusEmoji, r.StatusExpires = u.StatusText, h.emoji(ctx, u.TeamID, u.StatusEmoji), u.StatusExpiration
 	}
 	return r
+}
+
+// label is the name that people know the person by.
+func (r row) label() string { return firstNonEmpty(r.RealName, r.Name, r.ID) }
+
+// expires is when the status ends, "" for never.
+func (r row) expires() string {
+	if r.StatusExpires == 0 {
+		return ""
+	}
+	return strconv.FormatInt(r.StatusExpires, 10)
+}
+
+// text is what a column shows that shows nothing but text.
+func (r row) text(key string) string {
+	switch key {
+	case "email":
+		return r.Email
+	case "phone":
+		return r.Phone
+	case "name":
+		return r.Name
+	case "title":
+		return r.Title
+	case "kind":
+		return r.Kind
+	case "tz":
+		return zoneName(r.TZ)
+	case "id":
+		return r.ID
+	}
+	return r.Fields[key]
 }

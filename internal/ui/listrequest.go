@@ -2,9 +2,13 @@ package ui
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"rollcall/internal/directory"
@@ -18,12 +22,16 @@ const (
 	maxZoneBytes = 100
 	// everybody is the value of "show" that includes deactivated people.
 	everybody = "all"
+	// maxFrom is more people than a workspace has.
+	maxFrom = 10_000_000
 )
 
 // listRequest is what the address of a list asks for.
 type listRequest struct {
 	teamID string
 	query  string
+	cols   []string // keys of columns; none for the usual ones
+	from   int      // how many people come before the page, if its address is right
 	req    directory.PageRequest
 }
 
@@ -69,7 +77,8 @@ func listRequestOf(r *http.Request) (listRequest, error) {
 	return parseListing(values)
 }
 
-// parseListing reads the parameters q, show, kind, tz, sort, after and before.
+// parseListing reads the parameters q, show, kind, tz, sort, cols, after, before and from, and those
+// whose names are the ids of custom fields.
 // Without show, deactivated people are left out.
 func parseListing(values url.Values) (listRequest, error) {
 	l := listRequest{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
@@ -78,6 +87,13 @@ func parseListing(values url.Values) (listRequest, error) {
 	}
 	if len(values.Get("tz")) > maxZoneBytes {
 		return l, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(values.Get("tz")))
+	}
+	var err error
+	if l.cols, err = parseColumns(values["cols"]); err != nil {
+		return l, err
+	}
+	if l.from, err = parseFrom(values.Get("from")); err != nil {
+		return l, err
 	}
 	f := &l.req.Filter
 	*f = directory.Filter{Words: directory.ParseQuery(l.query), AccountStatus: directory.AccountStatus(values.Get("show")),
@@ -88,12 +104,13 @@ func parseListing(values url.Values) (listRequest, error) {
 	case everybody:
 		f.AccountStatus = ""
 	}
-	switch l.req.Order = directory.Order(values.Get("sort")); l.req.Order {
-	case "":
-		l.req.Order = directory.ByName
-	case directory.ByName, directory.ByChange:
-	default:
-		return l, fmt.Errorf("%w: order %q", directory.ErrInvalid, l.req.Order)
+	for _, id := range slices.Sorted(maps.Keys(values)) {
+		if value := values.Get(id); isField(id) && value != "" {
+			f.Fields = append(f.Fields, directory.FieldFilter{ID: id, Value: value})
+		}
+	}
+	if l.req.Order, err = parseOrder(values.Get("sort")); err != nil {
+		return l, err
 	}
 	after, before := values.Get("after"), values.Get("before")
 	if after != "" && before != "" {
@@ -110,6 +127,32 @@ func parseListing(values url.Values) (listRequest, error) {
 		*place = &c
 	}
 	return l, f.Validate()
+}
+
+// parseOrder reads an order. Addresses of older releases have that of the version, which few people mean.
+func parseOrder(text string) (directory.Order, error) {
+	switch order := directory.Order(text); {
+	case order == "":
+		return directory.ByName, nil
+	case order == directory.ByChange:
+		return directory.ByUpdated, nil
+	case slices.Contains(directory.Orders, order):
+		return order, nil
+	default:
+		return "", fmt.Errorf("%w: order %q", directory.ErrInvalid, order)
+	}
+}
+
+// parseFrom reads how many people come before a page.
+func parseFrom(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > maxFrom {
+		return 0, fmt.Errorf("%w: not a number of people", directory.ErrInvalid)
+	}
+	return n, nil
 }
 
 // values are the parameters of the list's address, without defaults and without a place in the list.
@@ -129,8 +172,35 @@ func (l listRequest) values() url.Values {
 	set("show", show, string(directory.Active))
 	set("kind", string(l.req.Filter.Group), "")
 	set("tz", l.req.Filter.TZ, "")
+	for _, f := range l.req.Filter.Fields {
+		set(f.ID, f.Value, "")
+	}
 	set("sort", string(l.req.Order), string(directory.ByName))
+	set("cols", strings.Join(l.cols, ","), "")
 	return v
+}
+
+// beyondForm are the parameters that the form of the search has no field for.
+func (l listRequest) beyondForm() iter.Seq2[string, string] {
+	return pairs(l.values(), "sort", "cols")
+}
+
+// beyondColumns are those that the choice of columns keeps.
+func (l listRequest) beyondColumns() iter.Seq2[string, string] {
+	v := l.values()
+	v.Del("cols")
+	return pairs(v, slices.Sorted(maps.Keys(v))...)
+}
+
+// pairs yields the names that v has, and their values.
+func pairs(v url.Values, names ...string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, name := range names {
+			if v.Has(name) && !yield(name, v.Get(name)) {
+				return
+			}
+		}
+	}
 }
 
 func (l listRequest) address(path string, more ...string) string {
@@ -146,14 +216,10 @@ func addressOf(path string, v url.Values, more ...string) string {
 	return u.String()
 }
 
-func (l listRequest) pageAddress(direction string, c *directory.Cursor) string {
+// pageAddress is that of a page, which from people come before. It is empty without a cursor.
+func (l listRequest) pageAddress(direction string, c *directory.Cursor, from int) string {
 	if c == nil {
 		return ""
 	}
-	return l.address("/", direction, c.String())
-}
-
-// everybodyAddress leads to the same search without filters, deactivated people included.
-func (l listRequest) everybodyAddress() string {
-	return listRequest{teamID: l.teamID, query: l.query, req: directory.PageRequest{Order: l.req.Order}}.address("/")
+	return l.address("/", direction, c.String(), "from", strconv.Itoa(from))
 }

@@ -1,142 +1,158 @@
 package ui
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/a-h/templ"
+	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
-type personView struct {
-	chrome
-	row
-	Heading     string
-	DisplayName string
-	Email       string
-	LocalTime   string
-	Version     time.Time
-	Source      string
-	Removed     bool
-	Forgotten   bool
-	OpenInSlack string // the profile's address in the browser, "" if unknown
-	OpenInApp   string // the same for Slack's own programs
-	Changes     []told
-	AllChanges  string
-	Fields      []field
+// personRequest is what the address of a person asks for.
+type personRequest struct {
+	teamID, id string
+	list       *listRequest // the list that led here, nil for none
 }
 
-// field is a value in Slack's object and its path, such as "profile.title".
-type field struct{ Path, Value string }
-
-var sourceNames = map[directory.Source]string{
-	directory.FromEvent: "an event", directory.FromSync: "a full sync", directory.FromProfile: "a profile read by a full sync", directory.FromOperator: "an operator",
-}
-
-func (h *handler) person(r *http.Request) (_ templ.Component, err error) {
-	ctx := r.Context()
-	teamID, id := r.PathValue("team"), r.PathValue("id")
-	defer func() { h.missing(r, "person", teamID, id, err) }()
-	if errors.Join(directory.ValidateID("team", teamID), directory.ValidateID("id", id)) != nil {
-		return nil, directory.ErrNotFound
+// requestedPerson returns the person that an address asks for, and the workspaces. It fails with
+// [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+func (h *handler) requestedPerson(r *http.Request, view string) (p personRequest, workspaces []directory.Workspace, current directory.Workspace, err error) {
+	p = personRequest{teamID: r.PathValue("team"), id: strings.TrimSuffix(r.PathValue("id"), jsonSuffix)}
+	defer func() { h.missing(r, view, p.teamID, p.id, err) }()
+	if errors.Join(directory.ValidateID("team", p.teamID), directory.ValidateID("id", p.id)) != nil {
+		return p, nil, current, directory.ErrNotFound
 	}
-	workspaces, current, err := h.current(ctx, teamID)
+	values, err := query(r)
+	if err != nil {
+		return p, nil, current, err
+	}
+	if p.list, err = listOfWay(p.teamID, values); err != nil {
+		return p, nil, current, err
+	}
+	workspaces, current, err = h.current(r.Context(), p.teamID)
+	return p, workspaces, current, err
+}
+
+// user reads the person that was asked for. It audits that there is none.
+func (h *handler) user(r *http.Request, view string, p personRequest) (directory.User, error) {
+	u, _, err := h.Store.User(r.Context(), p.teamID, p.id)
+	if err != nil {
+		err = fmt.Errorf("user: %w", err)
+		h.missing(r, view, p.teamID, p.id, err)
+	}
+	return u, err
+}
+
+// personOrFile serves a person as a page, or as JSON if the address ends so.
+func (h *handler) personOrFile() http.Handler {
+	page, file := h.page(h.person), compressed(http.HandlerFunc(h.personFile))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.PathValue("id"), jsonSuffix) {
+			file.ServeHTTP(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	})
+}
+
+func (h *handler) person(r *http.Request) (templ.Component, error) {
+	ctx := r.Context()
+	p, workspaces, current, err := h.requestedPerson(r, "person")
 	if err != nil {
 		return nil, err
 	}
-	u, _, err := h.Store.User(ctx, teamID, id)
+	since := h.people.Position(p.teamID) // before the person is read, so that no change is missed
+	u, err := h.user(r, "person", p)
 	if err != nil {
-		return nil, fmt.Errorf("user: %w", err)
+		return nil, err
 	}
-	history := changeList{teamID: teamID, req: directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: id}, Limit: maxTimeline}}
-	newest, err := h.Store.Records(ctx, teamID, history.req)
+	profile := h.profile(ctx, p.teamID)
+	a, err := h.around(ctx, p, u, profile)
 	if err != nil {
-		return nil, fmt.Errorf("records: %w", err)
+		return nil, err
 	}
-	e := shown(r, "person", teamID)
-	e.UserIDs, e.Count = []string{id}, 1
+	e := shown(r, "person", p.teamID)
+	e.UserIDs = []string{u.ID}
+	for _, id := range a.ids() {
+		e.UserIDs = audit.Add(e.UserIDs, id)
+	}
+	e.Count = len(e.UserIDs)
 	h.Audit.Shown(ctx, e)
-	view := h.personView(r, workspaces, current, u)
-	view.AllChanges = history.address("/changes")
-	for _, record := range newest.Records {
-		view.Changes = append(view.Changes, tell(record, h.labels(ctx, teamID)))
-	}
-	return layout(view.chrome, person(view)), nil
+
+	v := h.personView(ctx, p, current, u, profile, a)
+	v.chrome = h.chrome(r, workspaces, current)
+	v.chrome.Title, v.Styles, v.Modules = v.Heading, []string{"person.css"}, []string{"person.js"}
+	v.Live = addressOf(userAddress(p.teamID, u.ID)+"/events", url.Values{"since": {since}})
+	return layout(v.chrome, person(v)), nil
 }
 
-func (h *handler) personView(r *http.Request, workspaces []directory.Workspace, current directory.Workspace, u directory.User) personView {
-	v := personView{
-		chrome: h.chrome(r, workspaces, current), row: h.row(r.Context(), u),
-		Heading:     firstNonEmpty(u.RealName, u.DisplayName, u.Name, u.ID),
-		DisplayName: u.DisplayName, Email: u.Email,
-		Version: u.Version.Time(), Source: sourceNames[u.Source], Removed: u.Removed,
-		Forgotten: u.Kind == directory.Forgotten,
-	}
-	if v.Forgotten {
-		v.Heading = "Forgotten person"
-	}
-	v.chrome.Title = v.Heading
-	if large := h.image(u.Image192); large != "" {
-		v.Avatar.Image = large
-	}
-	if place, err := time.LoadLocation(u.TZ); err == nil && u.TZ != "" {
-		v.LocalTime = h.Now().In(place).Format("Monday 15:04")
-	}
-	if base, err := url.Parse(current.URL); err == nil && base.Scheme == "https" && !v.Forgotten {
-		v.OpenInSlack = base.JoinPath("team", u.ID).String()
-		app := url.URL{Scheme: "slack", Host: "user", RawQuery: url.Values{"team": {u.TeamID}, "id": {u.ID}}.Encode()}
-		v.OpenInApp = app.String()
-	}
-	if !v.Forgotten {
-		v.Fields = fields(u.Slack)
-	}
-	return v
+// around is what a person's page shows besides the person.
+type around struct {
+	history       []told
+	before, after *directory.User           // in the list that led here
+	named         map[string]directory.User // in custom fields, today's and earlier ones
+	reports       reports
 }
 
-// fields flattens Slack's object, unknown fields included, sorted by name.
-func fields(slack json.RawMessage) (all []field) {
-	d := json.NewDecoder(bytes.NewReader(slack))
-	d.UseNumber()
-	var object any
-	if d.Decode(&object) != nil {
-		return nil // nothing is stored
+// around reads all of it at once.
+func (h *handler) around(ctx context.Context, p personRequest, u directory.User, profile profile) (a around, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		page, err := h.Store.Records(ctx, p.teamID, historyOf(p).req)
+		if err != nil {
+			return fmt.Errorf("records: %w", err)
+		}
+		labels := profile.labels()
+		a.history = make([]told, 0, len(page.Records))
+		for _, record := range page.Records {
+			a.history = append(a.history, tell(record, labels))
+		}
+		a.named, err = h.named(ctx, u, profile, a.history)
+		return err
+	})
+	if p.list != nil {
+		g.Go(func() (err error) { a.before, a.after, err = h.neighbours(ctx, *p.list, u); return err })
 	}
-	var walk func(path string, v any)
-	walk = func(path string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				inner := key
-				if path != "" {
-					inner = path + "." + key
-				}
-				walk(inner, v[key])
-			}
-			if len(v) == 0 && path != "" {
-				all = append(all, field{path, "{}"})
-			}
-		case []any:
-			for i, item := range v {
-				walk(path+"["+strconv.Itoa(i)+"]", item)
-			}
-			if len(v) == 0 {
-				all = append(all, field{path, "[]"})
-			}
-		case nil:
-			all = append(all, field{path, "null"})
-		default:
-			all = append(all, field{path, fmt.Sprint(v)})
+	g.Go(func() (err error) { a.reports, err = h.reports(ctx, u, profile); return err })
+	return a, g.Wait()
+}
+
+// historyOf is the list of the person's changes.
+func historyOf(p personRequest) changeList {
+	return changeList{teamID: p.teamID, req: directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: p.id}, Limit: maxTimeline}}
+}
+
+// ids are those of everybody who is shown by name.
+func (a around) ids() (ids []string) {
+	for _, u := range []*directory.User{a.before, a.after} {
+		if u != nil {
+			ids = append(ids, u.ID)
 		}
 	}
-	walk("", object)
-	return all
+	for _, u := range a.reports.users {
+		ids = append(ids, u.ID)
+	}
+	for id := range a.named {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// personEvents tells a person's page when to read itself again.
+func (h *handler) personEvents(w http.ResponseWriter, r *http.Request) {
+	p, _, _, err := h.requestedPerson(r, "person_live")
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	e := shown(r, "person_live", p.teamID)
+	e.UserIDs = []string{p.id} // whether or not anything changes
+	stream(h, w, r, h.people.Follow, p.teamID, e, func(u directory.User) bool { return u.ID == p.id }, func(u directory.User) string { return u.ID })
 }

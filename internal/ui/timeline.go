@@ -2,7 +2,6 @@ package ui
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/ijson"
 )
 
 const (
@@ -21,10 +21,17 @@ const (
 
 // told is a record of history in words.
 type told struct {
-	What   string // "joined"
-	Fields []fieldChange
-	At     time.Time
-	Source string // "an event"
+	ID      string // of the record
+	What    string // "joined"
+	Updated bool   // What only sums up the fields
+	Fields  []fieldChange
+	At      time.Time
+	Source  string // "an event"
+}
+
+// withoutArticle makes "an event" "event".
+func withoutArticle(text string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(text, "an "), "a ")
 }
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
@@ -32,13 +39,28 @@ func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 // fieldChange is what happened to a field. Values are "" where there were none.
 type fieldChange struct {
 	Name          string
-	Hidden        bool // the values say nothing to people
+	Custom        string // the id of a custom field
+	Hidden        bool   // the values say nothing to people
+	Flag          bool   // the values are yes and no
 	Before, After string
+}
+
+// role says what somebody has become: "Made an admin", "No longer a guest".
+func (f fieldChange) role() string {
+	name := strings.ToLower(f.Name[:1]) + f.Name[1:]
+	article := "a "
+	if strings.ContainsRune("aeiou", rune(name[0])) {
+		article = "an "
+	}
+	if f.After == "yes" {
+		return "Made " + article + name
+	}
+	return "No longer " + article + name
 }
 
 // typeNames say what happened.
 var typeNames = map[directory.RecordType]string{
-	directory.UserCreated: "joined", directory.UserUpdated: "changed", directory.UserDeactivated: "deactivated",
+	directory.UserCreated: "joined", directory.UserUpdated: "changed", directory.UserDeactivated: "left",
 	directory.UserReactivated: "came back", directory.UserRemoved: "removed", directory.UserForgotten: "forgotten",
 }
 
@@ -92,22 +114,25 @@ const customFields = "profile.fields."
 
 // tell puts a record into words. labels are those of custom fields, by id.
 func tell(r directory.Record, labels map[string]string) told {
-	v := told{What: cmp.Or(typeNames[r.Type], string(r.Type)), At: r.At, Source: cmp.Or(sourceNames[r.Source], string(r.Source))}
-	before, after := values(r.Before), values(r.After)
+	v := told{ID: r.ID, What: cmp.Or(typeNames[r.Type], string(r.Type)), Updated: r.Type == directory.UserUpdated, At: r.At, Source: cmp.Or(sourceNames[r.Source], string(r.Source))}
 	switch r.Type {
 	case directory.UserUpdated:
 		v.What = updateName(r.Changed)
 	case directory.UserCreated, directory.UserRemoved, directory.UserForgotten:
 		return v // all that there is comes or goes
 	}
+	before, after := values(r.Before), values(r.After)
 	for _, path := range r.Changed {
 		known := knownFields[path]
-		if r.Type != directory.UserUpdated && (len(before[path]) == 0 || len(after[path]) == 0) {
+		if r.Type != directory.UserUpdated && (before.Get(path) == "" || after.Get(path) == "") {
 			continue // the flag itself, and what a deactivated account has not got
 		}
-		f := fieldChange{Name: fieldName(path, labels), Hidden: known.hidden}
+		f := fieldChange{Name: fieldName(path, labels), Hidden: known.hidden, Flag: known.flag}
+		if id, ok := strings.CutPrefix(path, customFields); ok {
+			f.Custom = id
+		}
 		if !known.hidden {
-			f.Before, f.After = valueText(before[path], known.flag), valueText(after[path], known.flag)
+			f.Before, f.After = valueText(before.Get(path), known.flag), valueText(after.Get(path), known.flag)
 		}
 		v.Fields = append(v.Fields, f)
 	}
@@ -132,34 +157,35 @@ func fieldName(path string, labels map[string]string) string {
 }
 
 // values are the fields of a record's Before or After by path.
-func values(object json.RawMessage) (all map[string]json.RawMessage) {
-	if json.Unmarshal(object, &all) != nil {
+func values(object json.RawMessage) ijson.Object {
+	o, err := ijson.ParseCanonical(object)
+	if err != nil {
 		return nil // there are none
 	}
-	return all
+	return o
 }
 
 // valueText is a value for people, "" if there is none.
-func valueText(raw json.RawMessage, flag bool) string {
-	var text string
-	var custom struct{ Value, Alt *string }
+func valueText(v ijson.Value, flag bool) string {
 	switch {
-	case flag && string(raw) == "true":
+	case flag && v.Bool():
 		return "yes"
 	case flag:
 		return "no"
-	case len(raw) == 0:
+	case v == "" || v == "null":
 		return ""
-	case json.Unmarshal(raw, &text) == nil:
-	case json.Unmarshal(raw, &custom) == nil && custom.Value != nil:
-		text = *custom.Value
-		if custom.Alt != nil && *custom.Alt != "" {
-			text = *custom.Alt + " (" + text + ")"
-		}
-	default:
-		text = string(raw)
+	case v[0] == '"':
+		return shorten(v.String())
 	}
-	return shorten(text)
+	custom := v.Object()
+	value, alt := custom.Get("value"), custom.Get("alt").String()
+	switch {
+	case !strings.HasPrefix(string(value), `"`):
+		return shorten(string(v))
+	case alt != "":
+		return shorten(alt + " (" + value.String() + ")")
+	}
+	return shorten(value.String())
 }
 
 func shorten(text string) string {
@@ -167,29 +193,4 @@ func shorten(text string) string {
 		return text
 	}
 	return string([]rune(text)[:maxValueRunes]) + "…"
-}
-
-// labels returns the labels of custom fields by id, none if they are unknown.
-func (h *handler) labels(ctx context.Context, teamID string) map[string]string {
-	labels, err := h.caches.labels.get(teamID, func() (map[string]string, error) {
-		profile, err := h.Store.TeamProfile(ctx, teamID)
-		if err != nil || len(profile) == 0 {
-			return nil, err
-		}
-		var definitions struct {
-			Fields []struct{ ID, Label string }
-		}
-		if err := json.Unmarshal(profile, &definitions); err != nil {
-			return nil, err
-		}
-		all := map[string]string{}
-		for _, f := range definitions.Fields {
-			all[f.ID] = f.Label
-		}
-		return all, nil
-	})
-	if err != nil && ctx.Err() == nil {
-		h.Log.WarnContext(ctx, "labels of custom fields not read", "team_id", teamID, "error", err)
-	}
-	return labels
 }

@@ -29,6 +29,7 @@ type Store interface {
 
 // Directory has the people.
 type Directory interface {
+	// Users returns a page of users without their parts.
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// User returns [directory.ErrNotFound] if there is no such user.
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
@@ -80,9 +81,12 @@ type DeadLetters interface {
 type Options struct {
 	Store       Store
 	Syncer      Syncer      // nil: no button that starts a sync
+	Schedule    Schedule    // of full syncs; nil: unknown
 	DeadLetters DeadLetters // nil: no count of dead letters
-	Log         *slog.Logger
-	Audit       *audit.Log // nil: audit lines go to Log
+	// DeadLettersCommand lists them, for an operator to run; empty if nothing does.
+	DeadLettersCommand string
+	Log                *slog.Logger
+	Audit              *audit.Log // nil: audit lines go to Log
 	// Authenticate wraps every page; nil lets everybody in.
 	Authenticate func(http.Handler) http.Handler
 	// Viewers restricts who sees which workspace; nil shows everybody all of them.
@@ -94,11 +98,12 @@ type Options struct {
 
 type handler struct {
 	Options
-	people  *live.Hub[directory.User]
-	records *live.Hub[directory.Record]
-	caches  caches
-	streams *limiter
-	exports *limiter
+	contentPolicy string // the Content-Security-Policy of pages
+	people        *live.Hub[directory.User]
+	records       *live.Hub[directory.Record]
+	caches        caches
+	streams       *limiter
+	exports       *limiter
 }
 
 // New returns the handler of all pages. Live streams end with ctx.
@@ -109,22 +114,26 @@ func New(ctx context.Context, o Options) http.Handler {
 	if o.Audit == nil {
 		o.Audit = audit.New(o.Log, nil)
 	}
-	h := &handler{Options: o, caches: newCaches(), streams: newLimiter(maxConcurrentStreams), exports: newLimiter(maxConcurrentExports)}
+	h := &handler{Options: o, contentPolicy: contentPolicy(o), caches: newCaches(), streams: newLimiter(maxConcurrentStreams), exports: newLimiter(maxConcurrentExports)}
 	h.people = live.New(ctx, o.Store.Watch, h.renderUsers, o.Log)
 	h.records = live.New(ctx, o.Store.WatchRecords, h.renderRecords, o.Log)
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", h.page(h.list))
-	mux.Handle("GET /users/{team}/{id}", h.page(h.person))
+	mux.Handle("GET /users/{team}/{id}", h.personOrFile())
+	mux.Handle("GET /users/{team}/{id}/events", http.HandlerFunc(h.personEvents))
 	mux.Handle("GET /users/count", h.page(h.count))
-	mux.Handle("GET /users.csv", export(h, h.exportedUsers, "csv", csvFile(userColumns, userCells)))
+	mux.Handle("GET /users.csv", export(h, h.exportedUsers, "csv", csvFile(userCells)))
 	mux.Handle("GET /users.json", export(h, h.exportedUsers, "json", jsonFile(userObject)))
 	mux.Handle("GET /events", http.HandlerFunc(h.events))
 	mux.Handle("GET /changes", h.page(h.changes))
-	mux.Handle("GET /changes.csv", export(h, h.exportedRecords, "changes_csv", csvFile(recordColumns, recordCells)))
+	mux.Handle("GET /changes.csv", export(h, h.exportedRecords, "changes_csv", csvFile(recordCells)))
 	mux.Handle("GET /changes.json", export(h, h.exportedRecords, "changes_json", jsonFile(recordObject)))
 	mux.Handle("GET /changes/events", http.HandlerFunc(h.recordEvents))
+	mux.Handle("GET /org", h.page(h.org))
+	mux.Handle("GET /org/reports", h.page(h.orgReports))
 	mux.Handle("GET /status", h.page(h.status))
 	mux.Handle("POST /sync", http.HandlerFunc(h.startSync))
+	mux.Handle("POST /theme", http.HandlerFunc(h.chooseTheme))
 	mux.Handle("GET "+assetsPath, h.assets())
 	mux.HandleFunc("GET /", h.notFound)
 
@@ -145,14 +154,18 @@ func (h *handler) observed(next http.Handler) http.Handler {
 	})
 }
 
-// secure sets the headers of every answer. Pico's icons are data: images.
-func (h *handler) secure(next http.Handler) http.Handler {
-	images := append(imageSources[:len(imageSources):len(imageSources)], h.ImageSources...)
-	csp := "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: " + strings.Join(images, " ") +
+// contentPolicy returns the Content-Security-Policy of pages.
+func contentPolicy(o Options) string {
+	images := append(imageSources[:len(imageSources):len(imageSources)], o.ImageSources...)
+	return "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' " + strings.Join(images, " ") +
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+// secure sets the headers of every answer.
+func (h *handler) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", csp)
+		header.Set("Content-Security-Policy", h.contentPolicy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")

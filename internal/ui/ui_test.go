@@ -1,12 +1,10 @@
 package ui
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,110 +12,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/store/sqlite"
-	"rollcall/internal/syncs"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// fake is the content of a store.
-type fake struct {
-	workspaces []directory.Workspace
-	users      []directory.User
-	syncs      []syncs.Sync
-	emoji      map[string]string
-	err        error // of every read
-}
-
-// store opens a real store with that content.
-func (f *fake) store(t testing.TB) Store {
-	t.Helper()
-	s, err := sqlite.OpenTemporary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	for _, w := range f.workspaces {
-		err = errors.Join(err, s.PutWorkspace(t.Context(), w), s.PutEmoji(t.Context(), w.ID, f.emoji))
-	}
-	for _, u := range f.users {
-		err = errors.Join(err, s.PutUser(t.Context(), u, 0, nil))
-	}
-	for _, sync := range f.syncs {
-		err = errors.Join(err, s.PutSync(t.Context(), sync))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.err != nil {
-		return failing{s, f.err}
-	}
-	return s
-}
-
-// failing is a store that cannot be read.
-type failing struct {
-	Store
-	err error
-}
-
-func (f failing) Workspaces(context.Context) ([]directory.Workspace, error) { return nil, f.err }
-
-const team = "T0ROLLCALL"
-
-func user(t testing.TB, slack string) directory.User {
-	t.Helper()
-	var o struct{ ID string }
-	if err := json.Unmarshal([]byte(slack), &o); err != nil {
-		t.Fatal(err)
-	}
-	u, _, err := directory.Apply(nil, directory.Change{Operation: directory.Insert, TeamID: team, UserID: o.ID, User: []byte(slack),
-		Version: 1648596712000001, Source: directory.FromEvent}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func ada(t testing.TB) directory.User {
-	return user(t, `{"id":"U1","team_id":"T0ROLLCALL","name":"ada","real_name":"Ada Lovelace","tz":"Europe/London","is_admin":true,"updated":1648592000,
-		"profile":{"real_name":"Ada Lovelace","display_name":"ada","title":"Analyst","email":"ada@example.com","status_text":"On a train","status_emoji":":train:",
-		"image_72":"https://avatars.slack-edge.com/a_72.png","image_192":"https://avatars.slack-edge.com/a_192.png"},"new_field":[1]}`)
-}
-
-func people(t *testing.T) *fake {
-	f := &fake{workspaces: []directory.Workspace{{ID: team, Name: "Marlow & Finch", URL: "https://marlow-finch.slack.com/"}}}
-	removed := user(t, `{"id":"U4","name":"gone","real_name":"Gone"}`)
-	removed.Removed, removed.SortName = true, ""
-	f.users = []directory.User{
-		ada(t),
-		user(t, `{"id":"U2","name":"boris","deleted":true,"profile":{"real_name":"Борис"}}`),
-		user(t, `{"id":"U3","name":"late","profile":{"real_name":"Expired Status","status_text":"At lunch","status_emoji":":pizza:","status_expiration":1648596000}}`),
-		removed,
-		user(t, `{"id":"U5","is_forgotten":true,"name":"secret"}`),
-	}
-	return f
-}
-
-func serving(t *testing.T, f *fake) http.Handler { return New(t.Context(), testOptions(t, f)) }
-
-func testOptions(t *testing.T, f *fake) Options {
-	return Options{Store: f.store(t), Log: slog.New(slog.DiscardHandler), ImageSources: []string{"http://127.0.0.1:9"},
-		Now: func() time.Time { return time.Date(2022, 3, 30, 12, 0, 0, 0, time.UTC) }}
-}
-
-func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
-	t.Helper()
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w
-}
 
 var sincePattern = regexp.MustCompile(`since=[A-Z0-9]+-\d+`)
 
@@ -184,7 +87,7 @@ func checkHeaders(t *testing.T, got http.Header) {
 	t.Helper()
 	for key, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data: https://*.slack-edge.com https://*.gravatar.com https://*.wp.com http://127.0.0.1:9" +
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' https://*.slack-edge.com https://*.gravatar.com https://*.wp.com http://127.0.0.1:9" +
 			"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 		"X-Content-Type-Options": "nosniff",
 		"Referrer-Policy":        "no-referrer",
@@ -217,12 +120,16 @@ func checkMarkup(t *testing.T, page string) {
 				t.Errorf("attribute %s on <%s>", a.Key, n.Data)
 			}
 			if (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "https://") && !strings.HasPrefix(a.Val, "#") &&
-				!strings.HasPrefix(a.Val, "slack://user?") && !strings.HasPrefix(a.Val, "http://127.0.0.1:9/") {
+				!strings.HasPrefix(a.Val, "slack://user?") && !strings.HasPrefix(a.Val, "mailto:") && !strings.HasPrefix(a.Val, "tel:") && !strings.HasPrefix(a.Val, "http://127.0.0.1:9/") {
 				t.Errorf("%s=%q on <%s>", a.Key, a.Val, n.Data)
 			}
 		}
 	}
 }
+
+// hostileProfile defines a custom field of each type, with text of others in it.
+const hostileProfile = `{"sections":[{"id":"Ps1","label":"%s"}],"fields":[{"id":"Xf1","section_id":"Ps1","label":"%s","hint":"%s","type":"text"},{"id":"Xf2","label":"%s","type":"link"},
+	{"id":"Xf3","label":"Manager","type":"user"},{"id":"Xf4","label":"%s","type":"date"},{"id":"Xf5","label":"%s","type":"%s"}]}`
 
 // TestHostilePeople: names and other fields are shown as text, never as markup.
 func TestHostilePeople(t *testing.T) {
@@ -233,8 +140,13 @@ func TestHostilePeople(t *testing.T) {
 	for i, s := range nasty {
 		f := &fake{workspaces: []directory.Workspace{{ID: team, Name: s, URL: "javascript:alert(1)"}, {ID: "T2", Name: s}}}
 		f.users = []directory.User{user(t, fmt.Sprintf(`{"id":"U%d","name":"%[2]s","tz":"%[2]s","profile":{"real_name":"%[2]s","display_name":"%[2]s","title":"%[2]s","email":"%[2]s",
-			"status_text":"%[2]s","status_emoji":"%[2]s","image_72":"javascript:alert('%[2]s')","image_192":"data:text/html,%[2]s"},"%[2]s":"%[2]s"}`, i, s))}
-		h := serving(t, f)
+			"status_text":"%[2]s","status_emoji":"%[2]s","image_72":"javascript:alert('%[2]s')","image_192":"data:text/html,%[2]s","phone":"%[2]s","pronouns":"%[2]s","skype":"%[2]s",
+			"fields":{"Xf1":{"value":"%[2]s","alt":"%[2]s"},"Xf2":{"value":"javascript:alert(1)//%[2]s","alt":"%[2]s"},"Xf3":{"value":"%[2]s"},"Xf4":{"value":"%[2]s"},"Xf5":{"value":"%[2]s"}}},"%[2]s":"%[2]s"}`, i, s))}
+		o := testOptions(t, f)
+		if err := o.Store.(*sqlite.Store).PutTeamProfile(t.Context(), team, json.RawMessage(strings.ReplaceAll(hostileProfile, "%s", s))); err != nil {
+			t.Fatal(err)
+		}
+		h := New(t.Context(), o)
 		for _, path := range []string{"/", fmt.Sprintf("/users/%s/U%d", team, i)} {
 			w := get(t, h, path)
 			if w.Code != http.StatusOK {
@@ -327,7 +239,7 @@ func read(t *testing.T, page string) (ids []string, links map[string]string) {
 			attr[a.Key] = a.Val
 		}
 		switch {
-		case n.Data == "tr" && attr["id"] != "":
+		case n.Data == "tr" && attr["id"] != "" && attr["class"] != "day":
 			ids = append(ids, attr["id"])
 		case n.Data == "a" && attr["rel"] != "":
 			links[attr["rel"]] = attr["href"]
@@ -351,14 +263,14 @@ func TestMethods(t *testing.T) {
 func TestAssets(t *testing.T) {
 	h := serving(t, people(t))
 	for name, contentType := range map[string]string{
-		"pico-2.1.1.classless.min.css": "text/css; charset=utf-8", "app.css": "text/css; charset=utf-8", "favicon.svg": "image/svg+xml",
+		"open-props-1.7.23.css": "text/css; charset=utf-8", "base.css": "text/css; charset=utf-8", "favicon.svg": "image/svg+xml",
 	} {
 		w := get(t, h, assetsPath+name)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != contentType || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" {
 			t.Errorf("%s: %d %v", name, w.Code, w.Header())
 		}
 	}
-	for _, path := range []string{"/assets/", "/assets/0/app.css", assetsPath, assetsPath + "../ui.go", assetsPath + "missing"} {
+	for _, path := range []string{"/assets/", "/assets/0/base.css", assetsPath, assetsPath + "../ui.go", assetsPath + "missing"} {
 		w := get(t, h, path)
 		if w.Code == http.StatusTemporaryRedirect { // dots lead out of the folder
 			w = get(t, h, w.Header().Get("Location"))
@@ -373,7 +285,7 @@ func TestAssets(t *testing.T) {
 // TestCompression: a browser receives gzip even if it accepts zstd, which is larger.
 func TestCompression(t *testing.T) {
 	h := serving(t, people(t))
-	for _, path := range []string{"/", assetsPath + "pico-2.1.1.classless.min.css", assetsPath + "htmx-2.0.11.min.js", assetsPath + "app.css", assetsPath + "app.js"} {
+	for _, path := range []string{"/", assetsPath + "open-props-1.7.23.css", assetsPath + "htmx-2.0.11.min.js", assetsPath + "base.css", assetsPath + "live.js"} {
 		sizes := map[string]int{}
 		for accept, want := range map[string]string{"": "", "gzip": "gzip", "gzip, deflate, br, zstd": "gzip"} {
 			r, w := httptest.NewRequest(http.MethodGet, path, nil), httptest.NewRecorder()

@@ -180,3 +180,29 @@ func TestExportLimit(t *testing.T) {
 		t.Errorf("after they have ended: %d", w.Code)
 	}
 }
+
+// TestProblemsOfWorkspace: an error page leads back to the workspace that its address names, if there is one to see.
+func TestProblemsOfWorkspace(t *testing.T) {
+	f := people(t)
+	f.workspaces = append(f.workspaces, directory.Workspace{ID: "T0SECOND", Name: "Second"})
+	h := serving(t, f)
+	for path, want := range map[string]string{
+		"/?team=T0SECOND&after=x":  "T0SECOND",
+		"/users/T0SECOND/U404":     "T0SECOND",
+		"/nowhere?team=T0SECOND":   "T0SECOND",
+		"/sync?team=T0SECOND":      "T0SECOND",
+		"/users/" + team + "/U404": team,
+		"/nowhere":                 team,
+		"/?team=T404":              "",
+	} {
+		w := get(t, h, path)
+		for _, link := range []string{"/", "/changes", "/status"} {
+			if want != "" {
+				link += "?team=" + want
+			}
+			if w.Code < 400 || !strings.Contains(w.Body.String(), `<a href="`+link+`"`) || !strings.Contains(w.Body.String(), `class="button" href="`+strings.TrimSuffix("/?team="+want, "?team=")+`"`) {
+				t.Errorf("%s: %d, no link to %s in\n%s", path, w.Code, link, w.Body)
+			}
+		}
+	}
+}

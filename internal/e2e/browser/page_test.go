@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -42,15 +41,9 @@ type tab struct {
 }
 
 var browser = sync.OnceValues(func() (context.Context, error) {
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		return nil, fmt.Errorf("no chromium: install it (Debian: apt-get install chromium)")
+	path, err := installedBrowser()
+	if err != nil {
+		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.WindowSize(1280, 900), chromedp.Flag("force-color-profile", "srgb"), chromedp.WSURLReadTimeout(time.Minute))
@@ -59,6 +52,15 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	started = ctx
 	return ctx, chromedp.Do(ctx)
 })
+
+func installedBrowser() (path string, err error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no chromium: install it (Debian: apt-get install chromium)")
+}
 
 // started is the browser, if a test has started it.
 var started context.Context
@@ -179,7 +181,7 @@ func eval[T any](tb *tab, expression string) T {
 	return value
 }
 
-// eventually waits for an expression to become true.
+// eventually waits for an expression to become true of a page that is there to its end.
 func (tb *tab) eventually(what, expression string) {
 	tb.t.Helper()
 	tb.within(showTimeout, what, expression)
@@ -189,7 +191,7 @@ func (tb *tab) within(limit time.Duration, what, expression string) {
 	tb.t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
-		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")")) // evaluating fails while the page loads
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && Boolean(`+expression+")")) // evaluating fails between two pages
 		cancel()
 		if err == nil && yes {
 			return
@@ -226,7 +228,7 @@ func (tb *tab) promptly(s *site, id string) {
 }
 
 // names are the names in the list.
-const names = `[...document.querySelectorAll("#list tbody a")].map(a => a.textContent)`
+const names = `[...document.querySelectorAll("#list .name a")].map(a => a.textContent)`
 
 func (tb *tab) names() []string { tb.t.Helper(); return eval[[]string](tb, names) }
 
@@ -238,25 +240,23 @@ func (tb *tab) ready() {
 	tb.eventually("the page is live", `document.querySelector("#count") && !document.querySelector("a#count")`)
 }
 
-func (tb *tab) dark(yes bool) {
-	tb.t.Helper()
-	scheme := "light"
-	if yes {
-		scheme = "dark"
-	}
-	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-}
+// colourRules are the rules of axe that depend on colours.
+var colourRules = []string{"color-contrast", "link-in-text-block"}
 
-// accessible runs axe-core on the page.
-func (tb *tab) accessible(what string) {
+// violations runs axe-core on a part of the page, with these rules or, if there are none, with those about
+// WCAG and good practice. It returns one line a violation.
+func (tb *tab) violations(part string, rules []string) []string {
 	tb.t.Helper()
-	tb.run(chromedp.Evaluate[chromedp.Void](axe + "; undefined"))
-	report := eval[string](tb, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help, nodes: v.nodes.map(n => n.html + " :: " + n.failureSummary)}))))`)
-	var violations []any
-	if err := json.Unmarshal([]byte(report), &violations); err != nil {
-		tb.t.Fatal(err)
+	only := ""
+	if rules != nil {
+		encoded, err := json.Marshal(rules)
+		if err != nil {
+			tb.t.Fatal(err)
+		}
+		only = ", runOnly: " + string(encoded)
 	}
-	if len(violations) > 0 {
-		tb.t.Errorf("axe on %s: %.4000s", what, report)
+	if !eval[bool](tb, `"axe" in window`) {
+		tb.run(chromedp.Evaluate[chromedp.Void](axe + "; undefined"))
 	}
+	return eval[[]string](tb, fmt.Sprintf(`axe.run(%s, {resultTypes: ["violations"]%s}).then(r => r.violations.flatMap(v => v.nodes.map(n => "axe: " + v.id + ": " + n.html.slice(0, 200) + " :: " + n.failureSummary)))`, part, only))
 }

@@ -36,6 +36,7 @@ func TestScreenshots(t *testing.T) {
 	if err := s.sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	s.readProfiles(t, 200)
 	tb.run(chromedp.EmulateViewport(1280, 800))
 	person := ""
 	for _, p := range s.people(t) {
@@ -44,7 +45,7 @@ func TestScreenshots(t *testing.T) {
 			break
 		}
 	}
-	for name, path := range map[string]string{"table": "/", "person": "/users/" + s.slack.Options().TeamID + "/" + person, "status": "/status"} {
+	for name, path := range map[string]string{"table": "/", "person": "/users/" + s.slack.Options().TeamID + "/" + person, "org": "/org", "status": "/status"} {
 		tb.visit(s.URL + path)
 		tb.eventually("all images are there", `[...document.images].every(i => i.complete || i.loading === "lazy")`)
 		time.Sleep(300 * time.Millisecond) // lazy images load once they are visible

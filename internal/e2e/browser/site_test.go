@@ -38,6 +38,8 @@ type site struct {
 	client    *webapi.Client
 	deliverer fakeslack.Deliverer
 	failing   atomic.Value // prefix of the paths that are answered 503
+	before    atomic.Value // a func(*http.Request) that is called before each answer
+	asked     atomic.Value // the same for the answers of Slack
 
 	syncing  sync.Mutex
 	underWay sync.WaitGroup
@@ -48,7 +50,12 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	log := slog.New(slog.DiscardHandler)
 	o.Log = log
 	s := &site{slack: fakeslack.New(o)}
-	api := httptest.NewServer(s.slack.Handler())
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked, ok := s.asked.Load().(func(*http.Request)); ok {
+			asked(r)
+		}
+		s.slack.Handler().ServeHTTP(w, r)
+	}))
 	t.Cleanup(api.Close)
 	s.slack.SetBaseURL(api.URL)
 	s.client = webapi.New(api.URL+"/api/", s.slack.Options().BotToken, log)
@@ -71,11 +78,14 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
 	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, "", log))
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
-	pages := ui.New(ctx, ui.Options{Store: s.store, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
+	pages := ui.New(ctx, ui.Options{Store: enlarging{s.store}, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if prefix, ok := s.failing.Load().(string); ok && prefix != "" && strings.HasPrefix(r.URL.Path, prefix) {
 			http.Error(w, "away", http.StatusServiceUnavailable)
 			return
+		}
+		if before, ok := s.before.Load().(func(*http.Request)); ok {
+			before(r)
 		}
 		pages.ServeHTTP(w, r)
 	}))
@@ -136,6 +146,31 @@ func (s *site) sync(ctx context.Context) error {
 	return err
 }
 
+// recorded is longer than a full sync waits until it saves its record again.
+const recorded = 2500 * time.Millisecond
+
+// hold keeps Slack from answering for the third page of the listing until the returned function is called. The second
+// one is late, so that the sync's record has two pages by then.
+func (s *site) hold(t *testing.T) (release func()) {
+	t.Helper()
+	held := make(chan struct{})
+	release = sync.OnceFunc(func() { close(held) })
+	t.Cleanup(release)
+	var pages atomic.Int32
+	s.asked.Store(func(r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/users.list") {
+			return
+		}
+		switch pages.Add(1) {
+		case 2:
+			time.Sleep(recorded)
+		case 3:
+			<-held
+		}
+	})
+	return release
+}
+
 // StartSync implements ui.Syncer.
 func (s *site) StartSync(ctx context.Context) error {
 	s.underWay.Go(func() { s.sync(context.WithoutCancel(ctx)) }) //nolint:errcheck // the sync's record has the error
@@ -158,12 +193,18 @@ func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
 // put stores a user from Slack's object, as the worker would.
 func (s *site) put(t *testing.T, object string) {
 	t.Helper()
-	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: s.slack.Options().TeamID, User: []byte(object),
-		Version: directory.VersionOf(time.Now()), Source: directory.FromEvent})
-	if err != nil {
+	team := s.slack.Options().TeamID
+	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Marlow & Finch"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: c.TeamID, Name: "Marlow & Finch"}); err != nil {
+	s.putIn(t, team, object)
+}
+
+func (s *site) putIn(t *testing.T, team, object string) {
+	t.Helper()
+	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: team, User: []byte(object),
+		Version: directory.VersionOf(time.Now()), Source: directory.FromEvent})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := directory.ApplyTo(t.Context(), s.store, c, historyTTL); err != nil {

@@ -9,21 +9,21 @@ import (
 
 // TestDelivery: however Pub/Sub delivers, each user is stored as in their newest event.
 func TestDelivery(t *testing.T) {
-	withUnknown := few
+	withUnknown := few()
 	withUnknown.Unknown = 3
 	for _, tt := range []struct {
 		name  string
 		mix   events.Mix
 		fault func(*rig)
 	}{
-		{"slow", few, func(r *rig) { r.push.slow(400 * time.Millisecond) }},
-		{"refused", few, func(r *rig) { r.push.refuse() }},
-		{"cut", few, func(r *rig) { r.push.cutThere(3000) }},
-		{"cut in the middle of the answer", few, func(r *rig) { r.push.cutBack(100) }},
-		{"duplicated", few, func(r *rig) {
+		{"slow", few(), func(r *rig) { r.push.slow(400 * time.Millisecond) }},
+		{"refused", few(), func(r *rig) { r.push.refuse() }},
+		{"cut", few(), func(r *rig) { r.push.cutThere(3000) }},
+		{"cut in the middle of the answer", few(), func(r *rig) { r.push.cutBack(100) }},
+		{"duplicated", few(), func(r *rig) {
 			r.deliveries.disturb(mess{perMille: [kinds]int{unheard: 200, together: 200, again: 200}, again: 5 * time.Second})
 		}},
-		{"reordered and delayed", few, func(r *rig) {
+		{"reordered and delayed", few(), func(r *rig) {
 			r.deliveries.disturb(mess{perMille: [kinds]int{late: 500, lost: 100}, late: 300 * time.Millisecond})
 		}},
 		{"all of it", withUnknown, func(r *rig) {

@@ -15,25 +15,27 @@ import (
 
 	"rollcall/internal/e2e/events"
 	"rollcall/internal/e2e/system"
-	"rollcall/internal/emulator"
 )
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "of all random choices, as logged by an earlier run; 0 for a new one")
-	eventsFlag = flag.Int("events", 10_000, "number of events in the run with all faults at random")
+	eventsFlag = flag.Int("events", 10_000, "number of events in the run with all faults at random; with 100,000 of them each scenario has 500, not 250")
 )
 
-func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(system.Main(m)) }
 
 const (
-	eventInterval    = 5 * time.Millisecond // between the events of a scenario
-	lasts            = 3 * time.Second      // of a fault
+	sendingTime      = 2500 * time.Millisecond // of the events of a scenario
+	lasts            = 3 * time.Second         // of a fault
 	waitTimeout      = time.Minute
 	progressInterval = 10 * time.Second // between lines of progress
 )
 
-// few are the events of one scenario.
-var few = events.Mix{Members: 100, Changes: 3, Externals: 10, Visits: 10}
+// few are the events of one scenario: 250, and at night, with -events 100000, 500.
+func few() events.Mix {
+	members := max(10, min(*eventsFlag/200, 100))
+	return events.Mix{Members: members, Changes: 3, Externals: members / 10, Visits: 10}
+}
 
 // inSomeOrder returns requests for all events, and the ids of those that
 // must become dead letters. A user's events lie within a window of as many
@@ -74,7 +76,7 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	before, _ := r.warm(t)
 	all := mix.Make(r.rng)
 	bodies, dead := r.inSomeOrder(all, len(all)/4)
-	sent := r.send(t, bodies, 16, eventInterval)
+	sent := r.send(t, bodies, 16, sendingTime/time.Duration(len(bodies)))
 	time.Sleep(500 * time.Millisecond)
 	r.late.atWorst()
 	from := time.Now()

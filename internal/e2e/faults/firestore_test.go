@@ -49,7 +49,7 @@ func TestFirestore(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, hurried)
-			if n := r.suffer(t, few, func() { tt.fault(t, r) }); n.accepted == 0 || n.refused+n.unanswered > 0 {
+			if n := r.suffer(t, few(), func() { tt.fault(t, r) }); n.accepted == 0 || n.refused+n.unanswered > 0 {
 				t.Error(n)
 			}
 		})

@@ -91,7 +91,7 @@ func TestWorkerKilled(t *testing.T) {
 	})
 	t.Run("in the middle of many messages, many times", func(t *testing.T) {
 		r := newRigOfPrograms(t, dir, hurried)
-		r.suffer(t, few, func() {
+		r.suffer(t, few(), func() {
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 				system.Eventually(t, waitTimeout, "a message is in flight", func() bool { return r.deliveries.inFlight.Load() > 0 })
 				r.worker.Kill()
@@ -138,7 +138,7 @@ func TestWebhookKilled(t *testing.T) {
 	}
 	t.Run("in the middle of many events, many times", func(t *testing.T) {
 		r := newRigOfPrograms(t, dir, hurried)
-		n := r.suffer(t, few, func() {
+		n := r.suffer(t, few(), func() {
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 				r.webhook.Kill()
 				r.webhook.start(t)

@@ -28,7 +28,7 @@ func TestPubSub(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, hurried)
-			n := r.suffer(t, few, func() { tt.fault(r) })
+			n := r.suffer(t, few(), func() { tt.fault(r) })
 			if tt.none && n.accepted > 0 || n.unanswered > 0 {
 				t.Error(n)
 			}

@@ -21,7 +21,6 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/e2e/system"
-	"rollcall/internal/emulator"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
@@ -29,7 +28,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(system.Main(m)) }
 
 // invented is a workspace whose events go to a system's webhook.
 type invented struct {
@@ -94,9 +93,9 @@ func writes(t *testing.T, s *system.System) map[string]time.Time {
 	return at
 }
 
-var peopleFlag = flag.Int("people", 4000, "how many people TestFullSync has")
+var peopleFlag = flag.Int("people", 1200, "how many people TestFullSync has")
 
-// TestFullSync: in a workspace of thousands of people with every fault of Slack's, one event in
+// TestFullSync: in a workspace with every fault of Slack's, one event in
 // twenty is lost, and people come and go during the walk. One sync repairs everything, and
 // the next one has nothing to do.
 func TestFullSync(t *testing.T) {
@@ -106,8 +105,8 @@ func TestFullSync(t *testing.T) {
 	s := system.NewPumped(t, system.Impatient)
 	worst := fakeslack.Faults{RateLimitEvery: 17, RatelimitedIn200Every: 13, RetryAfter: 1, ErrorEvery: 11, ShortPages: true}
 	size := *peopleFlag
-	worst.MaxLimit = size / 20 // so that the walk has as many pages
-	w := invent(t, s, fakeslack.Options{People: size, Faults: worst})
+	worst.MaxLimit = max(200, size/20) // pages of a hundred people are the smallest that a sync asks for
+	w := invent(t, s, fakeslack.Options{People: size, PageSize: size / 20, Faults: worst})
 	if first, _ := w.sync(t, s); first.Inserted != size {
 		t.Errorf("%d inserted at first", first.Inserted)
 	}
@@ -115,7 +114,7 @@ func TestFullSync(t *testing.T) {
 
 	rng := rand.New(rand.NewPCG(1, 2))
 	lost, events, told := 0, 0, map[string]bool{}
-	for range 600 {
+	for range size * 3 / 20 {
 		for _, e := range w.Step(rng) {
 			told[e.UserID] = true
 			if events++; events%20 == 0 {
@@ -137,8 +136,8 @@ func TestFullSync(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for i := range 40 {
-		remove(people[size/20+size*3/200*i])
+	for i := range size / 100 {
+		remove(people[size/20+60*i])
 	}
 	t.Logf("%d events of %d lost", lost, events)
 	time.Sleep(3 * time.Second) // messages in flight arrive; a page's version has whole seconds
@@ -157,7 +156,7 @@ func TestFullSync(t *testing.T) {
 		case 30: // more people leave before the walk reaches them
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			for _, user := range people[len(people)-500 : len(people)-200] { // after them come joiners, some without events
+			for _, user := range people[len(people)-size/8 : len(people)-size/20] { // after them come joiners, some without events
 				if !w.changed[system.AsStored(t, user).ID] { // people who changed during the walk are left to the next sync
 					remove(user)
 				}
@@ -168,7 +167,7 @@ func TestFullSync(t *testing.T) {
 	w.OnList = nil
 	w.sent.Wait()
 	w.Converges(t, s)
-	if removed < 200 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
+	if removed < size/20 || repaired.Removed < removed || repaired.Drift == 0 && repaired.Updated < lost/4 || anew != 1 {
 		t.Errorf("started over %d times, %+v", anew, repaired)
 	}
 
@@ -210,7 +209,7 @@ func TestStoppedJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := system.New(t, nil)
-			w := invent(t, s, fakeslack.Options{People: 3000, Faults: fakeslack.Faults{MaxLimit: 250, RateLimitEvery: 8, RetryAfter: 2}})
+			w := invent(t, s, fakeslack.Options{People: 900, PageSize: 75, Faults: fakeslack.Faults{MaxLimit: 250, RateLimitEvery: 8, RetryAfter: 2}})
 			checkpoints := func() (syncs.Sync, int) {
 				records, err := s.Store.Syncs(t.Context(), system.Team, 1)
 				if err != nil || len(records) == 0 {
@@ -240,7 +239,7 @@ func TestStoppedJob(t *testing.T) {
 				t.Fatalf("%v:\n%s", err, log)
 			}
 			after, left := checkpoints()
-			if after.ID != before.ID || after.State != syncs.Done || after.Listed != 3000 || left != 0 {
+			if after.ID != before.ID || after.State != syncs.Done || after.Listed != 900 || left != 0 {
 				t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
 			}
 			if !bytes.Contains(log.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {

@@ -53,7 +53,7 @@ func catalogue(t *testing.T, w *world) {
 	requests := map[string][]hostile{
 		"webhook": slices.Concat(webhookHeaders(), webhookFraming(), webhookEncodings(), webhookBodies(), webhookIDs(), routes("/slack/events", 404)),
 		"worker":  slices.Concat(workerEnvelopes(), workerChanges(), workerIDs(), workerRoutes()),
-		"ui":      slices.Concat(uiTokens(t, w), uiParameters(t, w), uiChanges(t, w), uiRequests(t, w)),
+		"ui":      slices.Concat(uiTokens(t, w), uiParameters(t, w), uiChanges(t, w), uiTheme(t, w), uiPeople(t, w), uiRequests(t, w)),
 		"api":     slices.Concat(apiArguments(w), apiRequests(w)),
 	}
 	n := 0

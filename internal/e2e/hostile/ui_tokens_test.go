@@ -159,8 +159,8 @@ func uiTokens(t *testing.T, w *world) []hostile {
 		hostile{name: "good in the query", send: without("GET", "/?"+assertion+"="+good), status: 401},
 		hostile{name: "a wrong token behind the good one", send: without("GET", "/", assertion+": "+good, assertion+": x"), status: 401},
 		hostile{name: "the good one twice", send: without("GET", "/", assertion+": "+good, assertion+": "+good), status: 401},
-		hostile{name: "good in lower case", send: without("GET", "/", strings.ToLower(assertion)+": "+good), status: 200, holds: "Signed in as <bdi>" + viewer},
-		hostile{name: "good, and another name beside it", send: without("GET", "/", assertion+": "+good, "X-Goog-Authenticated-User-Email: root@example.com"), status: 200, holds: "Signed in as <bdi>" + viewer},
+		hostile{name: "good in lower case", send: without("GET", "/", strings.ToLower(assertion)+": "+good), status: 200, holds: "Signed in as </span><bdi>" + viewer},
+		hostile{name: "good, and another name beside it", send: without("GET", "/", assertion+": "+good, "X-Goog-Authenticated-User-Email: root@example.com"), status: 200, holds: "Signed in as </span><bdi>" + viewer},
 		hostile{name: "an address of markup", send: without("GET", "/", assertion+": "+claiming(map[string]any{"email": "<script>alert(1)</script>"})), status: 200, holds: "&lt;script&gt;"},
 		hostile{name: "an address that is a number", send: without("GET", "/", assertion+": "+claiming(map[string]any{"email": 7})), status: 200, holds: "Wilhelmina"},
 	)

@@ -3,6 +3,7 @@ package hostile
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,6 +90,7 @@ type store interface {
 	api.TokenStore
 	PutToken(context.Context, tokens.Token) error
 	PutWorkspace(context.Context, directory.Workspace) error
+	PutTeamProfile(context.Context, string, json.RawMessage) error
 	Close() error
 }
 
@@ -125,7 +127,8 @@ func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.
 		t.Fatal(err)
 	}
 	u, _, err := directory.Apply(nil, c, time.Now())
-	err = errors.Join(err, users.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0, nil))
+	err = errors.Join(err, users.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutWorkspace(t.Context(), directory.Workspace{ID: team, Name: "Hostile"}), shown.PutUser(t.Context(), u, 0, nil),
+		shown.PutTeamProfile(t.Context(), team, json.RawMessage(`{"fields":[{"id":"XfBOSS","label":"Manager","type":"user"}]}`)))
 	if err != nil {
 		t.Fatal(err)
 	}

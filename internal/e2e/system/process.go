@@ -10,16 +10,36 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"rollcall/internal/emulator"
 )
+
+// programs is the folder for what [Build] builds. It is the same for all tests of a package, because Go
+// leaves a program alone that is there already.
+var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "rollcall") })
+
+// Main is [emulator.Main] for packages that build programs, which it removes in the end.
+func Main(m *testing.M) int {
+	code := emulator.Main(m)
+	if dir, err := programs(); err == nil {
+		os.RemoveAll(dir) //nolint:errcheck // it is in the folder for temporary files
+	}
+	return code
+}
 
 // Build builds functions and returns the folder with the programs.
 func Build(t testing.TB, names ...string) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without debug information, as in the images: that links faster.
+	args := []string{"build", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}
 	for _, name := range names {
 		args = append(args, "rollcall/functions/"+name)
 	}

@@ -83,7 +83,7 @@ func TestOneWatch(t *testing.T) {
 		synctest.Wait()
 		for _, b := range bodies {
 			body := b.Body.String()
-			if strings.Count(body, "event: row") != 1 || strings.Count(body, ": still here") != 1 || strings.Count(body, "event: stale") != 2 {
+			if strings.Count(body, "event: row") != 1 || strings.Count(body, "event: beat") != 1 || strings.Count(body, "event: stale") != 2 {
 				t.Fatalf("a viewer received\n%s", body)
 			}
 		}
@@ -172,7 +172,8 @@ func TestRows(t *testing.T) {
 		written(1, Row{ID: "R3", UserID: "U1", HTML: "three", Erases: true}), written(2, Row{ID: "R4", UserID: "U2", HTML: "four", Erases: true}),
 		written(2, Row{ID: "U3", UserID: "U3", Erases: true}),
 	}, func(n int) bool { return n == 1 })
-	want := []row{{ID: "R1", HTML: "one"}, {ID: "R2", Gone: true}, {ID: "R3", HTML: "three", Erased: "U1"}, {ID: "R4", Gone: true, Erased: "U2"}, {ID: "U3", Gone: true}}
+	want := []row{{ID: "R1", HTML: "one", User: "U1"}, {ID: "R2", Gone: true}, {ID: "R3", HTML: "three", User: "U1", Erased: "U1"},
+		{ID: "R4", Gone: true, Erased: "U2"}, {ID: "U3", Gone: true, Erased: "U3"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

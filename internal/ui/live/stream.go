@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
 const (
-	// heartbeatInterval keeps proxies from closing a quiet connection.
+	// heartbeatInterval keeps proxies from closing a quiet connection, and tells browsers that the server is there.
 	heartbeatInterval = 15 * time.Second
 	// writeTimeout bounds how long a viewer may take to accept what is sent.
 	writeTimeout = 10 * time.Second
@@ -22,14 +23,32 @@ type row struct {
 	ID     string `json:"id"`
 	Gone   bool   `json:"gone,omitempty"` // the viewer's list does not show it, or no longer
 	HTML   string `json:"html,omitempty"`
-	Erased string `json:"erased,omitempty"` // a user whose other rows must go as well
+	User   string `json:"user,omitempty"`   // whom the row shows, if its ID is another
+	Erased string `json:"erased,omitempty"` // a user whose rows must go at once
 }
 
 // Stream answers with the changes after a position as server-sent events (HTML Living
 // Standard, "Server-sent events"), until the hub ends, ctx is done or the viewer leaves: "row"
-// for each change, "stale" if the viewer must read the list again. shows reports
+// for each change, "stale" if the viewer must read the list again, "beat" now and then. shows reports
 // whether the viewer's list shows what was written.
 func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, position string, shows func(T) bool) {
+	h.serve(ctx, w, teamID, position, func(s stream, now string, changes []change[T]) error {
+		return s.rows(now, rowsOf(changes, shows))
+	})
+}
+
+// Follow is like Stream, for a page that shows no rows but reads itself again: it sends "changed", without
+// data, once for all changes at a time that concern the page.
+func (h *Hub[T]) Follow(ctx context.Context, w http.ResponseWriter, teamID, position string, concern func(T) bool) {
+	h.serve(ctx, w, teamID, position, func(s stream, now string, changes []change[T]) error {
+		if !slices.ContainsFunc(changes, func(c change[T]) bool { return concern(c.written) }) {
+			return nil
+		}
+		return s.send("id: %s\nevent: changed\ndata:\n\n", now)
+	})
+}
+
+func (h *Hub[T]) serve(ctx context.Context, w http.ResponseWriter, teamID, position string, send func(s stream, now string, changes []change[T]) error) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	f := h.join(teamID)
@@ -45,7 +64,7 @@ func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, posi
 		case stale:
 			err = s.send("id: %s\nevent: stale\ndata:\n\n", now)
 		case len(changes) > 0:
-			err = s.rows(now, rowsOf(changes, shows))
+			err = send(s, now, changes)
 		}
 		if err != nil {
 			return // the viewer has left
@@ -57,7 +76,7 @@ func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, posi
 			return
 		case <-more:
 		case <-heartbeat.C:
-			err = s.send(": still here\n\n")
+			err = s.send("event: beat\ndata:\n\n")
 		}
 	}
 }
@@ -82,10 +101,13 @@ func rowsOf[T any](changes []change[T], shows func(T) bool) []row {
 	rows := make([]row, len(changes))
 	for i, c := range changes {
 		rows[i] = row{ID: c.row.ID, HTML: c.row.HTML}
-		if !shows(c.written) {
-			rows[i].Gone, rows[i].HTML = true, ""
+		if c.row.ID != c.row.UserID {
+			rows[i].User = c.row.UserID
 		}
-		if c.row.Erases && c.row.ID != c.row.UserID {
+		if !shows(c.written) {
+			rows[i] = row{ID: c.row.ID, Gone: true}
+		}
+		if c.row.Erases {
 			rows[i].Erased = c.row.UserID
 		}
 	}

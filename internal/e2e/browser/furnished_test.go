@@ -1,0 +1,175 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall/internal/directory"
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/store/sqlite"
+	"rollcall/internal/syncs"
+)
+
+const (
+	// other is a workspace whose sync failed, and large one with millions of people.
+	other, large = "T0OTHER", "T0LARGE"
+	// running is a workspace whose sync runs, and disconnected one that has uninstalled the app.
+	running, disconnected = "T0RUNNING", "T0DISCONNECTED"
+	// enlarged is how many people and changes each of the large workspace's counts for.
+	enlarged = 123_456
+)
+
+// view is a page and what is expected of it.
+type view struct {
+	name, url string
+	list      bool // it lists people
+	plain     bool // without JavaScript
+	bar       bool // the menus in the bar are looked at too: one page of each style sheet has this, all with -everywhere
+}
+
+// views are all kinds of pages of a furnished site.
+func views(s *site) []view {
+	mine := "team=" + s.slack.Options().TeamID
+	person := s.URL + "/users/" + s.slack.Options().TeamID + "/"
+	return []view{
+		{name: "list", bar: true, url: s.URL + "/?" + mine, list: true},
+		{name: "list without JavaScript", url: s.URL + "/?" + mine, list: true, plain: true},
+		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
+		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
+		{name: "person", bar: true, url: person + "U0FULL"},
+		{name: "person of long words", url: person + "U0LONG"},
+		{name: "deactivated", url: person + "U0LEFT"},
+		{name: "forgotten", url: person + "U0FORGOTTEN"},
+		{name: "changes", bar: true, url: s.URL + "/changes?" + mine},
+		{name: "no changes", url: s.URL + "/changes?type=user.removed&" + mine},
+		{name: "changes of a person", url: s.URL + "/changes?user=U0FULL&" + mine},
+		{name: "chart of people", bar: true, url: s.URL + "/org?" + mine},
+		{name: "status", bar: true, url: s.URL + "/status?" + mine},
+		{name: "sync starting", url: s.URL + fmt.Sprintf("/status?started=%d&", time.Now().Add(time.Minute).Unix()) + mine},
+		{name: "sync failed", url: s.URL + "/status?team=" + other},
+		{name: "sync running", url: s.URL + "/status?team=" + running},
+		{name: "disconnected", url: s.URL + "/status?team=" + disconnected},
+		{name: "status of a large workspace", url: s.URL + "/status?team=" + large},
+		{name: "nobody yet", url: s.URL + "/?team=" + other},
+		{name: "not found", url: person + "U404"},
+		{name: "invalid", url: s.URL + "/?after=x"},
+	}
+}
+
+// furnished returns a site with all that makes a layout difficult.
+func furnished(t *testing.T) *site {
+	t.Helper()
+	s := filled(t, fakeslack.Options{})
+	s.readProfiles(t, 40)
+	now := time.Now()
+	for _, w := range []directory.Workspace{{ID: other, Name: "Another workspace with " + strings.Repeat("a long name ", 10)}, {ID: large, Name: "Large"}, {ID: running, Name: "Running"},
+		{ID: disconnected, Name: "Disconnected", DisconnectedAt: directory.VersionOf(now.Add(-50 * time.Hour))}} {
+		if err := s.store.PutWorkspace(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 12 {
+		if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: fmt.Sprintf("T0MORE%d", i), Name: fmt.Sprintf("Workspace %d", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.store.Lease(t.Context(), running, "a test", now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for _, record := range []syncs.Sync{
+		{ID: "1", TeamID: other, State: syncs.Failed, Started: now, Ended: now, Error: strings.Repeat("x", 1000)},
+		{ID: "2", TeamID: large, State: syncs.Done, Started: now.Add(-3 * time.Hour), Ended: now, Listed: 1_234_567, Inserted: 1_000_000, Updated: 234_567, Removed: 12_345,
+			Unchanged: 1_111_111, Drift: 7_654, Calls: 6_173, Waits: 1_234, Reads: 2_345_678, Writes: 1_234_567},
+		{ID: "3", TeamID: running, State: syncs.Done, Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour), Listed: 123_456},
+		{ID: "4", TeamID: running, State: syncs.Running, Started: now.Add(-time.Minute), Listed: 56_000, Pages: 56, Waits: 3},
+		{ID: "5", TeamID: disconnected, State: syncs.Disconnected, Started: now.Add(-50 * time.Hour), Ended: now.Add(-50 * time.Hour), Error: "auth.test: account_inactive"},
+	} {
+		if err := s.store.PutSync(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 5 {
+		s.putIn(t, large, fmt.Sprintf(`{"id":"U0LARGE%d","name":"large%[1]d","tz":"Asia/Kolkata","profile":{"real_name":"Large %[1]d"}}`, i))
+	}
+	for _, p := range difficult {
+		object, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.put(t, string(object))
+	}
+	for i := range 25 { // more than a person's page shows
+		s.put(t, fmt.Sprintf(`{"id":"U0FULL","name":"full","tz":"America/Argentina/ComodRivadavia","profile":{"real_name":"Aa Full","title":"Title %d"}}`, i))
+	}
+	object, err := json.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put(t, string(object))
+	s.put(t, `{"id":"U0FORGOTTEN","is_forgotten":true}`)
+	return s
+}
+
+type slackUser map[string]any
+
+// full has all that Slack may have of a person.
+var full = slackUser{
+	"id": "U0FULL", "name": "aa.full", "tz": "America/Argentina/ComodRivadavia", "tz_offset": -10800, "is_admin": true, "updated": 1648596712,
+	"profile": slackUser{
+		"real_name": "Aa Full", "display_name": "full", "title": "Senior Principal Typographer for the Whole of Publishing", "email": "aa.full@a-rather-long-domain.marlow-finch.example",
+		"phone": "+44 20 7946 0958 ext. 12345", "skype": "aa.full", "pronouns": "they/them", "status_text": "On a train to the printers, back on Thursday afternoon",
+		"status_emoji": ":train:", "status_expiration": 4102444800, "start_date": "2019-02-03",
+		"fields": slackUser{"Xf01": slackUser{"value": "https://intranet.example/people/" + strings.Repeat("deep/", 20), "alt": ""}, "Xf02": slackUser{"value": "U0LONG", "alt": ""}},
+	},
+	"a_field_of_2030": slackUser{"deep": []any{1, nil, "x"}},
+}
+
+// reportsTo are the custom fields of somebody with that manager.
+func reportsTo(id string) slackUser {
+	return slackUser{"Xf0REPORTSTO": slackUser{"value": id, "alt": ""}}
+}
+
+// difficult are people whom a layout may break at. Their names put them on the first page.
+var difficult = []slackUser{
+	{"id": "U0LONG", "name": strings.Repeat("w", 300), "tz": "Asia/Kathmandu", "profile": slackUser{
+		"real_name": "Aa " + strings.Repeat("Donaudampfschifffahrt", 15), "title": strings.Repeat("W", 10_000), "email": strings.Repeat("long", 60) + "@marlow-finch.example",
+		"status_text": strings.Repeat("status", 50), "status_emoji": ":" + strings.Repeat("emoji", 20) + ":", "phone": strings.Repeat("0123456789", 12),
+	}},
+	{"id": "U0WORDS", "name": "aa.words", "is_owner": true, "profile": slackUser{"fields": reportsTo("U0LONG"),
+		"real_name": strings.TrimSpace("Aa " + strings.Repeat("Wilhelmina Drucker ", 12)), "title": strings.TrimSpace(strings.Repeat("Typographer and keeper of the house style ", 8)), "status_text": strings.TrimSpace(strings.Repeat("In a meeting about meetings ", 6)),
+	}},
+	{"id": "U0ARABIC", "name": "layla", "is_restricted": true, "profile": slackUser{"fields": reportsTo("U0WORDS"),
+		"real_name": "ليلى الحداد (QA)", "display_name": "Aa ليلى", "title": "مهندسة برمجيات (QA)", "status_text": "في القطار (QA)", "status_emoji": ":train:",
+	}},
+	{"id": "U0HEBREW", "name": "aa.noa", "profile": slackUser{"fields": reportsTo("U0ARABIC"), "real_name": "Aa נועה בן־דוד", "title": "מעצבת (UX)"}},
+	{"id": "U0CJK", "name": "aa.suzuki", "is_bot": true, "profile": slackUser{"fields": reportsTo("U0HEBREW"),
+		"real_name": "Aa 鈴木一朗" + strings.Repeat("鈴木一朗", 20), "title": strings.Repeat("組版と書体の責任者", 12), "status_text": strings.Repeat("会議中", 30),
+	}},
+	{"id": "U0EMOJI", "name": "aa.emoji", "profile": slackUser{"real_name": "Aa " + strings.Repeat("👩🏽‍🚀", 40), "title": strings.Repeat("Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!", 6)}},
+	{"id": "U0BARE", "profile": slackUser{"fields": reportsTo("U0LEFT")}},
+	{"id": "U0LEFT", "name": "left", "deleted": true, "profile": slackUser{"real_name": "Aa Left"}},
+}
+
+// enlarging is a store that counts as if one workspace were large.
+type enlarging struct{ *sqlite.Store }
+
+func (e enlarging) Count(ctx context.Context, teamID string, f directory.Filter) (int, bool, error) {
+	n, exact, err := e.Store.Count(ctx, teamID, f)
+	return n * factor(teamID), exact, err
+}
+
+func (e enlarging) CountRecords(ctx context.Context, teamID string, f directory.RecordFilter) (int, error) {
+	n, err := e.Store.CountRecords(ctx, teamID, f)
+	return n * factor(teamID), err
+}
+
+func factor(teamID string) int {
+	if teamID == large {
+		return enlarged
+	}
+	return 1
+}

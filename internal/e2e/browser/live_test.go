@@ -1,0 +1,177 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
+)
+
+const held = `!document.getElementById("held").hidden && document.getElementById("held").textContent`
+
+// renamed is the object of somebody whose name sorts first.
+func renamed(id, title string) string {
+	return fmt.Sprintf(`{"id":%q,"name":"aaa","updated":1800000000,"profile":{"real_name":"Aaa","title":%q}}`, id, title)
+}
+
+// TestHeld: rows do not move under the focus. The changes wait and are counted, a button shows them, and whoever
+// is erased leaves all the same.
+func TestHeld(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	for i := range 4 {
+		s.put(t, fmt.Sprintf(`{"id":"U%d","name":"n%[1]d","profile":{"real_name":"Person %[1]d"}}`, i))
+	}
+	tb.visit(s.URL)
+	tb.ready()
+	tb.run(chromedp.Focus(chromedp.CSS("#U1 a")))
+	s.put(t, renamed("U3", "Typographer"))
+	s.put(t, `{"id":"UNEW","name":"new","profile":{"real_name":"Aaa New"}}`)
+	tb.eventually("two wait", held+` === "2 new changes"`)
+	if n := tb.names(); len(n) != 4 || n[3] != "Person 3" {
+		t.Errorf("under the focus the list became %q", n)
+	}
+	s.put(t, `{"id":"U0","is_forgotten":true}`)
+	tb.eventually("who is erased leaves at once", `!document.getElementById("U0")`)
+	tb.run(chromedp.Focus(chromedp.CSS("#held")))
+	tb.eventually("they show once the focus has left", names+`[0] === "Aaa" && document.getElementById("UNEW") && document.getElementById("held").hidden`)
+	tb.eventually("the count follows", `document.getElementById("count").textContent === "4 people" && document.getElementById("span").textContent === "1–4"`)
+}
+
+// TestMarked: the cell that changed is marked, and nothing else.
+func TestMarked(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U1","name":"ada","updated":1700000000,"profile":{"real_name":"Ada"}}`)
+	tb.visit(s.URL + "/?cols=title,status,changed")
+	tb.ready()
+	s.put(t, `{"id":"U1","name":"ada","updated":1700000100,"profile":{"real_name":"Ada","status_text":"Focusing"}}`)
+	tb.eventually("the status is marked", `[...document.querySelectorAll("#list .changed")].map(e => e.dataset.col).join() === "status"`)
+	if shown := eval[string](tb, `[...document.querySelectorAll("#U1 > *")].map(e => e.dataset.col).join()`); shown != "person,status,title,changed" {
+		t.Errorf("the live row has the columns %s", shown)
+	}
+}
+
+// TestNotYetLive: before its first event a page counts from when it was served.
+func TestNotYetLive(t *testing.T) {
+	tb := open(t)
+	tb.expect("503")
+	s := filled(t, fakeslack.Options{})
+	s.failing.Store("/events")
+	tb.visit(s.URL)
+	tb.eventually("the bar says how live it is", `/\w/.test(document.getElementById("live").textContent)`)
+	if got := eval[string](tb, `document.getElementById("live").textContent`); strings.Contains(got, "Live") && !regexp.MustCompile(`^Live · \d{1,2} s ago$`).MatchString(got) {
+		t.Errorf("the bar says %q", got)
+	}
+}
+
+// TestPause: while the page is paused nothing changes in it, and it says how much waits.
+func TestPause(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U1","name":"zoe","profile":{"real_name":"Zoe"}}`)
+	tb.visit(s.URL)
+	tb.ready()
+	tb.eventually("the bar says that it is live", `/^Live · \d+ s ago$/.test(document.getElementById("live").textContent)`)
+	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	s.put(t, renamed("U2", ""))
+	tb.eventually("one waits", held+` === "1 new change" && document.getElementById("live").textContent === "Paused · 1 waiting" && document.getElementById("pause").getAttribute("aria-pressed") === "true"`)
+	if n := tb.names(); len(n) != 1 {
+		t.Errorf("a paused list became %q", n)
+	}
+	tb.run(chromedp.Click(chromedp.CSS("#held")))
+	tb.eventually("the button shows it", names+`.join() === "Aaa,Zoe" && document.activeElement.id === "heading"`)
+	s.put(t, renamed("U2", "Typographer"))
+	tb.eventually("it is still paused", held)
+	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	tb.eventually("it goes on", `document.getElementById("U2").textContent.includes("Typographer") && document.getElementById("held").hidden && document.getElementById("live").dataset.state === "live"`)
+}
+
+// TestTimesAreToldAtOnce: a part that the page replaces is never seen with the server's long dates, which are cut off.
+func TestTimesAreToldAtOnce(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`)
+	if err := s.store.PutSync(t.Context(), syncs.Sync{ID: "1", TeamID: s.slack.Options().TeamID, State: syncs.Done, Started: time.Now(), Ended: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	tb.visit(s.URL + fmt.Sprintf("/status?started=%d", time.Now().Add(time.Minute).Unix()))
+	tb.eventually("times are told", `document.querySelector("time[data-ago][title]")`)
+	tb.run(chromedp.Evaluate[chromedp.Void](`{
+		window.swaps = window.untold = 0;
+		document.addEventListener("htmx:afterSwap", () => { swaps++; });
+		const look = () => { untold += document.querySelectorAll("time[data-ago]:not([title])").length; requestAnimationFrame(look); };
+		look();
+	}`))
+	tb.eventually("the page has refreshed itself", `swaps > 1`)
+	if n := eval[int](tb, `untold`); n > 0 {
+		t.Errorf("%d times were shown as the server writes them", n)
+	}
+}
+
+// TestLateCount: the counts of a list that has been replaced leave the new one alone.
+func TestLateCount(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s.before.Store(func(r *http.Request) {
+		if r.URL.Path == "/users/count" && r.URL.Query().Get("kind") == "guests" {
+			once.Do(func() { close(asked) })
+			<-answer
+		}
+	})
+	tb.visit(s.URL + "/?kind=guests")
+	<-asked
+	tb.run(chromedp.Click(chromedp.CSS("li:has(#of-kind) a")))
+	tb.eventually("the new list has its own count", `!document.getElementById("of-kind") && /^\d+ people/.test(document.getElementById("count").textContent)`)
+	count := eval[string](tb, `document.getElementById("count").textContent`)
+	close(answer)
+	tb.eventually("the late answer is there", `performance.getEntriesByType("resource").filter(e => e.name.includes("/users/count") && e.responseEnd).length === 2`)
+	if now := eval[string](tb, `new Promise(done => setTimeout(() => done(document.getElementById("count").textContent), 100))`); now != count {
+		t.Errorf("the count was %q and is %q", count, now)
+	}
+}
+
+// TestTypingWhileAway: once the server is back, the list is what the box says.
+func TestTypingWhileAway(t *testing.T) {
+	tb := open(t)
+	tb.expect("503")
+	tb.expect("ERR_")
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	s.failing.Store("/")
+	tb.run(chromedp.SendKeys(chromedp.CSS("#q"), "anneliese"))
+	tb.eventually("the page says that the server is away", offline)
+	if n := len(tb.names()); n != 50 {
+		t.Errorf("while the server is away the list has %d rows", n)
+	}
+	s.failing.Store("")
+	tb.eventually("the list is that of the box", `location.search.includes("q=anneliese") && document.getElementById("q").value === "anneliese" && `+names+`.length > 0 && `+names+`.every(n => n.startsWith("Anneliese"))`)
+}
+
+// TestColumnsMenu: a form chooses columns, and the address keeps them.
+func TestColumnsMenu(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL + "/?kind=members")
+	tb.ready()
+	tb.run(chromedp.Click(chromedp.CSS(".extras .menu:first-child summary")), chromedp.Click(chromedp.CSS(`input[value="id"]`)), chromedp.Click(chromedp.CSS(`input[value="email"]`)),
+		chromedp.Click(chromedp.CSS(".extras form button")))
+	tb.eventually("the columns", `[...document.querySelectorAll("thead th")].map(th => th.dataset.col).join() === "person,status,time,id,changed" && location.search.includes("kind=members")`)
+	tb.run(chromedp.Click(chromedp.CSS("a[rel=next]")))
+	tb.eventually("the next page has them too", `document.querySelector("a[rel=prev]") && document.querySelectorAll('tbody td[data-col="id"]').length > 0 && document.getElementById("span").textContent.startsWith("51–")`)
+	tb.visit(s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,changed")
+	tb.ready()
+	tb.run(chromedp.Evaluate[chromedp.Void](`document.querySelector(".chosen").scrollLeft = 9999`), chromedp.Click(chromedp.CSS(`th[data-col="changed"] a`)))
+	tb.eventually("sorting by a column far to the right leaves it in sight", `document.querySelector("th[aria-sort=descending]") && document.querySelector(".chosen").scrollLeft > 0`)
+}

@@ -1,0 +1,32 @@
+// The keyboard: / goes to the search, arrows move between rows, Escape closes a menu.
+
+document.addEventListener("keydown", (e) => {
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  const search = document.getElementById("q");
+  const typing = e.target.matches("input, select, textarea");
+  if (e.key === "/" && !typing && search) {
+    e.preventDefault();
+    search.focus();
+    search.select();
+  }
+  if (e.key === "Escape") close(e.target.closest(".menu[open]"));
+  if ((e.key === "ArrowDown" || e.key === "ArrowUp") && (!typing || e.target === search)) {
+    const links = [...document.querySelectorAll("[data-rows] > tr")].map((r) => r.querySelector("a")).filter(Boolean);
+    const next = links.indexOf(document.activeElement) + (e.key === "ArrowDown" ? 1 : -1);
+    if (links.length === 0) return;
+    if (next < 0 && search) search.focus();
+    else links[Math.min(Math.max(next, 0), links.length - 1)].focus();
+    e.preventDefault();
+  }
+});
+
+function close(menu) {
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
+// A menu closes once somebody clicks elsewhere, or another one opens.
+document.addEventListener("click", (e) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+});

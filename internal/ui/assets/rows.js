@@ -1,0 +1,157 @@
+// The rows of a list: where a change belongs, what it changes, and how the list is read again.
+
+import { showIn } from "./live.js";
+import { isAway } from "./stream.js";
+import { tellTimes } from "./times.js";
+
+export const list = () => document.getElementById("list");
+
+const body = () => list()?.querySelector("[data-rows]");
+
+// keys are what lists are sorted by.
+const keys = {
+  name: (row) => row.dataset.name,
+  updated: (row) => Number(row.dataset.updated),
+  changed: (row) => row.dataset.changed,
+};
+
+// order compares two rows in the order of the list. The newest comes first unless the order says otherwise.
+function order(a, b) {
+  const [by, way] = list().dataset.sort.split("-"), key = keys[by];
+  const compare = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
+  const ascending = compare(key(a), key(b)) || compare(a.id, b.id);
+  return (way ? way === "desc" : by !== "name") ? -ascending : ascending;
+}
+
+// newRow makes the row of a change, with the columns that the list shows.
+function newRow(change) {
+  const template = document.createElement("template");
+  template.innerHTML = change.html;
+  const row = template.content.querySelector("tr");
+  for (const link of row.querySelectorAll("a[href^='/users/']")) link.search = list().dataset.way ?? ""; // as the list's own
+  const shown = [...list().querySelectorAll("thead th")].map((th) => th.dataset.col);
+  for (const cell of [...row.cells]) if (cell.dataset.col && !shown.includes(cell.dataset.col)) cell.remove();
+  return row;
+}
+
+// put returns the index at which a row belongs among others, -1 if it belongs on another page.
+function put(row, others) {
+  const section = list(), at = others.findIndex((r) => order(row, r) < 0);
+  if (at === 0 && !("first" in section.dataset)) return -1;
+  if (at < 0 && !("last" in section.dataset) && others.length > 0) return -1;
+  return at < 0 ? others.length : at;
+}
+
+// concerns reports whether the page shows what changes, before or after.
+function concerns(change) {
+  if (!body() || document.getElementById(change.id)) return true;
+  return !change.gone && put(newRow(change), [...body().rows]) >= 0;
+}
+
+// erase takes all rows of somebody away at once.
+function erase(id) {
+  const rows = [...(body()?.rows ?? [])].filter((r) => r.id === id || r.dataset.user === id);
+  rows.forEach((r) => r.remove());
+  if (rows.length) resized();
+}
+
+// apply shows a change.
+function apply(change) {
+  if (!body()) return;
+  const old = document.getElementById(change.id);
+  if (change.gone) {
+    old?.remove();
+    return resized(Boolean(old));
+  }
+  const row = newRow(change);
+  if (old && old.dataset.changed > row.dataset.changed) return; // out of order
+  const others = [...body().rows].filter((r) => r !== old), at = put(row, others);
+  if (at < 0) {
+    old?.remove();
+    return resized(Boolean(old));
+  }
+  mark(row, old);
+  tellTimes(row);
+  if (old && old.nextElementSibling === (others[at] ?? null)) old.replaceWith(row);
+  else {
+    old?.remove();
+    body().insertBefore(row, others[at] ?? null);
+  }
+  globalThis.htmx?.process(row);
+  if (!old) shorten();
+  resized(!old);
+}
+
+// mark marks the cells that say something else than before. When somebody last changed always does, so it
+// is marked only if nothing else is. In a new row the first cell stands for all.
+function mark(row, old) {
+  const cells = [...row.cells];
+  if (!old) return cells[0].classList.add("changed");
+  const before = new Map([...old.cells].map((c) => [c.dataset.col, c]));
+  const differ = cells.filter((c) => before.has(c.dataset.col) && says(c) !== says(before.get(c.dataset.col), c));
+  const marked = differ.filter((c) => c.dataset.col !== "changed");
+  for (const c of marked.length ? marked : differ) c.classList.add("changed");
+}
+
+// says is what a cell shows, but for what the clock changes, and for pictures that could not be loaded.
+function says(cell, fresh = cell) {
+  const copy = cell.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
+  for (const clock of copy.querySelectorAll("[data-clock]")) clock.textContent = clock.dataset.clock;
+  const images = [...copy.querySelectorAll("img")].map((i) => i.src);
+  const wanted = [...fresh.querySelectorAll("img")].map((i) => i.src);
+  return copy.textContent.replace(/\s+/g, " ") + (images.length ? images : wanted).join(" ");
+}
+
+// shorten keeps a list to its size. If it was the only page, the list is read again once it is two pages.
+function shorten() {
+  const section = list(), size = Number(section.dataset.size), rows = body().rows;
+  if ("last" in section.dataset) {
+    if (rows.length > 2 * size) readAgain();
+    return;
+  }
+  if (rows.length <= size) return;
+  rows[rows.length - 1].remove();
+  const next = section.querySelector("a[rel=next]"), last = rows[rows.length - 1];
+  if (!next || !last?.dataset.place) return;
+  // The next page goes on from the row that is now the last. htmx has noted the old address, so the link is a new one.
+  const link = next.cloneNode(true), url = new URL(next.href);
+  url.searchParams.set("after", last.dataset.place);
+  link.href = url.pathname + url.search;
+  next.replaceWith(link);
+  globalThis.htmx?.process(link);
+}
+
+// resized tells what part of the list the page now shows, and has the list counted again: soon if somebody came
+// or went before the viewer's eyes, otherwise later, because most changes elsewhere are of people who stay.
+let counting;
+
+function resized(here) {
+  const section = list(), span = document.getElementById("span");
+  if (!section?.dataset.count) return;
+  const from = Number(section.dataset.from), n = body().rows.length, number = (x) => x.toLocaleString("en-GB");
+  if (here && span) span.textContent = from < 0 || n === 0 ? "" : n === 1 ? number(from + 1) : `${number(from + 1)}–${number(from + n)}`;
+  const at = Date.now() + (here ? 1000 : 15000);
+  if (counting && counting.at <= at) return;
+  clearTimeout(counting?.timer);
+  counting = { at, timer: setTimeout(recount, at - Date.now()) };
+}
+
+function recount() {
+  counting = undefined;
+  const count = document.getElementById("count");
+  if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" });
+}
+
+// readAgain reads the list as its form has it. The address may say something else, where an answer to the form is missing.
+let unanswered = false;
+
+export function asked(answer) { unanswered = !answer; }
+
+export function readAgain() {
+  if (unanswered) htmx.trigger("#find", "submit");
+  else htmx.ajax("GET", location.pathname + location.search, { target: "#list", select: "#list", swap: "outerHTML" });
+}
+
+document.addEventListener("rollcall:connection", () => { if (unanswered && !isAway()) readAgain(); });
+showIn({ concerns, apply, erase, read: readAgain });

@@ -1,0 +1,35 @@
+package ui
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// locations are the time zones that there are, by name: the standard library reads one anew each time.
+var locations sync.Map
+
+// location returns nil for a name that is no zone's.
+func location(name string) *time.Location {
+	if known, ok := locations.Load(name); ok {
+		return known.(*time.Location) //nolint:forcetypeassert // nothing else is stored
+	}
+	if name == "" || name == "Local" {
+		return nil
+	}
+	loaded, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	locations.Store(name, loaded)
+	return loaded
+}
+
+// clock returns the time in a zone, and the place that the zone is named for; neither if there is no such zone.
+func clock(now time.Time, name string) (at, place string) {
+	z := location(name)
+	if z == nil {
+		return "", ""
+	}
+	return now.In(z).Format("15:04"), zoneName(name[strings.LastIndexByte(name, '/')+1:])
+}

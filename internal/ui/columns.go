@@ -1,0 +1,156 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rollcall/internal/directory"
+)
+
+// column is a column of the list of people, besides the one with their names.
+type column struct{ Key, Label string }
+
+// Keys of the columns that need more than their text.
+const (
+	personColumn  = "person" // always the first, and not to be chosen
+	statusColumn  = "status"
+	timeColumn    = "time"
+	changedColumn = "changed"
+)
+
+// listColumns are those of every workspace, in the order in which a list shows them. Custom fields come before the last one.
+var listColumns = []column{
+	{statusColumn, "Status"},
+	{timeColumn, "Local time"},
+	{"email", "E-mail"},
+	{"phone", "Phone"},
+	{"name", "Username"},
+	{"title", "Title"},
+	{"kind", "Kind"},
+	{"tz", "Time zone"},
+	{"id", "ID"},
+	{changedColumn, "Changed"},
+}
+
+// usualColumns are those of a list whose address chooses none.
+var usualColumns = []string{statusColumn, timeColumn, "email", changedColumn}
+
+// maxColumnsBytes bounds the choice in an address.
+const maxColumnsBytes = 2000
+
+// parseColumns reads the values of the parameter cols: keys of columns, each with a value of its own as a
+// form sends them, or with commas between them. No key is the usual choice, and only the person's is none.
+func parseColumns(values []string) (keys []string, err error) {
+	text := strings.Join(values, ",")
+	if len(text) > maxColumnsBytes {
+		return nil, fmt.Errorf("%w: columns of %d bytes", directory.ErrInvalid, len(text))
+	}
+	for key := range strings.SplitSeq(text, ",") {
+		switch {
+		case key == "" || slices.Contains(keys, key):
+		case key == personColumn || isColumn(key) || isField(key):
+			keys = append(keys, key)
+		default:
+			return nil, fmt.Errorf("%w: no such column", directory.ErrInvalid)
+		}
+	}
+	if len(keys) > 1 {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key == personColumn })
+	}
+	if slices.Equal(inOrder(keys), usualColumns) {
+		return nil, nil
+	}
+	return inOrder(keys), nil
+}
+
+func isColumn(key string) bool {
+	return slices.ContainsFunc(listColumns, func(c column) bool { return c.Key == key })
+}
+
+// isField reports whether a key may be the id of a custom field. One that is no longer defined is no mistake of the viewer.
+func isField(key string) bool {
+	return directory.Filter{Fields: []directory.FieldFilter{{ID: key}}}.Validate() == nil
+}
+
+// inOrder sorts keys as lists show them, so that one choice has one address.
+func inOrder(keys []string) []string {
+	place := func(key string) int {
+		if i := slices.IndexFunc(listColumns, func(c column) bool { return c.Key == key }); i >= 0 {
+			return i
+		}
+		return len(listColumns)
+	}
+	return slices.SortedFunc(slices.Values(keys), func(a, b string) int { return cmp.Or(place(a)-place(b), cmp.Compare(a, b)) })
+}
+
+// columns are all that a list can show.
+func (p profile) columns() []column {
+	last := len(listColumns) - 1
+	all := slices.Clone(listColumns[:last])
+	for _, f := range p.Visible() {
+		all = append(all, column{f.ID, f.Label})
+	}
+	return append(all, listColumns[last])
+}
+
+// chosen are the columns that the list shows.
+func (l listRequest) chosen(all []column) (chosen []column) {
+	keys := l.cols
+	if len(keys) == 0 {
+		keys = usualColumns
+	}
+	for _, c := range all {
+		if slices.Contains(keys, c.Key) {
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
+}
+
+// rows are those of users, with the custom fields among the columns. A field that names people costs a
+// read for each of them.
+func (h *handler) rows(ctx context.Context, teamID string, users []directory.User, columns []column, p profile) ([]row, error) {
+	rows := make([]row, len(users))
+	for i, u := range users {
+		rows[i] = h.row(ctx, u)
+	}
+	if !slices.ContainsFunc(columns, func(c column) bool { return isField(c.Key) }) {
+		return rows, nil
+	}
+	var ids []string
+	for i, u := range users {
+		rows[i].Fields = map[string]string{}
+		for _, v := range p.Of(u) {
+			if !slices.ContainsFunc(columns, func(c column) bool { return c.Key == v.ID }) {
+				continue
+			}
+			rows[i].Fields[v.ID] = firstNonEmpty(v.Alt, v.Value)
+			if v.Field.Type == directory.UserField {
+				ids = append(ids, v.People()...)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return rows, nil
+	}
+	slices.Sort(ids)
+	people, err := h.Store.UsersByID(ctx, teamID, slices.Compact(ids))
+	if err != nil {
+		return nil, fmt.Errorf("people in custom fields: %w", err)
+	}
+	named := map[string]directory.User{}
+	for _, u := range people {
+		named[u.ID] = u
+	}
+	for i := range rows {
+		for id, text := range rows[i].Fields {
+			if p.typeOf(id) == directory.UserField {
+				rows[i].Fields[id] = namesIn(text, named)
+			}
+		}
+	}
+	return rows, nil
+}

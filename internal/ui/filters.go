@@ -1,0 +1,161 @@
+package ui
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"rollcall/internal/directory"
+)
+
+// findForm is the id of the form that searches and filters.
+const findForm = "find"
+
+// findView is the form that searches and filters.
+type findView struct {
+	TeamID, Query string
+	Choices       []choice
+}
+
+// choice is a menu of the form or, with an Input, a field to type a value into.
+type choice struct {
+	Label, Name  string
+	Options      []choiceOption
+	Input, Value string // Input is the type of an <input>
+}
+
+type choiceOption struct {
+	Value, Label string
+	Selected     bool
+}
+
+var groupNames = map[directory.Group]string{
+	directory.GroupMembers: "Members", directory.GroupAdmins: "Admins and owners", directory.GroupGuests: "Guests",
+	directory.GroupBots: "Bots", directory.GroupExternal: "External",
+}
+
+var statusNames = map[directory.AccountStatus]string{directory.Active: "Active", directory.Deactivated: "Deactivated"}
+
+// find makes the form. zones counts people by time zone. Custom fields without options take a whole value;
+// one that names a person takes an ID.
+func (l listRequest) find(zones map[string]int, fields profile) findView {
+	f := l.req.Filter
+	show := string(f.AccountStatus)
+	if show == "" {
+		show = everybody
+	}
+	kinds := []string{"", "Everybody"}
+	for _, g := range directory.Groups {
+		kinds = append(kinds, string(g), groupNames[g])
+	}
+	v := findView{l.teamID, l.query, []choice{
+		{Label: "Accounts", Name: "show", Options: options(show, string(directory.Active), "Active", string(directory.Deactivated), "Deactivated", everybody, "All")},
+		{Label: "Kind", Name: "kind", Options: options(string(f.Group), kinds...)},
+		{Label: "Time zone", Name: "tz", Options: zoneOptions(f.TZ, zones)},
+	}}
+	for _, field := range fields.Visible() {
+		set := filterValue(f, field.ID)
+		if len(field.Options) == 0 {
+			v.Choices = append(v.Choices, choice{Label: field.Label, Name: field.ID, Input: inputType(field), Value: set})
+			continue
+		}
+		names := []string{"", "Any"}
+		for _, o := range field.Options {
+			names = append(names, o, o)
+		}
+		if set != "" && !slices.Contains(field.Options, set) {
+			names = append(names, set, set)
+		}
+		v.Choices = append(v.Choices, choice{Label: field.Label, Name: field.ID, Options: options(set, names...)})
+	}
+	return v
+}
+
+func inputType(f directory.Field) string {
+	if f.Type == directory.DateField { // Slack writes dates as browsers do
+		return "date"
+	}
+	return "text"
+}
+
+// filterValue is what a filter asks of a custom field, "" for nothing.
+func filterValue(f directory.Filter, id string) string {
+	i := slices.IndexFunc(f.Fields, func(field directory.FieldFilter) bool { return field.ID == id })
+	if i < 0 {
+		return ""
+	}
+	return f.Fields[i].Value
+}
+
+func zoneOptions(selected string, zones map[string]int) []choiceOption {
+	all := slices.Sorted(maps.Keys(zones))
+	if selected != "" && zones[selected] == 0 {
+		all = append(all, selected)
+	}
+	names := []string{"", "Any time zone"}
+	for _, zone := range all {
+		names = append(names, zone, zoneName(zone))
+	}
+	return options(selected, names...)
+}
+
+func zoneName(zone string) string { return strings.ReplaceAll(zone, "_", " ") }
+
+func options(selected string, valuesAndLabels ...string) (all []choiceOption) {
+	for pair := range slices.Chunk(valuesAndLabels, 2) {
+		all = append(all, choiceOption{pair[0], pair[1], pair[0] == selected})
+	}
+	return all
+}
+
+// chip is a filter that is set.
+type chip struct {
+	ID, Label string
+	Without   string           // the address of the list without it
+	Count     string           // of whom it selects alone; "" until somebody asks for it
+	alone     directory.Filter // the filter with nothing else
+}
+
+// chips are the filters that are set. Words are none, because they can be seen in the search.
+func (h *handler) chips(ctx context.Context, l listRequest) (all []chip) {
+	add := func(id, label string, alone directory.Filter, clear func(*directory.Filter)) {
+		without := l
+		clear(&without.req.Filter)
+		all = append(all, chip{ID: "of-" + id, Label: label, Without: without.address("/"), alone: alone})
+	}
+	f := l.req.Filter
+	if f.AccountStatus != "" {
+		add("show", statusNames[f.AccountStatus], directory.Filter{AccountStatus: f.AccountStatus}, func(f *directory.Filter) { f.AccountStatus = "" })
+	}
+	if f.Group != "" {
+		add("kind", groupNames[f.Group], directory.Filter{Group: f.Group}, func(f *directory.Filter) { f.Group = "" })
+	}
+	if f.TZ != "" {
+		add("tz", zoneName(f.TZ), directory.Filter{TZ: f.TZ}, func(f *directory.Filter) { f.TZ = "" })
+	}
+	for _, field := range f.Fields {
+		add(field.ID, h.fieldLabel(ctx, l.teamID, field), directory.Filter{Fields: []directory.FieldFilter{field}}, func(f *directory.Filter) {
+			f.Fields = slices.DeleteFunc(slices.Clone(f.Fields), func(other directory.FieldFilter) bool { return other.ID == field.ID })
+		})
+	}
+	return all
+}
+
+// fieldLabel is like "Department: Design". The name of somebody costs a read.
+func (h *handler) fieldLabel(ctx context.Context, teamID string, f directory.FieldFilter) string {
+	defined, _ := h.profile(ctx, teamID).Find(f.ID)
+	value := f.Value
+	if defined.Type == directory.UserField {
+		if u, _, err := h.Store.User(ctx, teamID, f.Value); err == nil && !u.Removed && u.Kind != directory.Forgotten {
+			value = nameOf(u)
+		}
+	}
+	return firstNonEmpty(defined.Label, f.ID) + ": " + value
+}
+
+// everybodyAddress leads to the same search without filters, deactivated people included.
+func (l listRequest) everybodyAddress() string {
+	l.req.Filter = directory.Filter{}
+	return l.address("/")
+}
