@@ -1,4 +1,5 @@
-# Google asks from outside whether a service answers. The page would send it to sign in, and an internal API it cannot reach.
+# Asks from outside whether a service answers. The page has no check, because it would redirect the check to sign in.
+# An internal API has none, because it cannot be reached.
 resource "google_monitoring_uptime_check_config" "service" {
   for_each     = toset(concat(["webhook"], local.api_outside ? ["api"] : []))
   display_name = "${local.title} ${each.key}"
@@ -72,13 +73,13 @@ locals {
       query    = "sum(increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"refused\",reason=~\"busy|slow\"}[15m])) > 50"
     }
     AppRateLimited = {
-      summary  = "Slack drops events of a workspace"
+      summary  = "Slack drops a workspace's events"
       severity = "WARNING"
       for      = "0s"
       query    = "sum by (team_id) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"app_rate_limited\"}[10m])) > 0"
     }
     FullSyncFailed = {
-      summary  = "A full sync failed, all its retries included"
+      summary  = "A full sync failed, including all its retries"
       severity = "ERROR"
       for      = "0s"
       query    = "sum(increase(${local.executed}{monitored_resource=\"cloud_run_job\",job_name=\"${local.name}-fullsync\",result=\"failed\"}[15m])) > 0"
@@ -140,7 +141,7 @@ locals {
     }
   } : name => alert if length(local.subscribers) > 0 }
 
-  # The API answers errors with 200, as Slack does, so they are in its lines. 5xx are the server's own.
+  # The API answers errors with 200, as Slack does, so only its log lines have them. 5xx come from the server itself.
   api_alerts = { for name, alert in {
     APIErrors = {
       summary  = "The API fails requests"
@@ -201,7 +202,7 @@ resource "google_monitoring_alert_policy" "alert" {
       evaluation_interval = "60s"
       rule_group          = local.title
       alert_rule          = each.key
-      # Until something has written a metric, Google does not know it.
+      # Google does not know a metric until something has written it.
       disable_metric_validation = true
     }
   }
@@ -228,18 +229,18 @@ resource "google_monitoring_alert_policy" "alert" {
 # A chart for each alert: its query without the threshold. Then charts of what the programs count.
 locals {
   charts = merge({ for name, alert in local.alerts : name => regex("^(.*) [<>] [0-9.]+$", alert.query)[0] }, local.api_charts, {
-    "Messages that were dropped, by reason"                        = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
-    "Requests to the webhook, by result"                           = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Deliveries to the worker, by outcome"                         = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Seconds from post to document, 99 of 100"                     = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
-    "Answers to Slack that failed"                                 = "sum by (response_code) (increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=~\"429|5..\"}[5m]))"
-    "Milliseconds to answer Slack, 99 of 100"                      = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m])))"
-    "People shown in a day, by viewer: the ten who looked at most" = "topk(10, sum by (viewer) (increase(logging_googleapis_com:user_${local.id}_people_shown_sum{monitored_resource=\"cloud_run_revision\"}[1d])))"
-    "Full syncs, by outcome"                                       = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
+    "Dropped messages, by reason"                    = "sum by (outcome, result) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\",outcome=\"unknown_workspace\"}[5m]) or increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\",result=\"no_workspace\"}[5m]))"
+    "Requests to the webhook, by result"             = "sum by (result, reason) (increase(logging_googleapis_com:user_${local.id}_webhook_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Deliveries to the worker, by outcome"           = "sum by (outcome) (increase(logging_googleapis_com:user_${local.id}_messages{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Seconds from post to document, 99th percentile" = "histogram_quantile(0.99, sum by (le, source) (rate(logging_googleapis_com:user_${local.id}_post_to_document_bucket{monitored_resource=\"cloud_run_revision\"}[10m])))"
+    "Answers to Slack that failed"                   = "sum by (response_code) (increase(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\",response_code=~\"429|5..\"}[5m]))"
+    "Milliseconds to answer Slack, 99th percentile"  = "histogram_quantile(0.99, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{monitored_resource=\"cloud_run_revision\",service_name=\"${local.name}-webhook\"}[10m])))"
+    "People shown in a day, top ten viewers"         = "topk(10, sum by (viewer) (increase(logging_googleapis_com:user_${local.id}_people_shown_sum{monitored_resource=\"cloud_run_revision\"}[1d])))"
+    "Full syncs, by outcome"                         = "sum by (outcome, team_id) (increase(logging_googleapis_com:user_${local.id}_syncs{monitored_resource=\"cloud_run_job\"}[1h]))"
   })
   api_charts = { for title, query in {
-    "Requests to the API, by method and refusal"                 = "sum by (api_method, refused) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
-    "Requests to the API, by token: the ten that asked the most" = "topk(10, sum by (token) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[1h])))"
+    "Requests to the API, by method and refusal" = "sum by (api_method, refused) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[5m]))"
+    "Requests to the API, top ten tokens"        = "topk(10, sum by (token) (increase(logging_googleapis_com:user_${local.id}_api_requests{monitored_resource=\"cloud_run_revision\"}[1h])))"
   } : title => query if var.api }
 }
 

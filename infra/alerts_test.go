@@ -9,7 +9,7 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 )
 
-// TestAlertQueries: PromQL parses. Cloud Monitoring would refuse it only at the apply.
+// TestAlertQueries: the PromQL parses. Cloud Monitoring would refuse a faulty query only during an apply.
 func TestAlertQueries(t *testing.T) {
 	queries := regexp.MustCompile(`(?m)^ +(?:query +=|"[^"]+" +=|name =>) "(.*)"$`).FindAllStringSubmatch(read(t, "alerts.tf"), -1)
 	if len(queries) != 29 { // of alerts and of charts
@@ -23,7 +23,7 @@ func TestAlertQueries(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
-	// Queries to paste in playbooks: lines that begin like one.
+	// The playbooks' queries to paste are lines that begin like one.
 	playbooks, err := filepath.Glob("playbooks/*.md")
 	if err != nil {
 		t.Fatal(err)

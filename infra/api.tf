@@ -1,5 +1,5 @@
-# The API, as an option. Its tokens are in a database of their own, so that a restore of the directory revives none that
-# was revoked, and whoever may read the directory cannot read them.
+# The API, as an option. Its tokens are in a database of their own, so that restoring the directory does not revive revoked
+# ones, and whoever may read the directory cannot read them.
 
 locals {
   api = var.api ? toset(["api"]) : toset([])
@@ -7,8 +7,8 @@ locals {
   only_the_tokens = "resource.name == \"projects/${var.project_id}/databases/${local.name}-api\""
 }
 
-# It needs no index and no TTL: tokens are found by the ID of their document, and an expired one is still listed. Without
-# PITR and backups: an operator makes new tokens.
+# No index and no TTL: tokens are found by document ID, and expired ones stay listed. No PITR and no backups: an operator can
+# make new tokens.
 resource "google_firestore_database" "tokens" {
   for_each                = local.api
   name                    = "${local.name}-${each.key}"
@@ -38,7 +38,7 @@ resource "google_project_iam_member" "tokens" {
   }
 }
 
-# Others read the directory without the API. The audit log has a line for each of their reads.
+# Readers of the database itself, without the API. The audit log has a line for each of their reads.
 resource "google_project_iam_member" "directory_reader" {
   for_each = var.directory_readers
   project  = var.project_id

@@ -28,7 +28,7 @@ resource "google_project_iam_member" "deployer_reads" {
   member  = google_service_account.builder["deployer"].member
 }
 
-# Conditions bound what it may grant on the project: only the roles of services, and only on the one database.
+# Conditions bound both roles: the deployer may grant only the roles that services have, and owns only the one database.
 resource "google_project_iam_member" "deployer_bounded" {
   for_each = {
     "resourcemanager.projectIamAdmin" = "api.getAttribute(\"iam.googleapis.com/modifiedGrantsByRole\", []).hasOnly(${jsonencode(local.service_roles)})"
@@ -48,7 +48,7 @@ locals {
   service_roles = sort(distinct(concat(values(local.firestore_roles), [local.counts_dead_letters, local.writes_traces])))
 }
 
-# To deploy a service is to say which identity it runs as.
+# Deploying a service that runs as an identity takes this role on the identity.
 resource "google_service_account_iam_member" "deployer_acts_as" {
   for_each           = merge(google_service_account.runtime, google_service_account.invoker, google_service_account.builder, { for name, a in google_service_account.subscriber : "to-${name}" => a })
   service_account_id = each.value.name
@@ -56,7 +56,7 @@ resource "google_service_account_iam_member" "deployer_acts_as" {
   member             = google_service_account.builder["deployer"].member
 }
 
-# The smoke test signs as Slack does: the one secret that the deployer reads.
+# The smoke test signs requests as Slack does. The deployer reads no other secret, except the log level.
 resource "google_secret_manager_secret_iam_member" "smoke_test" {
   secret_id = google_secret_manager_secret.value["slack-signing-secret"].id
   role      = "roles/secretmanager.secretAccessor"
@@ -162,7 +162,7 @@ resource "google_cloudbuild_trigger" "build" {
   location        = var.region
   filename        = each.value.file
   service_account = google_service_account.builder[each.value.identity].id
-  # No include_build_logs: it would copy logs, whose plans name viewers, to checks that everybody with the repository sees.
+  # No include_build_logs: it would copy logs, whose plans name viewers, to checks that everybody with access to the repository sees.
 
   approval_config {
     approval_required = each.value.approval

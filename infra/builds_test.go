@@ -21,7 +21,7 @@ func needs(t *testing.T, programs ...string) {
 		if _, err := exec.LookPath(program); err == nil {
 			continue
 		}
-		how := fmt.Sprintf("no %s to run the scripts with: install your system's package %[1]s", program)
+		how := fmt.Sprintf("no %s, which the scripts call: install your system's package %[1]s", program)
 		if os.Getenv("CI") != "" {
 			t.Fatal(how)
 		}
@@ -128,11 +128,11 @@ func TestProvenance(t *testing.T) {
 	}
 }
 
-// TestImagesBuild: images are built in the builder's image, given by digest. internal/e2e runs the rest of the script.
+// TestImagesBuild: images are built in the builder image, pinned by digest. internal/e2e runs the rest of the script.
 func TestImagesBuild(t *testing.T) {
 	script := readBuild(t, "infra/images.yaml", "build")["build"]
 	if said, calls, err := newWorkplace(t).run(t, script, "_BUILDER=r/builder:latest"); err == nil || !strings.Contains(said, "run infra/builder.sh") || strings.Join(calls, "") != "" {
-		t.Errorf("a build in an image by tag goes on: %v\n%s%v", err, said, calls)
+		t.Errorf("a build goes on with a builder image given by tag: %v\n%s%v", err, said, calls)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestCheck(t *testing.T) {
 	w := newWorkplace(t)
 	w.write(t, "images.tfvars.json", recorded("i1"))
 	if said, _, err := w.run(t, scripts["test"], "_BUILDER=r/builder:latest"); err == nil || !strings.Contains(said, "run infra/builder.sh") {
-		t.Errorf("a build in an image by tag goes on: %v\n%s", err, said)
+		t.Errorf("a build goes on with a builder image given by tag: %v\n%s", err, said)
 	}
 	said, calls, err := w.run(t, scripts["plan"], "_STATE_BUCKET=state")
 	if err != nil || !slices.Contains(calls, strings.TrimSpace(recorded("i1"))) {

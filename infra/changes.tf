@@ -31,13 +31,13 @@ locals {
   # push_endpoint is null for those who pull.
   subscribers = merge(var.change_subscriptions, { for name in local.bigquery : name => { push_endpoint = null, audience = null, filter = null } })
 
-  # BigQuery is written to by Pub/Sub itself.
+  # Pub/Sub itself writes to BigQuery.
   programs = { for name, s in local.subscribers : name => s if !contains(local.bigquery, name) }
   pullers  = { for name, s in local.programs : name => s if s.push_endpoint == null }
   pushed   = { for name, s in local.programs : name => s if s.push_endpoint != null }
 }
 
-# A program that pulls runs as this identity. A push comes with its token, and the endpoint's owner lets it in.
+# A program that pulls runs as this identity. A push carries its token, and the endpoint's owner lets it in.
 resource "google_service_account" "subscriber" {
   for_each     = local.programs
   account_id   = "${local.name}-to-${each.key}"
@@ -114,7 +114,7 @@ resource "google_pubsub_subscription_iam_member" "changes_subscriber" {
   member       = google_service_account.subscriber[each.key].member
 }
 
-# Signs a push's token.
+# Pub/Sub signs the tokens of its pushes.
 resource "google_service_account_iam_member" "changes_token" {
   for_each           = local.pushed
   service_account_id = google_service_account.subscriber[each.key].name

@@ -17,8 +17,8 @@ type workplace struct {
 	folder, tools, bucket, before string
 }
 
-// The programs. gcloud keeps gs://state in a folder and answers what the test says Google would.
-// terraform records the files of variables that it is given.
+// programs are the stand-ins. gcloud keeps gs://state in a folder and gives the answers that the test sets.
+// terraform records the variable files that it is given.
 var programs = map[string]string{
 	"go":          "",
 	"editor":      `echo more >> "$1"`,
@@ -113,7 +113,7 @@ func recorded(build string) string {
 	return fmt.Sprintf(`{"images": {%s"commit": "0123456789abcdef", "build": "%s", "committed": 2000}}`+"\n", &images, build)
 }
 
-// deployables are the deployables, in the order in which images.sh signs them.
+// deployables are the deployed programs, in the order in which images.sh signs them.
 var deployables = []string{"webhook", "worker", "ui", "api", "fullsync"}
 
 // TestDeploy runs the scripts of infra/deploy.yaml.

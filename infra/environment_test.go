@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestEnvironment: Terraform sets only variables that programs read. internal/config keeps its table of them true.
+// TestEnvironment: Terraform sets only variables that programs read. A test in internal/config keeps its table of them true.
 func TestEnvironment(t *testing.T) {
 	table, err := os.ReadFile("../internal/config/README.md")
 	if err != nil {

@@ -5,7 +5,7 @@ resource "google_firestore_database" "directory" {
   concurrency_mode                  = "OPTIMISTIC"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
   delete_protection_state           = var.deletion_protection || var.firestore_existing ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = var.firestore_existing ? "ABANDON" : "DELETE" # a database from before may have data of others
+  deletion_policy                   = var.firestore_existing ? "ABANDON" : "DELETE" # an existing database may have others' data
   depends_on                        = [google_project_service.api]
 }
 
@@ -84,7 +84,7 @@ resource "google_firestore_field" "exemption" {
   }
 }
 
-# Refuses client SDKs. A database from before keeps its own rules.
+# Refuses client SDKs. An existing database keeps its own rules.
 resource "google_firebaserules_ruleset" "nobody" {
   count = var.firestore_existing && !var.api ? 0 : 1
   source {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Signs the images that Cloud Build has built of a commit (infra/images.yaml), and records their digests where
+# Signs the images that Cloud Build built from a commit (infra/images.yaml), and records their digests where
 # infra/terraform.sh reads them. BUILD names that build. Without it, this builds HEAD first.
 set -euo pipefail
 if [ $# != 0 ] || [ -z "${PROJECT_ID:-}" ] || [ -z "${REGION:-}" ] || [ -z "${BUCKET:-}" ]; then
@@ -17,7 +17,7 @@ trap 'rm -rf "$folder"' EXIT
 
 if [ -z "${BUILD:-}" ]; then
   if ! gcloud storage cp "gs://$BUCKET/builder.tfvars.json" "$folder/builder.json"; then
-    echo "There is no image to build in: run infra/builder.sh." >&2
+    echo "There is no builder image yet: run infra/builder.sh." >&2
     exit 1
   fi
   git archive --format tar.gz --output "$folder/source.tar.gz" HEAD
@@ -30,18 +30,18 @@ gcloud builds describe "$BUILD" --region "$REGION" --format json >"$folder/build
 
 images=
 for program in webhook worker ui api fullsync; do
-  # Docker compresses layers anew, so the digest is not ko's: it is the one that Cloud Build pushed.
+  # Docker recompresses layers, so this digest, of what Cloud Build pushed, is not ko's.
   digest=$(jq -r --arg name "$repository/$program:$BUILD" '.results.images[]? | select(.name == $name).digest' "$folder/build.json")
   image="$repository/$program@$digest"
   gcloud artifacts docker images describe "$image" --show-provenance --format 'json(provenance_summary)' >"$folder/provenance.json"
   if ! grep -qF "$BUILD" "$folder/provenance.json"; then
-    echo "$image has no provenance of build $BUILD: it is not signed." >&2
+    echo "$image has no provenance of build $BUILD: not signing it." >&2
     exit 1
   fi
   sbom="$program-linux-amd64.spdx.json"
   gcloud storage cp "gs://$BUCKET/builds/$BUILD/sboms/$sbom" "$folder/$sbom"
   place=(--project "$PROJECT_ID" --location "$REGION" --repository "$name")
-  if ! gcloud artifacts attachments describe "$program-$BUILD" "${place[@]}" >/dev/null 2>&1; then # a deployment that runs again has it
+  if ! gcloud artifacts attachments describe "$program-$BUILD" "${place[@]}" >/dev/null 2>&1; then # a deployment that runs again has it already
     gcloud artifacts attachments create "$program-$BUILD" "${place[@]}" --attachment-type application/spdx+json --files "$folder/$sbom" \
       --target "projects/$PROJECT_ID/locations/$REGION/repositories/$name/packages/$program/versions/$digest"
   fi

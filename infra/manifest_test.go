@@ -27,8 +27,8 @@ func TestManifest(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(template), &manifest); err != nil {
 		t.Fatal(err)
 	}
-	// A user_change comes with every other event about a person (pages user_profile_changed, user_status_changed and
-	// user_huddle_changed of docs.slack.dev), so subscribing to those as well would only multiply the traffic.
+	// A user_change comes with every other event about a person (docs.slack.dev, pages user_profile_changed, user_status_changed
+	// and user_huddle_changed), so subscribing to those as well would only multiply the traffic.
 	want := map[string]struct {
 		body      string
 		operation directory.Operation

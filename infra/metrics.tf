@@ -27,7 +27,7 @@ locals {
       unit        = "s"
     }
     people_shown = {
-      description = "People whom answers of the page and of the API showed, by viewer: an address, or a token's name."
+      description = "People shown by the page and the API, by viewer: an e-mail address or a token's name."
       program     = "ui|api"
       condition   = "jsonPayload.audit=true AND jsonPayload.count>=0"
       labels      = ["viewer", "view", "team_id"]
@@ -35,7 +35,7 @@ locals {
       unit        = "1"
     }
     api_requests = {
-      description = "Requests to the API, by method and token's name; refused has Slack's code of an error, such as invalid_auth, ratelimited or internal_error."
+      description = "Requests to the API, by method and token's name; refused has Slack's error code, such as invalid_auth, ratelimited or internal_error."
       program     = "api"
       condition   = "jsonPayload.api_method:*"
       labels      = ["api_method", "refused", "token"]

@@ -155,7 +155,7 @@ func values(lines []map[string]any, field string) (all []any) {
 	return all
 }
 
-// logged returns the lines that do logs.
+// logged calls do and returns the lines that it logs.
 func logged(t *testing.T, do func(*slog.Logger)) (lines []map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
@@ -194,10 +194,10 @@ func webhookLines(t *testing.T) []map[string]any {
 		post(works, system.Secret, strings.Replace(join, system.Team, "", 1))
 		post(hook(takes{}, "A2"), system.Secret, join)
 		crowd(works, func() { post(works, system.Secret, join) })
-	})[:9] // without those of the crowd
+	})[:9] // without the crowd's own lines
 }
 
-// signed returns a request with that signature whose body comes from reader.
+// signed returns a request whose body comes from reader, with the signature of body.
 func signed(secret, body string, reader io.Reader) *http.Request {
 	r := httptest.NewRequest("POST", "/slack/events", reader)
 	r.Header = fakeslack.Sign(secret, time.Now(), []byte(body))

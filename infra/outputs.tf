@@ -28,7 +28,7 @@ output "api_url" {
 }
 
 output "api_url_outside" {
-  description = "The same if it answers from outside, for the smoke test; otherwise empty."
+  description = "The same for the smoke test, if the API answers from outside; otherwise empty."
   value       = local.api_outside ? "${local.url.api}/api/" : ""
 }
 

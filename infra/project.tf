@@ -25,7 +25,7 @@ locals {
   pubsub_agent = "serviceAccount:service-${local.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   iap_agent    = "serviceAccount:service-${local.number}@gcp-sa-iap.iam.gserviceaccount.com"
 
-  # Cloud Run's address of a service is known before there is one.
+  # Cloud Run's address of a service is known before the service exists.
   url = { for name in ["webhook", "ui", "api"] : name => "https://${lookup(local.domains, name, "${local.name}-${name}-${local.number}.${var.region}.run.app")}" }
 }
 
@@ -38,7 +38,7 @@ resource "google_artifact_registry_repository" "images" {
     immutable_tags = true
   }
   vulnerability_scanning_config {
-    enablement_config = "INHERITED" # on, by the API below
+    enablement_config = "INHERITED" # on, because containerscanning is enabled
   }
 
   # What runs, and enough older images to roll back to.

@@ -67,7 +67,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letter_subscriber" {
   member       = local.pubsub_agent
 }
 
-# Signs the push's token.
+# Pub/Sub signs the tokens of its pushes.
 resource "google_service_account_iam_member" "push_token" {
   service_account_id = google_service_account.invoker["push"].name
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"

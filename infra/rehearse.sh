@@ -25,7 +25,7 @@ eventually() { # a command, until it succeeds
 }
 
 documents="http://$FIRESTORE_EMULATOR_HOST/v1/projects/$GOOGLE_CLOUD_PROJECT/databases/(default)/documents/workspaces/$TEAM"
-document() { curl -fsS -H 'Authorization: Bearer owner' "$documents${1:+/$1}"; } # below the workspace; of no path itself
+document() { curl -fsS -H 'Authorization: Bearer owner' "$documents${1:+/$1}"; } # a path below the workspace; without one, the workspace itself
 has() { document "$1" | grep -qF -- "$2"; }
 lacks() { ! has "$1" "$2"; }
 slack_post() { # as Slack does
@@ -34,7 +34,7 @@ slack_post() { # as Slack does
   sig=$(printf 'v0:%s:%s' "$ts" "$1" | openssl dgst -sha256 -hmac "$SLACK_SIGNING_SECRET" | sed 's/^.* //')
   curl -fsS "$WEBHOOK" -H 'Content-Type: application/json' -H "X-Slack-Request-Timestamp: $ts" -H "X-Slack-Signature: v0=$sig" -d "$1"
 }
-event() { # type, user: an event of this moment, in a second of its own
+event() { # type, user: an event of now, in a second of its own
   sleep 1
   slack_post '{"type":"event_callback","team_id":"'"$TEAM"'","event_id":"Ev'"$RANDOM"'","event_time":'"$(date +%s)"',"event":{"type":"'"$1"'","user":'"$2"'}}'
 }
@@ -97,7 +97,7 @@ lacks "users/$WHO" 'Too late' || fail "a late event brought her back"
 say "Restore"
 (cd "$work" && rollcallctl people forgotten --team "$TEAM" > forgotten.txt)
 curl -fsS -X PATCH -H 'Authorization: Bearer owner' -H 'Content-Type: application/json' -d @"$work/backup.json" "$documents/users/$WHO" >/dev/null
-has "users/$WHO" 'Grace Hopper' || fail "the import brought nothing back: nothing would be shown"
+has "users/$WHO" 'Grace Hopper' || fail "the import brought nothing back, so the rest would prove nothing"
 (cd "$work" && rollcallctl people forget --team "$TEAM" --yes - < forgotten.txt)
 lacks "users/$WHO" Grace || fail "she is back after a restore"
 
@@ -106,7 +106,7 @@ shows "1 lifted" rollcallctl people lift --team "$TEAM" --user "$WHO"
 event team_join "$(grace 'Back on watch')"
 eventually has users/U0GRACE 'Back on watch'
 shows "1 reset" rollcallctl people reset --team "$TEAM" --user "$WHO"
-lacks "users/$WHO" 'Back on watch' || fail "what was said of her is still there"
+lacks "users/$WHO" 'Back on watch' || fail "what was stored about her is still there"
 
 say "Purge a workspace"
 rollcallctl workspaces list

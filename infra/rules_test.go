@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 	}
 	const project = "/v1/projects/rules-test"
 	if status := send(http.MethodPut, "/emulator"+project+":securityRules", "", string(rules)); status != http.StatusOK {
-		t.Fatalf("the emulator answers the rules with %d", status)
+		t.Fatalf("the emulator refuses the rules: %d", status)
 	}
 	const user = project + "/databases/(default)/documents/workspaces/T1/users/U1"
 	for _, tt := range []struct {

@@ -29,7 +29,7 @@ locals {
         FIRESTORE_DATABASE   = google_firestore_database.directory.name
         PUSH_AUDIENCE        = local.push_audience
         PUSH_SERVICE_ACCOUNT = google_service_account.invoker["push"].email
-        PUSH_SIGNATURE       = "removed-by-cloud-run" # which checks the signature and passes on the rest of the token
+        PUSH_SIGNATURE       = "removed-by-cloud-run" # Cloud Run checks it and passes the token on without it
         HISTORY_DAYS         = tostring(var.history_days)
         USER_CHANGES_TOPIC   = google_pubsub_topic.user_changes.name
         CHANGES_VALUES       = tostring(var.changes_values)
@@ -177,7 +177,7 @@ resource "google_cloud_run_v2_service" "service" {
     google_pubsub_topic_iam_member.changes_publisher,
     google_project_iam_member.firestore,
     google_project_iam_member.tokens,
-    google_firestore_index.query, # the older revision serves until they are built, because queries fail without
+    google_firestore_index.query, # the older revision serves until they are built, because queries fail without them
   ]
 }
 

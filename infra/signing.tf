@@ -46,7 +46,7 @@ resource "google_binary_authorization_attestor" "images" {
   }
 }
 
-# A project has one policy. It concerns only what asks for it, as the services and the job here do.
+# A project has one policy. It applies only to what asks for it, as the services and the job here do.
 resource "google_binary_authorization_policy" "project" {
   count                         = var.signed_images_only ? 1 : 0
   global_policy_evaluation_mode = "ENABLE" # Google's own images need no signature of ours

@@ -6,7 +6,7 @@ locals {
 
   slos = {
     WebhookErrors = {
-      summary = "The webhook fails requests: over 95 % in an hour, and Slack disables the subscription"
+      summary = "The webhook fails requests; if over 95 % fail in an hour, Slack disables the subscription"
       goal    = 0.999
       # Requests refused for their signature count neither as good nor as bad.
       good  = "${local.webhook_filter} AND metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"2xx\""

@@ -43,7 +43,7 @@ resource "google_secret_manager_secret_iam_member" "log_level" {
 }
 
 locals {
-  # Go collects more garbage near its limit, which is a tenth below the one at which Cloud Run kills the instance.
+  # Go collects garbage more often near its limit, which is a tenth below the one at which Cloud Run kills the instance.
   memory = { limit = "512Mi", go = "460MiB" }
 
   writes_traces = "roles/telemetry.tracesWriter"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs Terraform with the settings, image digests and provider checksums of an installation. They are beside its
-# state in gs://$BUCKET, where laptops and builds read them, so all apply the same.
+# state in gs://$BUCKET, so that laptops and builds apply the same configuration.
 set -euo pipefail
 if [ $# = 0 ] || [ -z "${BUCKET:-}" ]; then
   cat >&2 <<'USAGE'

@@ -122,7 +122,7 @@ variable "min_instances" {
 }
 
 variable "max_instances" {
-  description = "Limit of instances, and so of the bill."
+  description = "Maximum instances of each service, which bounds the bill."
   type        = object({ webhook = optional(number, 20), worker = optional(number, 20), ui = optional(number, 5), api = optional(number, 5) })
   default     = {}
   validation {
@@ -295,7 +295,7 @@ variable "changes_to_bigquery" {
 }
 
 variable "api" {
-  description = "Whether the API runs: Slack's methods, a feed of changes and MCP, for programs with tokens of `rollcallctl tokens create`."
+  description = "Whether the API runs: Slack's methods, a feed of changes and MCP, for programs with tokens from `rollcallctl tokens create`."
   type        = bool
   default     = false
 }
@@ -311,7 +311,7 @@ variable "api_ingress" {
 }
 
 variable "api_rate" {
-  description = "Requests a second that each of the API's tokens may make, by each instance's own count."
+  description = "Requests a second that each of the API's tokens may make; each instance counts its own."
   type        = number
   default     = 20
   validation {
@@ -321,7 +321,7 @@ variable "api_rate" {
 }
 
 variable "directory_readers" {
-  description = "Who may read the directory's database directly, as IAM members: serviceAccount:…, group:…, user:… They see every workspace, whole."
+  description = "Who may read the directory's database directly, as IAM members: serviceAccount:…, group:…, user:… They see all of every workspace."
   type        = set(string)
   default     = []
   validation {

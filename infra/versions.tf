@@ -9,7 +9,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "7.45.0" # exactly: what is tested is what is applied
+      version = "7.45.0" # exact, so that applies use the tested version
     }
   }
 }

@@ -59,9 +59,9 @@ func forbidden(name, imported string) string {
 	if name == "directory" {
 		switch {
 		case strings.HasPrefix(imported, "rollcall/") && target != "ijson":
-			return "the domain depends on nothing of ours but how JSON is read"
+			return "the domain depends on none of our packages but ijson"
 		case strings.HasPrefix(imported, "cloud.google.com/"), strings.HasPrefix(imported, "google.golang.org/"), strings.Contains(imported, "slack"):
-			return "the domain knows no Google or Slack library"
+			return "the domain uses no Google or Slack library"
 		}
 	}
 	if strings.HasPrefix(imported, "rollcall/functions/") {

@@ -21,7 +21,7 @@ import (
 	"github.com/google/licensecheck"
 )
 
-var update = flag.Bool("update", false, "write licences.csv anew")
+var update = flag.Bool("update", false, "rewrite licences.csv")
 
 // allowed are permissive licences, and Mozilla's, which asks only for the changes to its own
 // files. CC-BY-4.0 is that of the MCP SDK's documentation, and asks only to name the authors.
@@ -86,7 +86,7 @@ func TestLicences(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("%s is not what is built, and -update writes it anew (-want +got):\n%s", golden, diff)
+		t.Errorf("%s does not match the build: rewrite it with -update (-want +got):\n%s", golden, diff)
 	}
 }
 

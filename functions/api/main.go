@@ -1,4 +1,4 @@
-// Command api answers programs in Slack's place.
+// Command api serves Slack's Web API from Rollcall's copy of the directory.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	defer tokens.Close() //nolint:errcheck // the process ends
 	h := api.New(api.Options{
 		People: store, Workspaces: store, History: store, Tokens: tokens, Rate: c.Rate, Log: log,
-		// Whatever LOG_LEVEL says, audit lines are written.
+		// Audit lines are written whatever LOG_LEVEL says.
 		Audit: audit.New(service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project), []byte(c.AuditHashKey.Reveal())),
 	})
 	return service.Serve(ctx, service.Host(), c.Port, h, log)

@@ -45,7 +45,7 @@ func run(ctx context.Context) error {
 		authenticate = ui.RequireIAP(validator, c.IAPAudience, log)
 	}
 	o := ui.Options{Store: store, Log: log, Authenticate: authenticate, Viewers: ui.Viewers(c.Viewers),
-		// Whatever LOG_LEVEL says, audit lines are written.
+		// Audit lines are written whatever LOG_LEVEL says.
 		Audit: audit.New(service.NewLogger(os.Stdout, min(c.LogLevel, slog.LevelInfo), c.Project), []byte(c.AuditHashKey.Reveal()))}
 	if c.SyncJob != "" {
 		job, err := googlecloud.OpenJob(ctx, c.SyncJob)

@@ -1,4 +1,4 @@
-// Command webhook receives Slack's Events API and publishes changes of users.
+// Command webhook receives Slack's Events API and publishes user changes.
 package main
 
 import (

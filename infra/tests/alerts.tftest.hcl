@@ -104,6 +104,6 @@ run "alerts" {
     condition = alltrue([
       for name in concat(keys(google_logging_metric.counted), ["no_instance", "nightly"]) : strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "user_rollcall_${name}")
     ])
-    error_message = "The dashboard shows every metric of ours."
+    error_message = "The dashboard shows every one of our metrics."
   }
 }

@@ -36,7 +36,7 @@ run "by_default" {
   }
   assert {
     condition     = toset(keys(google_cloud_run_v2_service_iam_member.invoker)) == toset(["worker", "ui"]) && alltrue([for m in google_cloud_run_v2_service_iam_member.invoker : !contains(["allUsers", "allAuthenticatedUsers"], m.member)])
-    error_message = "Only the push identity invokes the worker, and only IAP's the ui."
+    error_message = "Only the push identity invokes the worker, and only IAP invokes the ui."
   }
   assert {
     condition     = google_cloud_run_v2_service_iam_member.invoker["worker"].member == google_service_account.invoker["push"].member
@@ -79,7 +79,7 @@ run "by_default" {
       !anytrue([for name in concat(keys(google_monitoring_alert_policy.alert), keys(google_logging_metric.counted)) : startswith(upper(name), "API")]) &&
       !strcontains(google_monitoring_dashboard.rollcall.dashboard_json, "api_requests") && output.api_url == null && output.api_url_outside == ""
     )
-    error_message = "By default there is no API, and nothing of one."
+    error_message = "By default there is no API, and nothing that belongs to one."
   }
   assert {
     condition     = length(google_project_iam_member.directory_reader) == 0
@@ -115,7 +115,7 @@ run "by_default" {
   }
   assert {
     condition     = alltrue([for name in ["webhook", "worker", "ui", "fullsync"] : google_secret_manager_secret_iam_member.log_level[name].member == google_service_account.runtime[name].member && google_project_iam_member.traces[name].member == google_service_account.runtime[name].member])
-    error_message = "Every program has the grants for that."
+    error_message = "Every program may read its log level and export spans."
   }
 
   # Pub/Sub.
@@ -152,7 +152,7 @@ run "by_default" {
   # Firestore.
   assert {
     condition     = google_firestore_database.directory.delete_protection_state == "DELETE_PROTECTION_ENABLED" && google_firestore_database.directory.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED"
-    error_message = "The database cannot be deleted by mistake, and can go back in time."
+    error_message = "The database cannot be deleted by mistake, and can be restored to a moment."
   }
   assert {
     condition     = google_firestore_database.directory.deletion_policy == "DELETE"
@@ -160,11 +160,11 @@ run "by_default" {
   }
   assert {
     condition     = google_firestore_backup_schedule.daily.retention == "604800s" && google_firestore_backup_schedule.weekly.retention == "8467200s"
-    error_message = "Daily and weekly backups."
+    error_message = "There are daily and weekly backups."
   }
   assert {
     condition     = length(google_firestore_index.query) == length(jsondecode(file("firestore-indexes.json")).indexes) && alltrue([for i in google_firestore_index.query : length(i.fields) >= 2 && alltrue([for f in i.fields : (f.order != null && f.order != "") != (f.array_config != null && f.array_config != "")])])
-    error_message = "Every index of the Go list, each field with an order or as an array."
+    error_message = "Every index in the Go list is there, and each field has an order or is an array."
   }
   assert {
     condition     = toset([for f in google_firestore_field.exemption : "${f.collection}.${f.field}" if length(f.ttl_config) == 1]) == toset(["users.expire_at", "syncs.expire_at", "pages.expire_at", "changes.expire_at"])
@@ -286,7 +286,7 @@ run "by_default" {
     error_message = "Images are pushed to the repository that services start them from."
   }
 
-  # The night.
+  # Nightly tests.
   assert {
     condition = (
       google_cloud_scheduler_job.nightly["nightly"].pubsub_target[0].topic_name == google_cloudbuild_trigger.nightly["nightly"].pubsub_config[0].topic &&
@@ -301,15 +301,15 @@ run "by_default" {
       google_cloudbuild_trigger.nightly["nightly"].source_to_build[0].ref == "refs/heads/main" &&
       google_cloudbuild_trigger.nightly["nightly"].substitutions._BUILDER == var.builder
     )
-    error_message = "They test main, in the builder's image."
+    error_message = "The nightly tests test main, in the builder's image."
   }
   assert {
     condition     = google_cloudbuild_trigger.nightly["nightly"].service_account == google_service_account.builder["planner"].id
-    error_message = "They run as the planner, which can change nothing."
+    error_message = "The nightly tests run as the planner, which can change nothing."
   }
   assert {
     condition     = length(google_logging_metric.nightly) == 1 && contains(keys(google_monitoring_alert_policy.alert), "NightlyTests")
-    error_message = "An alert fires if they do not pass."
+    error_message = "An alert fires if the nightly tests do not pass."
   }
 }
 
@@ -368,7 +368,7 @@ run "api" {
       google_secret_manager_secret_iam_member.reader["api"].secret_id == google_secret_manager_secret.value["audit-hash-key"].id &&
       google_secret_manager_secret_iam_member.log_level["api"].secret_id == google_secret_manager_secret.log_level.id
     )
-    error_message = "Of the secrets it reads the key of its audit lines, and the log level."
+    error_message = "The only secrets it reads are the key for its audit lines and the log level."
   }
   assert {
     condition = alltrue([
@@ -385,7 +385,7 @@ run "api" {
   }
   assert {
     condition     = google_logging_metric.counted["people_shown"].filter == "resource.labels.service_name=~\"^rollcall-(ui|api)$\" AND jsonPayload.audit=true AND jsonPayload.count>=0"
-    error_message = "Whom programs were shown is counted with whom people were shown."
+    error_message = "People shown to programs are counted together with people shown to viewers."
   }
 }
 
@@ -400,7 +400,7 @@ run "api_inside" {
   }
   assert {
     condition     = output.api_url == "https://rollcall-api-123456789012.europe-west1.run.app/api/" && output.api_url_outside == "" && keys(google_monitoring_uptime_check_config.service) == ["webhook"] && !contains(keys(google_monitoring_alert_policy.alert), "APIDown")
-    error_message = "The smoke test and the uptime check, which are outside, leave it out."
+    error_message = "The smoke test and the uptime check, which cannot reach it, leave it out."
   }
 }
 
@@ -538,7 +538,7 @@ run "domain_of_the_api" {
         "2147483647 allow * ",
       ])
     )
-    error_message = "Cloud Armor lets the API's paths through, and from one address no less than one token may ask."
+    error_message = "Cloud Armor lets only the API's paths through, and limits an address to no less than one token's rate."
   }
 }
 
@@ -564,7 +564,7 @@ run "database_that_was_here_before" {
   }
   assert {
     condition     = length(google_firebaserules_release.nobody) == 0
-    error_message = "Its rules may be others'."
+    error_message = "An existing database keeps its own rules."
   }
 }
 
@@ -579,7 +579,7 @@ run "changes" {
   }
   assert {
     condition     = google_pubsub_topic.user_changes.schema_settings[0].encoding == "JSON" && strcontains(google_pubsub_schema.user_change.definition, "message UserChange")
-    error_message = "The topic refuses messages that are no change."
+    error_message = "The topic refuses messages that do not match the schema."
   }
   assert {
     condition = (
@@ -723,7 +723,7 @@ run "deployments_wait_for_approval" {
   }
   assert {
     condition     = { for name, t in google_cloudbuild_trigger.build : name => t.approval_config[0].approval_required } == { check = false, test = false, images = false, deploy = true }
-    error_message = "With deploy_approval, deployments wait; tests and images, which nobody starts unsigned, do not."
+    error_message = "With deploy_approval, deployments wait; tests do not, nor do images, which cannot start unsigned."
   }
 }
 

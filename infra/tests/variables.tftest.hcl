@@ -139,7 +139,7 @@ run "wrong_values" {
   ]
 }
 
-# These are checked together with others, which must be right.
+# These validations also read other variables, which must be right.
 run "wrong_together" {
   command = plan
   variables {
@@ -148,7 +148,7 @@ run "wrong_together" {
     repository           = "projects/p/locations/l/connections/c/repositories/r"
     change_subscriptions = { customer-relations-system = {} } # too long a name
     domains              = { ui = "https://people.example.com" }
-    firestore_database   = "(default)" # without saying so
+    firestore_database   = "(default)" # without firestore_existing
     history_days         = 0.5
   }
   expect_failures = [var.alert_emails, var.builder, var.change_subscriptions, var.domains, var.firestore_existing, var.history_days]
@@ -159,7 +159,7 @@ run "more_wrong_together" {
   variables {
     builder              = "r/builder:latest" # no digest
     repository           = "projects/p/locations/l/connections/c/repositories/r"
-    change_subscriptions = { bigquery = {} }                 # the name of our own
+    change_subscriptions = { bigquery = {} }                 # taken by Rollcall's own
     domains              = { api = "directory.example.com" } # without the API
   }
   expect_failures = [var.builder, var.change_subscriptions, var.domains]
@@ -171,7 +171,7 @@ run "still_more_wrong_together" {
     change_subscriptions = { crm = { push_endpoint = "http://crm.example.com" } }
     api                  = true
     api_ingress          = "internal"
-    domains              = { api = "directory.example.com" } # of an API inside
+    domains              = { api = "directory.example.com" } # the API is internal
   }
   expect_failures = [var.change_subscriptions, var.domains]
 }

@@ -75,7 +75,7 @@ func TestWithheld(t *testing.T) {
 	}
 }
 
-// TestWithheldOfAnyForm: what a token may not see is found wherever an older release has put it.
+// TestWithheldOfAnyForm: what a token may not see is left out, in whatever form an older release stored it.
 func TestWithheldOfAnyForm(t *testing.T) {
 	for _, object := range []string{
 		`{"profile":{"title":"t","email":"secret"},"id":"U1"}`, `{"z":1,"profile":{"fields":{"Xf1":"secret"},"email":"secret","a":1},"id":"U1"}`,

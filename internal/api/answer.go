@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// answer is one answer. The zero status is 200.
+// answer is one response. A zero status means 200.
 type answer struct {
 	status  int
 	failed  bool
@@ -79,7 +79,7 @@ func (a answer) tagged(header http.Header, known string) (answer, error) {
 	sum := sha256.Sum256(b.Bytes())
 	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
 	header.Set("ETag", tag)
-	header.Set("Cache-Control", "private, no-cache") // to be kept, and asked about each time
+	header.Set("Cache-Control", "private, no-cache") // clients may keep it, but must revalidate each time
 	if known == tag {
 		return answer{status: http.StatusNotModified}, nil
 	}

@@ -1,14 +1,14 @@
-// Package api answers programs in Slack's place: Slack's Web API, read from the copy.
+// Package api serves Slack's Web API from Rollcall's copy of the directory.
 //
 // Arguments, answers, errors, headers and scopes are Slack's, so an SDK works with
 // nothing but its base address changed. Every answer has status 200 and says "ok": true
 // or false. The exceptions are 429 with Retry-After, which SDKs understand, and 304 for a GET
 // that has an ETag. Nothing redirects, because SDKs refuse to follow.
 //
-// Objects are written as the copy has them, byte by byte, unless the token may not see
+// Objects are written as the copy has them, byte for byte, unless the token may not see
 // all of it: e-mail addresses need users:read.email, custom fields users.profile:read.
 //
-// At /mcp the Model Context Protocol has tools that read the same (mcp.go).
+// At /mcp, tools for the Model Context Protocol read the same data (mcp.go).
 //
 // Beyond Slack, users.list takes query, status, kind, tz and updated_since,
 // users.lookupByEmail takes include_deactivated, and changes.list is a feed of changes.
@@ -52,7 +52,7 @@ type Options struct {
 	Workspaces WorkspaceStore
 	History    HistoryStore
 	Tokens     TokenStore
-	Rate       int // requests a second of each token
+	Rate       int // requests a second for each token
 	Log        *slog.Logger
 	Audit      *audit.Log // nil: audit lines go to Log
 	Now        func() time.Time
@@ -84,7 +84,7 @@ func New(o Options) http.Handler {
 
 // method is one method of the API.
 type method struct {
-	scope  string // that it needs; empty for none
+	scope  string // the scope it needs; empty for none
 	open   bool   // needs no token
 	tagged bool   // a GET has an ETag: the answer is small, and seldom changes
 	answer func(*handler, context.Context, *call) (answer, error)
@@ -113,7 +113,7 @@ type call struct {
 	rows   int64 // reserved
 }
 
-// reserve waits until so many rows may be in memory. They stay reserved until the answer is written.
+// reserve waits until that many more rows may be in memory. They stay reserved until the answer is written.
 func (h *handler) reserve(ctx context.Context, c *call, rows int) error {
 	ctx, cancel := context.WithTimeout(ctx, reserveTimeout)
 	defer cancel()
@@ -124,7 +124,7 @@ func (h *handler) reserve(ctx context.Context, c *call, rows int) error {
 	return nil
 }
 
-// ServeHTTP uses no ServeMux, which redirects paths that it finds unclean.
+// ServeHTTP does without a ServeMux, which would redirect unclean paths.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == mcpPath {
 		h.serveMCP(w, r)
@@ -147,7 +147,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", "application/json; charset=utf-8")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Cache-Control", "no-store")
-		if name != "unknown" { // node's SDK makes a scope called null of an empty header
+		if name != "unknown" { // Node's SDK turns an empty header into a scope called null
 			header.Set("X-Accepted-OAuth-Scopes", m.scope)
 		}
 		var a answer
@@ -187,7 +187,7 @@ func (h *handler) call(w http.ResponseWriter, r *http.Request, m method, c *call
 		return answer{}, err
 	}
 	w.Header().Set("X-OAuth-Scopes", strings.Join(c.token.Scopes, ","))
-	// Not before the token is checked: whoever names a trace decides whether it is sampled, at our expense.
+	// Only once the token is checked: whoever names a trace decides whether it is sampled, at our expense.
 	ctx, span := service.StartSpan(ctx, r)
 	defer service.EndSpan(span, http.StatusOK)
 	if !c.token.Has(m.scope) {
@@ -199,8 +199,8 @@ func (h *handler) call(w http.ResponseWriter, r *http.Request, m method, c *call
 	return m.answer(h, ctx, c)
 }
 
-// choose chooses the workspace. A token of one workspace is always about that one; Slack
-// too ignores team_id there. With several, calls have to name one.
+// choose picks the workspace. A token for one workspace always means that one: Slack
+// ignores team_id there too. With a token for several, calls have to name one.
 func (c *call) choose() error {
 	c.shown.Viewer = c.token.Name
 	all, teamID := c.token.Workspaces, c.args.values["team_id"]
@@ -208,7 +208,7 @@ func (c *call) choose() error {
 	case len(all) == 1:
 		c.teamID = all[0]
 	case teamID == "" || slices.Contains(all, teamID):
-		c.teamID = teamID // methods that have to know it say missing_argument
+		c.teamID = teamID // methods that need it answer missing_argument
 	default:
 		return errTeamAccess
 	}
@@ -223,7 +223,7 @@ func (c *call) team() (string, error) {
 	return c.teamID, nil
 }
 
-// show notes for the audit log who is shown.
+// show records for the audit log who is shown.
 func (c *call) show(users ...directory.User) {
 	c.shown.TeamID, c.shown.Count = c.teamID, len(users)
 	for _, u := range users[:min(len(users), maxNoted)] {
@@ -231,7 +231,7 @@ func (c *call) show(users ...directory.User) {
 	}
 }
 
-// missed notes for the audit log that somebody was looked for and not found.
+// missed records for the audit log that somebody was looked for and not found.
 func (c *call) missed(ids ...string) {
 	c.shown.TeamID, c.shown.Status = c.teamID, http.StatusNotFound
 	for _, id := range ids {
@@ -241,13 +241,13 @@ func (c *call) missed(ids ...string) {
 	}
 }
 
-// maxNoted is as many ids as an audit line has.
+// maxNoted is the most ids that an audit line has.
 const maxNoted = 100
 
-// maxMethod bounds what a stranger's HTTP method adds to a log line. None that exists is longer.
+// maxMethod bounds what a stranger's HTTP method adds to a log line. No real method is longer.
 const maxMethod = 20
 
-// log writes the line of a request: the token by its name, and no argument.
+// log writes a request's log line: the token's name, and no arguments.
 func (h *handler) log(ctx context.Context, name, httpMethod string, c *call, sent httpsnoop.Metrics, err error) {
 	attrs := []slog.Attr{slog.String("api_method", name), slog.String("method", httpMethod[:min(len(httpMethod), maxMethod)]), slog.Int("status", sent.Code),
 		slog.String("token", c.token.Name), slog.Int("count", c.shown.Count), slog.Duration("took", sent.Duration), slog.Int64("bytes", sent.Written)}

@@ -107,7 +107,7 @@ func TestSlackGo(t *testing.T) {
 		"team.info": func(c *slack.Client) (any, error) {
 			info, err := c.GetTeamInfoContext(ctx)
 			if err == nil {
-				info.EmailDomain = "" // the copy has not got it
+				info.EmailDomain = "" // the copy lacks it
 			}
 			return info, err
 		},
@@ -152,12 +152,12 @@ func TestSlackGo(t *testing.T) {
 	}
 }
 
-// sameUsers ignores what the copy has from elsewhere: custom fields, which Slack's listings lack. It
-// also ignores huddles, of which the copy believes only events.
+// sameUsers ignores what the copy has from elsewhere: custom fields, which Slack's listings lack, and
+// huddles, which the copy takes only from events.
 var sameUsers = cmp.Options{
 	cmpopts.IgnoreUnexported(slack.UserProfileCustomFields{}), cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(slack.UserProfile{}, "HuddleState", "HuddleStateExpirationTS"),
-	// Slack itself says these of some people only in users.info or only in users.list.
+	// For some people Slack itself sends these only in users.info or only in users.list.
 	cmpopts.IgnoreFields(slack.User{}, "Has2FA"), cmpopts.IgnoreFields(slack.UserProfile{}, "GuestInvitedBy"),
 }
 

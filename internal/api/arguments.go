@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// maxBody and maxArguments bound what strangers send. An address is bounded by the server.
+	// maxBody and maxArguments bound what strangers send. The server bounds the URL.
 	maxBody      = 64 << 10
 	maxArguments = 64
-	// maxLimit is Slack's own for a page.
+	// maxLimit is Slack's own limit for a page.
 	maxLimit = 1000
 )
 
-// arguments are those of a call, and its token.
+// arguments are a call's arguments and its token.
 type arguments struct {
 	token  string
 	values map[string]string
 }
 
 // arguments reads them from the query and the body, which wins. The token comes in the header or in
-// a form. It is never read from an address, because servers on the way log those.
+// a form. It is never read from a URL, because servers along the way log those.
 func (h *handler) arguments(w http.ResponseWriter, r *http.Request) (arguments, error) {
 	a := arguments{values: map[string]string{}}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -81,7 +81,7 @@ func (a *arguments) addBody(contentType string, body []byte) error {
 	return errPostType
 }
 
-// add adds the first value of each name, and reports whether all of it is valid.
+// add adds the first value of each name, and reports whether all of them are valid.
 func (a *arguments) add(values url.Values) bool {
 	if len(values) > maxArguments {
 		return false
@@ -95,7 +95,7 @@ func (a *arguments) add(values url.Values) bool {
 	return true
 }
 
-// addJSON adds an object's members. Like Slack, it takes no token from there.
+// addJSON adds an object's members. Like Slack, it ignores a token there.
 func (a *arguments) addJSON(body []byte) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -128,7 +128,7 @@ func (a *arguments) addJSON(body []byte) error {
 	return nil
 }
 
-// textOf returns a JSON value as a form has it, lists with commas.
+// textOf returns a JSON value as a form would send it, with commas between a list's items.
 func textOf(value any) (string, bool) {
 	switch v := value.(type) {
 	case nil:
@@ -179,7 +179,7 @@ func (a arguments) limit() (int, error) {
 	return limit, nil
 }
 
-// maxSeconds is in the year 9999, the last that databases and JSON have a form for.
+// maxSeconds is in the year 9999, the last one that databases and JSON can represent.
 const maxSeconds = 253402300799
 
 // time returns an argument in the form of Slack's timestamps: seconds since 1970, with up to
@@ -208,7 +208,7 @@ func digits(text string, most int) bool {
 	return len(text) > 0 && len(text) <= most && strings.Trim(text, "0123456789") == ""
 }
 
-// cursor returns where users.list goes on, nil for the beginning.
+// cursor returns where users.list continues from, nil for the beginning.
 func (a arguments) cursor() (*directory.Cursor, error) {
 	if a.values["cursor"] == "" {
 		return nil, nil

@@ -23,7 +23,7 @@ type HistoryStore interface {
 const defaultChanges = 100
 
 // changesList answers changes.list, which Slack does not have: changes of people, the oldest first. The
-// cursor is never empty. A program that comes back with it gets every change once.
+// cursor is never empty. A program that continues from it each time gets every change once.
 func (h *handler) changesList(ctx context.Context, c *call) (answer, error) {
 	team, err := c.team()
 	if err != nil {
@@ -50,7 +50,7 @@ func (h *handler) changesList(ctx context.Context, c *call) (answer, error) {
 	return ok(member{"changes", changes}, member{"has_more", feed.More}, next(feed.Next.String()))
 }
 
-// showChanges notes for the audit log whose changes are shown.
+// showChanges records for the audit log whose changes are shown.
 func (c *call) showChanges(records []directory.Record) {
 	c.shown.TeamID, c.shown.Count = c.teamID, len(records)
 	for _, r := range records {

@@ -11,7 +11,7 @@ import (
 	"rollcall/internal/tokens"
 )
 
-// TestChanges: a program that goes on from the cursor it has gets every change once, for ever.
+// TestChanges: a program that always continues from its last cursor gets every change once.
 func TestChanges(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 3})
 	token := w.token(t, tokens.Scopes...)
@@ -31,7 +31,7 @@ func TestChanges(t *testing.T) {
 				}
 			}
 			if cursor = answer["response_metadata"].(map[string]any)["next_cursor"].(string); cursor == "" {
-				t.Fatal("no cursor to go on from")
+				t.Fatal("no cursor to continue from")
 			}
 			if answer["has_more"] != true {
 				return titles, cursor

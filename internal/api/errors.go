@@ -12,12 +12,12 @@ import (
 	"rollcall/internal/tokens"
 )
 
-// refusal is an error by Slack's code for it.
+// refusal is an error, named by Slack's code for it.
 type refusal struct{ code string }
 
 func (r refusal) Error() string { return r.code }
 
-// Slack's errors (its page of each method has them).
+// Slack's errors, as its page for each method lists them.
 var (
 	errUnknownMethod   = refusal{"unknown_method"}
 	errNotAuthed       = refusal{"not_authed"}
@@ -52,7 +52,7 @@ type missingScope struct {
 
 func (missingScope) Error() string { return errMissingScope.code }
 
-// rateLimited is a request too many.
+// rateLimited refuses a request beyond the rate.
 type rateLimited struct{ after time.Duration }
 
 func (rateLimited) Error() string { return errRateLimited.code }

@@ -21,12 +21,12 @@ type TokenStore interface {
 }
 
 const (
-	// tokenTTL is how long a token that was looked up is taken for as it was. A revoked one is refused
-	// within a minute.
+	// tokenTTL is how long a token is remembered as it was looked up. A revoked one is refused within a
+	// minute.
 	tokenTTL = 50 * time.Second
-	// maxTokens bounds what is remembered, unknown tokens too.
+	// maxTokens bounds how many are remembered, unknown ones included.
 	maxTokens = 10_000
-	// maxLookups is how many tokens are looked up in a second, and maxLookupBurst in one moment, so that
+	// maxLookups is how many tokens are looked up in a second, and maxLookupBurst at once, so that
 	// strangers who guess cost next to nothing.
 	maxLookups, maxLookupBurst = 20, 100
 	lookupTimeout              = 5 * time.Second
@@ -42,7 +42,7 @@ type keys struct {
 	lookups *rate.Limiter
 }
 
-// key is a token as it was looked up, nil if there is none, and how often it may be used.
+// key is a looked-up token, nil if there is none, and how often it may be used.
 type key struct {
 	token *tokens.Token
 	uses  *rate.Limiter
@@ -53,8 +53,8 @@ func newKeys(store TokenStore, perSecond int, now func() time.Time) *keys {
 		known: ttlcache.New(ttlcache.WithTTL[string, *key](tokenTTL), ttlcache.WithCapacity[string, *key](maxTokens), ttlcache.WithDisableTouchOnHit[string, *key]())}
 }
 
-// admit returns the token whose text is given, if it may be used now. With the error that it is revoked or
-// has expired it returns it too, because the log names it.
+// admit returns the token with that text, if it may be used now. A revoked or expired one comes back
+// along with its error, because the log names it.
 func (k *keys) admit(ctx context.Context, text string) (tokens.Token, error) {
 	switch {
 	case text == "":
@@ -67,7 +67,7 @@ func (k *keys) admit(ctx context.Context, text string) (tokens.Token, error) {
 	if err != nil {
 		return tokens.Token{}, err
 	}
-	// Databases compare in their own time. What they compare is a hash, of which nobody can choose a part.
+	// The database does not compare in constant time, but a client cannot choose any part of the hash.
 	if found.token == nil || subtle.ConstantTimeCompare([]byte(found.token.Hash), []byte(hash)) != 1 {
 		return tokens.Token{}, errInvalidAuth
 	}
@@ -113,7 +113,7 @@ func (k *keys) find(ctx context.Context, hash string) (*key, error) {
 	return v.(*key), nil
 }
 
-// take takes one of the limiter's, or fails with when to come again.
+// take counts one use against the limiter, or fails with how long to wait.
 func take(l *rate.Limiter) error {
 	r := l.Reserve()
 	if after := r.Delay(); after > 0 {

@@ -69,7 +69,7 @@ func TestRevoked(t *testing.T) {
 		if store.reads != 1 {
 			t.Errorf("%d reads of one token", store.reads)
 		}
-		for range 59 { // use keeps nobody's token alive
+		for range 59 { // use does not keep a token alive
 			time.Sleep(time.Second)
 			admitted(nil)
 		}

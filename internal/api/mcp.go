@@ -26,8 +26,8 @@ import (
 
 // The Model Context Protocol at /mcp, for assistants: three tools that read, with the same
 // tokens and scopes as the methods. It is stateless, so any instance can answer any request.
-// A token without a tool's scope does not see the tool. Unlike Slack's methods, refusals have
-// HTTP's statuses, as the protocol says.
+// A token without a tool's scope does not see the tool. Unlike for Slack's methods, refusals
+// have HTTP statuses, as the protocol requires.
 
 const (
 	mcpPath = "/mcp"
@@ -78,7 +78,7 @@ func (h *handler) admitMCP(w http.ResponseWriter, r *http.Request, c *call) (err
 		return refusedBody(err)
 	}
 	room.Release() // its sender is known
-	// The protocol has no batches since 2025-06-18. One would make many calls at the rate of one.
+	// The protocol has had no batches since 2025-06-18. A batch would make many calls and count as one.
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
 		return errJSONNotObject
 	}
@@ -120,7 +120,7 @@ func (h *handler) mcpServer(t tokens.Token) *mcp.Server {
 	}
 	if t.Has(tokens.ChangesRead) {
 		addTool[changesInput](h, server, t, "list_changes", "List changes", "Lists what changed about people, the oldest first: who joined, left or came back, "+
-			"and which profile fields changed from what to what. Call it again with next_cursor to get more, or later what is new since.", (*handler).listChanges)
+			"and which profile fields changed from what to what. Call it again with next_cursor to get more, or later to get what is new since.", (*handler).listChanges)
 	}
 	return server
 }
@@ -165,7 +165,7 @@ func (h *handler) toolError(ctx context.Context, name string, err error) error {
 // arguer is a tool's input, which a method's arguments are made from.
 type arguer interface{ arguments() arguments }
 
-// argumentsOf returns the arguments of pairs of name and value.
+// argumentsOf builds arguments from pairs of name and value.
 func argumentsOf(pairs ...string) arguments {
 	a := arguments{values: map[string]string{}}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -180,7 +180,7 @@ type searchInput struct {
 	Kind   string `json:"kind,omitempty" jsonschema:"members, admins, guests, bots or external; all but external if left out"`
 	TZ     string `json:"tz,omitempty" jsonschema:"a time zone such as Europe/London"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"how many people at most: 1 to 50, 20 if left out"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"next_cursor of the answer before"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"next_cursor of the previous answer"`
 	TeamID string `json:"team_id,omitempty" jsonschema:"the workspace (T…), if the token opens several"`
 }
 
@@ -199,12 +199,12 @@ func (i personInput) arguments() arguments {
 }
 
 type changesInput struct {
-	Types  string `json:"types,omitempty" jsonschema:"with commas, of user.created, user.updated, user.deactivated, user.reactivated, user.removed and user.forgotten; all if left out"`
+	Types  string `json:"types,omitempty" jsonschema:"comma-separated, from user.created, user.updated, user.deactivated, user.reactivated, user.removed and user.forgotten; all if left out"`
 	User   string `json:"user,omitempty" jsonschema:"only changes of this Slack user id, U…"`
 	Oldest string `json:"oldest,omitempty" jsonschema:"not before this time, in seconds since 1970"`
 	Latest string `json:"latest,omitempty" jsonschema:"before this time, in seconds since 1970"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"how many changes at most: 1 to 100, 50 if left out"`
-	Cursor string `json:"cursor,omitempty" jsonschema:"next_cursor of the answer before"`
+	Cursor string `json:"cursor,omitempty" jsonschema:"next_cursor of the previous answer"`
 	TeamID string `json:"team_id,omitempty" jsonschema:"the workspace (T…), if the token opens several"`
 }
 
@@ -343,10 +343,10 @@ type changed struct {
 type foundChanges struct {
 	Changes    []changed `json:"changes"`
 	HasMore    bool      `json:"has_more"`
-	NextCursor string    `json:"next_cursor" jsonschema:"where to go on, now or later"`
+	NextCursor string    `json:"next_cursor" jsonschema:"where to continue, now or later"`
 }
 
-// maxValues is how many bytes of values before and after are shown of one change.
+// maxValues bounds the bytes of before and after values that are shown for one change.
 const maxValues = 4 << 10
 
 func (h *handler) listChanges(ctx context.Context, c *call) (foundChanges, error) {

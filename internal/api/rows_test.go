@@ -25,7 +25,7 @@ func (s slow) Users(ctx context.Context, team string, req directory.PageRequest)
 	return s.nobody.Users(ctx, team, req)
 }
 
-// TestRows: requests under way hold so many rows at most, and the next ones wait or are told to come again.
+// TestRows: requests in progress hold a bounded number of rows; further ones wait, or are told to retry.
 func TestRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text, token := newToken(t, time.Time{})

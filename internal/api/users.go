@@ -48,8 +48,8 @@ func visible(u directory.User, t tokens.Token) (json.RawMessage, error) {
 	return json.RawMessage(o.Text()), nil
 }
 
-// forgotten returns the object of somebody whom Slack has erased. Slack calls them deleted and fills
-// in placeholders, of which the copy keeps none but the name.
+// forgotten returns the object of somebody whom Slack has erased. Slack marks them deleted and fills
+// in placeholders; the copy keeps only the name.
 func forgotten(u directory.User) (json.RawMessage, error) {
 	return json.Marshal(map[string]any{"id": u.ID, "team_id": u.TeamID, "deleted": true, "is_forgotten": true, "profile": map[string]any{"real_name": "Deactivated User", "real_name_normalized": "Deactivated User"}})
 }
@@ -133,7 +133,7 @@ func (c *call) listed() (req directory.PageRequest, err error) {
 		return req, errArguments
 	}
 	if query := c.args.values["query"]; query != "" {
-		// The index has words of e-mail addresses and custom fields. Whoever finds people by one learns it.
+		// The index has words from e-mail addresses and custom fields. Whoever finds people by one learns it.
 		for _, scope := range []string{tokens.EmailRead, tokens.ProfileRead} {
 			if !c.token.Has(scope) {
 				return req, missingScope{scope, c.token}
@@ -284,7 +284,7 @@ func (h *handler) byEmail(ctx context.Context, c *call) (directory.User, error) 
 	return *found, nil
 }
 
-// usersProfile answers users.profile.get. A token is nobody's, so it has to name somebody.
+// usersProfile answers users.profile.get. A token belongs to no person, so the call has to name one.
 func (h *handler) usersProfile(ctx context.Context, c *call) (answer, error) {
 	team, err := c.team()
 	if err != nil {

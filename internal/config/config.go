@@ -212,7 +212,7 @@ func validateAuditHashKey(key Secret) error {
 type API struct {
 	Common
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
-	// TokenDatabase has only the tokens, so that a restore of the directory revives none that was revoked.
+	// TokenDatabase has only the tokens, so that restoring the directory does not revive revoked ones.
 	TokenDatabase string `env:"API_DATABASE" envDefault:"rollcall-api"`
 	// Rate is how many requests a second each token may make, by each instance's own count.
 	Rate         int    `env:"API_RATE" envDefault:"20"`
@@ -249,7 +249,7 @@ type Operator struct {
 	Topic    string `env:"USER_EVENTS_TOPIC" envDefault:"user-events"`
 	Parking  string `env:"DEAD_LETTER_SUBSCRIPTION" envDefault:"user-events-dead-parked"`
 	Database string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
-	// TokenDatabase is that of [API].
+	// TokenDatabase is the one of [API].
 	TokenDatabase string `env:"API_DATABASE" envDefault:"rollcall-api"`
 }
 
@@ -339,7 +339,7 @@ func describe(of reflect.Type, err error) string {
 	case name == "PORT":
 		return fmt.Sprintf("PORT: %v: a port is %s", wrong.Err, ports)
 	case field.Type == reflect.TypeFor[slog.Level](): // the library prefers its own method to a parser
-		return name + ": none of DEBUG, INFO, WARN and ERROR"
+		return name + ": must be DEBUG, INFO, WARN or ERROR"
 	}
 	return fmt.Sprintf("%s: %v", name, wrong.Err)
 }

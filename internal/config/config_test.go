@@ -127,7 +127,7 @@ func TestWrongValues(t *testing.T) {
 		"HISTORY_DAYS=ninety":           `HISTORY_DAYS: "ninety" is not a whole number`,
 		"HISTORY_DAYS=-1":               `HISTORY_DAYS: -1 is not in 0 to 3650`,
 		"CHANGES_VALUES=maybe":          `CHANGES_VALUES: "maybe" is neither true nor false`,
-		"LOG_LEVEL=loud":                `LOG_LEVEL: none of DEBUG, INFO, WARN and ERROR`,
+		"LOG_LEVEL=loud":                `LOG_LEVEL: must be DEBUG, INFO, WARN or ERROR`,
 		"ALLOW_UNAUTHENTICATED=yes":     `ALLOW_UNAUTHENTICATED: "yes" is neither true nor false`,
 		"API_RATE=99999999999999999999": `API_RATE: "99999999999999999999" is not a whole number`,
 		"VIEWERS=T1=ada":                `VIEWERS: T1: "ada" is neither an address nor a domain with @ before it`,

@@ -35,11 +35,11 @@ type Store interface {
 	// Record returns a record of history, or [ErrNotFound].
 	Record(ctx context.Context, teamID, id string) (Record, error)
 	// EraseRecords deletes the history of a user, except that the user was forgotten.
-	// After an error it may have deleted a part; calling it again goes on.
+	// After an error it may have deleted some of it; call it again to continue.
 	EraseRecords(ctx context.Context, teamID, userID string) error
 }
 
-// Times between attempts at a user whom others write at the same time.
+// Waits between attempts to write a user whom others write at the same time.
 const (
 	firstRetryInterval = 5 * time.Millisecond
 	maxRetryInterval   = 500 * time.Millisecond
@@ -48,18 +48,19 @@ const (
 // Applied says what became of a [Change].
 type Applied struct {
 	Outcome Outcome
-	// Record is what history has of the change, written now or when the same message came
+	// Record is the history's record of the change, written now or when the same message came
 	// before; nil for none. It has the time of the write only in the latter case.
 	Record *Record
 }
 
 // ApplyTo reads the user whom c is about, decides by [Apply], and writes on
 // condition that nobody wrote in between; if somebody did, it starts over until ctx ends.
-// History is kept for that time; 0 for none.
+// Records are kept for the duration history; 0 means that none are written.
 //
-// A message that comes again finds its change made. It returns the record that the
-// first delivery wrote, because whoever was to tell of it may have been killed before.
-// Of a forgotten person it erases the history, or what an earlier delivery left of it.
+// A message that comes again finds its change already made. ApplyTo then returns the record
+// that the first delivery wrote, because the worker may have been killed before it published
+// the record. If the person is forgotten, ApplyTo erases the history, or what an earlier
+// delivery left of it.
 func ApplyTo(ctx context.Context, store Store, c Change, history time.Duration) (Applied, error) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval = firstRetryInterval, maxRetryInterval
@@ -109,7 +110,7 @@ func applyOnce(ctx context.Context, store Store, c Change, history time.Duration
 	return a, nil
 }
 
-// findRecord returns what history has of a message that came before, or nil.
+// findRecord returns the record of a message that came before, or nil.
 func findRecord(ctx context.Context, store Store, c Change) (*Record, error) {
 	r, err := store.Record(ctx, c.TeamID, recordID(c))
 	if errors.Is(err, ErrNotFound) {
@@ -131,8 +132,8 @@ func findRecord(ctx context.Context, store Store, c Change) (*Record, error) {
 // operator's messages leave a tombstone even if nothing is stored, because the message
 // that they outran may still arrive.
 //
-// A stored version more than [MaxAhead] after now comes from a broken clock, and what
-// it is of is dropped. An invalid c fails with [ErrInvalid].
+// A stored version more than [MaxAhead] after now comes from a broken clock, and the part
+// that has it is dropped. An invalid c fails with [ErrInvalid].
 func Apply(stored *User, c Change, now time.Time) (User, Outcome, error) {
 	next, _, outcome, err := apply(stored, c, now)
 	return next, outcome, err
@@ -232,7 +233,7 @@ func (u *User) olderRelease() bool {
 func (u *User) legacySaid(v Version, source Source) Parts {
 	p, _, err := partsOf(Change{Operation: Insert, TeamID: u.TeamID, User: u.Slack, Version: v, Source: source, InList: u.Kind != External})
 	if err != nil {
-		return Parts{} // an object that the limits of today refuse: the next message or sync brings it anew
+		return Parts{} // today's limits refuse the object: the next message or sync replaces it
 	}
 	return p
 }

@@ -52,7 +52,7 @@ func fold(t *testing.T, changes ...Change) *User {
 	return stored
 }
 
-// TestApplyTable holds every cell of the table of apply rules.
+// TestApplyTable covers every cell of the table of apply rules.
 func TestApplyTable(t *testing.T) {
 	const ada, grace = `{"id":"U1","name":"ada"}`, `{"id":"U1","name":"grace"}`
 	inserted := change(Insert, 10, ada)
@@ -141,7 +141,7 @@ func TestJoin(t *testing.T) {
 		changes []Change
 		want    string // slack
 	}{
-		{"what only events have survives a listing, what only listings have an event", []Change{
+		{"what only events have survives a listing, and the other way round", []Change{
 			change(Insert, 1, `{"id":"U1","locale":"de-DE","profile":{"title":"Chef","fields":{"Xf1":{"value":"a"}}},"enterprise_user":{"id":"W1","x":1}}`),
 			listed(2, `{"id":"U1","color":"e7392d","profile":{"title":"Head Chef","status_emoji_url":"u"},"enterprise_user":{"id":"W1","y":2}}`),
 			change(Update, 3, `{"id":"U1","locale":"fr-FR","profile":{"title":"Cook"}}`),
@@ -150,7 +150,7 @@ func TestJoin(t *testing.T) {
 			change(Insert, 1, `{"id":"U1","is_admin":true,"tz":"Europe/Rome","profile":{"title":"Chef","status_text":"away","image_original":"o"}}`),
 			listed(2, `{"id":"U1","profile":{"title":"Cook"}}`),
 		}, `{"id":"U1","profile":{"title":"Cook"}}`},
-		{"of somebody whom the newer calls deleted there is none of the older's", []Change{
+		{"if the newer one says deleted, nothing of the older remains", []Change{
 			change(Insert, 1, `{"id":"U1","locale":"de-DE","tz":"Europe/Rome","profile":{"x":1,"fields":{"Xf1":{}}}}`),
 			listed(2, `{"id":"U1","deleted":true,"profile":{}}`),
 		}, `{"deleted":true,"id":"U1","profile":{"fields":{"Xf1":{}}}}`},
@@ -184,7 +184,7 @@ func TestJoin(t *testing.T) {
 		{"a profile says that there are none", []Change{
 			change(Insert, 1, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"a"}}}}`), profile(2, `[]`),
 		}, `{"id":"U1","profile":{"fields":{}}}`},
-		{"newer custom fields win, whoever said them", []Change{
+		{"newer custom fields win, whatever their source", []Change{
 			change(Insert, 1, `{"id":"U1"}`), profile(5, `{"Xf1":{"value":"b"}}`), change(Update, 4, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"a"}}}}`),
 		}, `{"id":"U1","profile":{"fields":{"Xf1":{"value":"b"}}}}`},
 		{"a profile that is no object", []Change{change(Insert, 1, `{"id":"U1","profile":null}`), listed(2, `{"id":"U1","profile":[]}`)}, `{"id":"U1","profile":[]}`},
@@ -281,7 +281,7 @@ func TestReset(t *testing.T) {
 }
 
 // TestProfileIsNoChange: full syncs ask for everybody's profile in turn, so an answer must
-// not put people on top of those who changed last.
+// not move people to the top of those who changed last.
 func TestProfileIsNoChange(t *testing.T) {
 	got := fold(t, listed(1, `{"id":"U1"}`), change(Update, 2, `{"id":"U1","name":"ada"}`), profile(3, `{"Xf1":{"value":"a"}}`))
 	if got.Version != 2 || got.Source != FromEvent {

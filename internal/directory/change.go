@@ -19,9 +19,9 @@ const (
 	Insert Operation = "insert"
 	Update Operation = "update"
 	Delete Operation = "delete"
-	// Lift and Reset are an operator's. Lift ends the forgetting of a person who was called
-	// forgotten by mistake. Reset drops everything that is known of a person, so that the
-	// next full sync loads the person anew.
+	// Lift and Reset are an operator's. Lift undoes the forgetting of a person who was marked
+	// forgotten by mistake. Reset drops everything that is known about a person, so that the
+	// next full sync loads the person again.
 	Lift  Operation = "lift"
 	Reset Operation = "reset"
 	// Disconnect says that the app was removed from the workspace. It has no user.
@@ -54,8 +54,8 @@ const (
 // travels through Pub/Sub. [DecodeChange] and [NewChange] return valid ones only.
 type Change struct {
 	Operation Operation `json:"operation"`
-	// TeamID is the workspace that the user is filed under: the one that Slack told. It is
-	// not the home of a person of another workspace (Slack Connect).
+	// TeamID is the workspace that the user is filed under: the one whose event or listing
+	// this is. For a person of another workspace (Slack Connect) it is not their home.
 	TeamID string `json:"team_id"`
 	// User is Slack's user object as Slack sent it. For [Delete], [Lift] and [Reset] only its id counts.
 	User    json.RawMessage `json:"user,omitzero"`
@@ -72,7 +72,7 @@ type Change struct {
 
 	// UserID is the id in User; empty for a Disconnect.
 	UserID string `json:"-"`
-	// EventType is Slack's name of the event. It travels as a message attribute only.
+	// EventType is Slack's name for the event. It travels as a message attribute only.
 	EventType string `json:"-"`
 }
 
@@ -91,12 +91,12 @@ func NewChange(c Change) (Change, error) {
 	return c, nil
 }
 
-// DecodeChange reads a message's data, as [NewChange] does.
+// DecodeChange reads a message's data, and checks it as [NewChange] does.
 func DecodeChange(data []byte) (Change, error) {
 	var message struct {
 		Change
 		User    ijson.RawObject `json:"user"`
-		Partial bool            `json:"partial"` // of a release that published parts of users
+		Partial bool            `json:"partial"` // set by a release that published parts of users
 	}
 	if err := ijson.Unmarshal(data, &message); err != nil {
 		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
@@ -125,7 +125,7 @@ func userID(raw []byte) (string, error) {
 
 // operations lists the sources that each operation may have.
 var operations = map[Operation][]Source{
-	Insert:     {FromEvent, FromSync, FromOperator}, // an operator's only forgets
+	Insert:     {FromEvent, FromSync, FromOperator}, // an operator's insert only forgets
 	Update:     {FromEvent, FromSync, FromProfile},
 	Delete:     {FromEvent, FromSync, FromOperator},
 	Lift:       {FromOperator},
@@ -139,7 +139,7 @@ func (c Change) validate(now time.Time) error {
 	case !known:
 		return fmt.Errorf("%w: unknown operation", ErrInvalid)
 	case !slices.Contains(sources, c.Source):
-		return fmt.Errorf("%w: no source of such an operation", ErrInvalid)
+		return fmt.Errorf("%w: this source cannot send this operation", ErrInvalid)
 	case len(c.EventID) > maxEventID:
 		return fmt.Errorf("%w: event_id too long", ErrInvalid)
 	}
@@ -149,7 +149,7 @@ func (c Change) validate(now time.Time) error {
 	return ValidateID("team_id", c.TeamID)
 }
 
-// Encode returns the message's data. The user object is put in as it stands.
+// Encode returns the message's data. The user object goes in unchanged.
 func (c Change) Encode() ([]byte, error) {
 	user := c.User
 	c.User = nil

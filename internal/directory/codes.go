@@ -8,8 +8,8 @@ import (
 )
 
 // A code is a word that a user is found by only as a whole: an id, or a part of a
-// telephone number. Codes are in no pair of words, so a search with a word that looks
-// like one goes by that word alone.
+// telephone number. Codes are not indexed in pairs of words, so if a word of a search
+// looks like one, the index is asked for that word alone.
 
 const (
 	// minCode is how many letters a code has at least. The last digits of a telephone
@@ -17,15 +17,15 @@ const (
 	minCode = 4
 	// minJoined is how many digits a number in groups has at least. Shorter ones stay apart.
 	minJoined = 6
-	// numberEnd is how many digits of a longer number a search goes by, the last ones, so
-	// that a number is found with and without the country's code, whichever is stored.
+	// numberEnd is how many of a longer number's last digits a search uses, so that a number
+	// is found with and without its country code, whichever is stored.
 	numberEnd = 8
 )
 
 var (
 	// grouped are digits in groups, such as a telephone number or a date, in folded text.
 	grouped = regexp.MustCompile(`\+?\(?\d[\d\s().\-/\p{Pd}]*\d`)
-	// idShape is that of Slack's user ids, folded.
+	// idShape matches Slack's user ids, folded.
 	idShape = regexp.MustCompile(`^[uw][a-z0-9]{8,}$`)
 )
 
@@ -57,11 +57,11 @@ func searchCodes(u User, fields []FieldValue, words []string) (codes []string) {
 	return slices.Compact(codes)
 }
 
-// moreTexts are the texts that u is found by after names, e-mail address and title. Ids
-// that look like no code are words.
-func moreTexts(u User, fields []FieldValue) []string {
+// moreTexts returns the texts that u is found by besides names, e-mail address and title. Ids
+// that do not look like codes count as words.
+func moreTexts(u User, d detail) []string {
 	var texts, ids []string
-	for _, v := range fields {
+	for _, v := range d.fields {
 		if people := v.People(); len(people) > 0 {
 			ids = append(ids, people...)
 			continue
@@ -77,7 +77,8 @@ func moreTexts(u User, fields []FieldValue) []string {
 			texts = append(texts, id)
 		}
 	}
-	return append([]string{u.StatusText}, texts...)
+	city := u.TZ[strings.LastIndexByte(u.TZ, '/')+1:]
+	return append([]string{u.StatusText, city, d.pronouns, d.skype}, texts...)
 }
 
 // namedBy returns the ids of the people whom the values name.
@@ -98,7 +99,7 @@ func numbers(words []string) (all []string) {
 	return all
 }
 
-// typed returns what a search goes by while somebody types the number.
+// typed returns what a search looks for as somebody types the number, digit by digit.
 func typed(number string) (all []string) {
 	for n := minJoined; n <= len(number); n++ {
 		all = append(all, lastDigits(number[:n]))
@@ -106,7 +107,7 @@ func typed(number string) (all []string) {
 	return all
 }
 
-// lastDigits cuts a long number to what a search goes by. Other words stay as they are.
+// lastDigits cuts a long number to the digits that a search uses. Other words stay as they are.
 func lastDigits(w string) string {
 	if len(w) > numberEnd && strings.Trim(w, "0123456789") == "" {
 		return w[len(w)-numberEnd:]
@@ -115,7 +116,7 @@ func lastDigits(w string) string {
 }
 
 // joinDigits makes one word of digits in groups, so that "+44 (0)20 7946-0018" is found
-// however somebody groups it. Zeros in front of a long one go: they stand for the country.
+// however somebody groups it. It drops a long number's leading zeros: they stand for the country.
 func joinDigits(text string) string {
 	if strings.Count(digitsOnly(text), "")-1 < minJoined {
 		return text

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// settle delivers messages in an order given by rng, each up to three times, and
-// those that fail for want of their insert again, as Pub/Sub would. A lift is
+// settle delivers messages in an order given by rng, each up to three times. It
+// redelivers those that fail for want of their insert, as Pub/Sub would. A lift is
 // delivered before what Slack said after it (see [Parts.settled]).
 func settle(t *testing.T, rng *rand.Rand, messages []Change) *User {
 	t.Helper()
@@ -82,7 +82,7 @@ func FuzzConvergence(f *testing.F) {
 	})
 }
 
-// checkAgainst compares a document with what the newest messages say, told without Apply.
+// checkAgainst compares a document with what the newest messages say, worked out without Apply.
 func checkAgainst(t *testing.T, got User, messages []Change) {
 	t.Helper()
 	newest := map[string]Version{}

@@ -151,14 +151,14 @@ const FingerprintLimit int64 = 1 << (idBits + contentBits)
 // FingerprintRange holds the fingerprints in [From, To).
 type FingerprintRange struct{ From, To int64 }
 
-// The ranges of all whom users.list has, and of all whom it has not.
+// The ranges of people who are in users.list, and of those who are not.
 var (
 	Listed    = FingerprintRange{1, FingerprintLimit}
 	Externals = FingerprintRange{-FingerprintLimit, 0}
 )
 
-// scheme changes with what the core is, and with what documents have besides, such as words to
-// be found by: the next full sync then compares and rewrites everybody. That is no drift,
+// scheme changes whenever the core changes, or what else documents have, such as search words.
+// The next full sync then finds that everybody differs, and rewrites them. That is not drift,
 // because Slack's own updated has not moved.
 const scheme = "4:"
 

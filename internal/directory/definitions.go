@@ -66,8 +66,8 @@ func (f *flag) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseFields reads the profile in an answer of team.profile.get. No profile has no fields.
-// A definition that cannot be read is left out. An error wraps [ErrInvalid].
+// ParseFields reads the profile in an answer of team.profile.get. Without a profile there are
+// no fields. A definition that cannot be read is left out. An error wraps [ErrInvalid].
 func ParseFields(teamProfile json.RawMessage) (all Fields, err error) {
 	if len(teamProfile) == 0 {
 		return nil, nil
@@ -111,12 +111,12 @@ func (fs Fields) Visible() Fields {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Field) bool { return f.Hidden })
 }
 
-// managerNames are what workspaces call the field for whom somebody reports to.
+// managerNames are what workspaces call the field that says whom somebody reports to.
 var managerNames = []string{"manager", "supervisor", "reports to", "line manager", "people manager", "direct manager"}
 
-// Manager returns the visible field that names whom somebody reports to: one of that
-// name or, whatever it is called, one that identity providers fill in. The manager is the
-// only person whom SCIM's schema of users has (RFC 7643, section 4.3).
+// Manager returns the visible field that says whom somebody reports to: one with a name in
+// managerNames or, failing that, one that identity providers fill in, whatever its name. The
+// manager is the only person in SCIM's user schema (RFC 7643, section 4.3).
 func (fs Fields) Manager() (Field, bool) {
 	named := func(f Field) bool {
 		return slices.Contains(managerNames, Fold(f.name)) || slices.Contains(managerNames, Fold(f.Label))

@@ -46,7 +46,7 @@
 //
 // # History
 //
-// A change of what readers see of a user leaves a [Record], which the store writes in
+// A change in what readers see of a user leaves a [Record], which the store writes in
 // one commit with the user. [RecordOf] compares the users before and after, so history
 // does not depend on what a message claims. It covers the core without Slack's status,
 // and custom fields. Status, huddles, presence, clock changes and updated leave no
@@ -57,14 +57,14 @@
 // begin with the first answer of users.profile.get.
 //
 // A record's id is a hash of its message. If a worker dies between the commit and
-// telling subscribers, the delivery that comes again finds the change made, and by that
-// id the record to tell of. Forgetting somebody erases the document first and then the
+// publishing the record, the next delivery finds the change already made, and by that id
+// the record to publish. Forgetting somebody erases the document first and then the
 // history. Only the record that says so stays, with nothing personal.
 //
 // # Fingerprints
 //
-// Each document has a fingerprint of its id and core. Firestore counts and sums
-// fingerprints of a range for a thousandth of what reading costs, which is how a
+// Each document has a fingerprint of its id and core. Firestore counts and sums the
+// fingerprints in a range for a thousandth of what reading costs, which is how a
 // full sync finds what differs.
 package directory
 
@@ -127,7 +127,7 @@ type Workspace struct {
 	// was last found to be removed. The newer one says how things stand.
 	ConnectedAt    Version `json:"connected_at,omitempty"`
 	DisconnectedAt Version `json:"disconnected_at,omitempty"`
-	// Token tells the bot token that opens the workspace from others, without giving it away.
+	// Token identifies the bot token that opens the workspace, without revealing it.
 	Token string `json:"token,omitempty"`
 	// Hidden keeps a workspace that is not Slack's, such as a smoke test's, off the pages.
 	Hidden bool `json:"hidden,omitempty"`

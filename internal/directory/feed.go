@@ -85,16 +85,17 @@ type FeedRequest struct {
 	Limit  int
 }
 
-// Feed is what comes next in the history, the oldest record first. A reader who goes
-// on from Next each time gets every record once, while others are written.
+// Feed is what comes next in the history, the oldest record first. A reader who continues
+// from Next each time gets every record once, even while others are being written.
 type Feed struct {
 	Records []Record
 	Next    RecordCursor
 	More    bool // there are more already
 }
 
-// NewFeed builds a feed from rows in query order, of which those are complete that were
-// written before the horizon. Fetch Limit+1 rows so that it can tell whether more follow.
+// NewFeed builds a feed from rows in query order. It stops at the horizon: beyond it, records
+// with earlier times may still appear. Fetch Limit+1 rows so that it can tell whether more
+// follow.
 func NewFeed(req FeedRequest, rows []Record, horizon time.Time) Feed {
 	f := Feed{Next: req.After}
 	for _, r := range rows {

@@ -21,9 +21,8 @@ const (
 )
 
 var (
-	fieldIDPattern  = regexp.MustCompile(`^Xf[A-Za-z0-9]{1,62}$`)
-	userIDPattern   = regexp.MustCompile(`^[UW][A-Z0-9]{8,63}$`)
-	hasCustomFields = []byte(`"fields":{"`)
+	fieldIDPattern = regexp.MustCompile(`^Xf[A-Za-z0-9]{1,62}$`)
+	userIDPattern  = regexp.MustCompile(`^[UW][A-Z0-9]{8,63}$`)
 )
 
 // FieldValue is somebody's value of a custom field.
@@ -36,8 +35,8 @@ type FieldValue struct {
 	Alt string
 }
 
-// People returns the ids that a field of the type "user" holds. Whoever has only the value
-// tells by the form of Slack's ids that it is of that type.
+// People returns the ids that a field of the type "user" holds. It needs no definition: the
+// form of Slack's ids shows that a value is of that type.
 func (v FieldValue) People() []string {
 	if len(v.Value) < 2 || v.Value[0] != 'U' && v.Value[0] != 'W' {
 		return nil
@@ -52,22 +51,40 @@ func (v FieldValue) People() []string {
 }
 
 // CustomFields returns u's values of custom fields that have any, ordered by the field's id.
-func (u User) CustomFields() (all []FieldValue) {
-	if !bytes.Contains(u.Slack, hasCustomFields) { // most often, and parsing takes time
-		return nil
+func (u User) CustomFields() []FieldValue { return u.detail().fields }
+
+// detail is what a person's page shows of Slack's profile, and [User] has no field for.
+type detail struct {
+	fields          []FieldValue
+	pronouns, skype string
+}
+
+// hasDetail reports whether Slack's object has any. It is much faster than parsing the object.
+func hasDetail(object []byte) bool {
+	_, pronouns, _ := bytes.Cut(object, []byte(`"pronouns":"`))
+	_, skype, _ := bytes.Cut(object, []byte(`"skype":"`))
+	return bytes.Contains(object, []byte(`"fields":{"`)) || len(pronouns) > 0 && pronouns[0] != '"' || len(skype) > 0 && skype[0] != '"'
+}
+
+func (u User) detail() (d detail) {
+	if !hasDetail(u.Slack) { // the usual case
+		return d
 	}
 	o, err := ijson.ParseCanonical(u.Slack)
 	if err != nil {
-		return nil // the next message or sync brings the object anew
+		return d // the next message or sync replaces the object
 	}
-	for _, m := range member(member(o, "profile").Object(), "fields").Object() {
+	profile := member(o, "profile").Object()
+	d.pronouns, d.skype = member(profile, "pronouns").String(), member(profile, "skype").String()
+	for _, m := range member(profile, "fields").Object() {
 		value := m.Value.Object()
 		if v := member(value, "value").String(); v != "" && fieldIDPattern.MatchString(m.Name) {
-			all = append(all, FieldValue{ID: m.Name, Value: v, Alt: member(value, "alt").String()})
+			d.fields = append(d.fields, FieldValue{ID: m.Name, Value: v, Alt: member(value, "alt").String()})
 		}
 	}
-	slices.SortFunc(all, func(a, b FieldValue) int { return strings.Compare(a.ID, b.ID) })
-	return all[:min(len(all), maxFields)]
+	slices.SortFunc(d.fields, func(a, b FieldValue) int { return strings.Compare(a.ID, b.ID) })
+	d.fields = d.fields[:min(len(d.fields), maxFields)]
+	return d
 }
 
 // member is [ijson.Object.Get] for what an older release may have stored, with names in any order.
@@ -82,13 +99,13 @@ func member(o ijson.Object, name string) ijson.Value {
 type FieldFilter struct {
 	ID string // of the field
 	// Value is the whole value, whose case and accents do not matter, or the id of one of
-	// the people that it names. Empty, it selects everybody whose value names people.
+	// the people that it names. If empty, it selects everybody whose value names people.
 	Value string
 }
 
 func (f FieldFilter) key() string { return firstLetters(Fold(f.Value), maxKey) }
 
-// token is the index's. No word has the sign in it.
+// token is the index's token for f. No word contains the equals sign.
 func (f FieldFilter) token() string { return f.ID + "=" + f.key() }
 
 // fieldTokens returns the tokens of all filters that somebody with these values matches.

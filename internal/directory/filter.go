@@ -7,7 +7,7 @@ import (
 )
 
 // AccountStatus says whether an account can be used: Slack deactivates accounts, and never
-// deletes them. As a filter, the zero value lets both through.
+// deletes them. As a filter, the zero value matches both.
 type AccountStatus string
 
 // The account statuses.
@@ -48,7 +48,7 @@ func (k Kind) Group() Group {
 	return ""
 }
 
-// Account says account status and group in one, for an index: "active/members".
+// Account combines account status and group, for an index: "active/members".
 func Account(u User) string {
 	status := Active
 	if u.Deleted {
@@ -59,7 +59,7 @@ func Account(u User) string {
 
 func account(s AccountStatus, g Group) string { return string(s) + "/" + string(g) }
 
-// Accounts returns those that the filter lets through; none if it lets all.
+// Accounts returns the values of [Account] that the filter matches; none if it matches all.
 func (f Filter) Accounts() (all []string) {
 	if f.AccountStatus == "" && f.Group == "" && !f.Home {
 		return nil
@@ -74,7 +74,7 @@ func (f Filter) Accounts() (all []string) {
 	return all
 }
 
-// AllAccounts are all that [Account] returns.
+// AllAccounts returns every value of [Account].
 func AllAccounts() []string {
 	return append(Filter{AccountStatus: Active}.Accounts(), Filter{AccountStatus: Deactivated}.Accounts()...)
 }
@@ -94,8 +94,8 @@ type Filter struct {
 	Since Version
 }
 
-// Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group are ones
-// that exist, and f.Fields can be.
+// Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group exist,
+// and f.Fields could.
 func (f Filter) Validate() error {
 	if f.AccountStatus != "" && f.AccountStatus != Active && f.AccountStatus != Deactivated {
 		return fmt.Errorf("%w: account status %q", ErrInvalid, f.AccountStatus)

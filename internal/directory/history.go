@@ -13,7 +13,7 @@ import (
 	"rollcall/internal/ijson"
 )
 
-// RecordType says what a [Record] tells. The values are stored and published.
+// RecordType says what a [Record] is about. The values are stored and published.
 type RecordType string
 
 // The types of records.
@@ -39,7 +39,7 @@ type Record struct {
 	UserID string     `json:"user_id"`
 	// At is the version of the change: a time on Slack's clock.
 	At time.Time `json:"at"`
-	// WrittenAt is the store's time of the write. The feed goes by it.
+	// WrittenAt is the store's time of the write. The feed is in this order.
 	WrittenAt time.Time `json:"written_at,omitzero"`
 	Source    Source    `json:"source"`
 	// Changed are the paths of the fields that changed, sorted: "deleted", "profile.title",
@@ -53,7 +53,7 @@ type Record struct {
 	ExpireAt time.Time `json:"expire_at"`
 }
 
-// Version returns the version of the change that the record tells.
+// Version returns the version of the change that the record is about.
 func (r Record) Version() Version { return VersionOf(r.At) }
 
 // recordID is the same for a message that comes again, and differs for any other.
@@ -66,12 +66,12 @@ func recordID(c Change) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// RecordOf returns what history says of a change that made after of before (nil:
-// nothing was stored), or nil if the change concerns nothing that history covers.
+// RecordOf returns the record of a change from before (nil: nothing was stored) to after,
+// or nil if history covers nothing of it.
 //
 // The first load of an empty directory creates everybody at once, and the first answer of
-// users.profile.get brings custom fields that nobody knew. That is where history begins, and not
-// a part of it.
+// users.profile.get brings custom fields that nobody knew. History begins there, and covers
+// neither.
 func RecordOf(before *User, after User, c Change, expireAt time.Time) (*Record, error) {
 	o, err := parseShown(&after)
 	if err != nil {

@@ -127,7 +127,7 @@ func TestRecordOf(t *testing.T) {
 	}
 }
 
-// TestRecordID: the same for a message that comes again, another for any other.
+// TestRecordID: the id is the same for a message that comes again, and different for any other.
 func TestRecordID(t *testing.T) {
 	c := Change{Operation: Update, TeamID: "T1", UserID: "U1", User: json.RawMessage(`{"id":"U1"}`), Version: 1, Source: FromEvent, EventID: "Ev1"}
 	again := c
@@ -149,7 +149,7 @@ func TestRecordID(t *testing.T) {
 	}
 }
 
-// TestChangedFields: also the status, which is no history.
+// TestChangedFields: they include the status, which history leaves out.
 func TestChangedFields(t *testing.T) {
 	_, before := history(t, event(Insert, `{"id":"U1","profile":{"title":"a","status_text":"b","status_emoji":":c:"}}`))
 	_, after := history(t, event(Insert, `{"id":"U1","profile":{"title":"d","status_text":"e"}}`))

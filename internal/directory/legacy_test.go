@@ -17,7 +17,7 @@ func legacy(stored *User, u User) *User {
 	return &u
 }
 
-// TestDocumentsOfOlderReleases: they are read as they are, and come right with the next message.
+// TestDocumentsOfOlderReleases: they are read as they are, and the next message brings them up to date.
 func TestDocumentsOfOlderReleases(t *testing.T) {
 	const ada = `{"id":"U1","locale":"de-DE","name":"ada","profile":{"fields":{"Xf1":{"value":"a"}}}}`
 	tests := []struct {

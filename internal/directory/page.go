@@ -71,7 +71,7 @@ func (o Order) Compare(c, d Cursor) int {
 	return cmp.Or(cmp.Compare(c.SortName, d.SortName), cmp.Compare(c.ID, d.ID))
 }
 
-// String returns c as text for a URL. Releases before there was Updated wrote the first three values.
+// String returns c as text for a URL. Releases without Updated wrote only the first three values.
 func (c Cursor) String() string {
 	values := []any{c.SortName, c.Version, c.ID}
 	if c.Updated != 0 {
@@ -102,7 +102,7 @@ type PageRequest struct {
 	Order         Order // ByName if empty
 	Limit         int
 	After, Before *Cursor
-	// Bare asks for no row more than Limit. Nobody can tell then whether
+	// Bare asks for no row beyond Limit. Then nobody can tell whether
 	// more follow, so the page after the last may be empty.
 	Bare bool
 }

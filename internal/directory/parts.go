@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Parts is what was said of a person, by whom and when. A document is a pure
+// Parts is what was said about a person, by whom and when. A document is a pure
 // function of its parts, and each part keeps the newest, so that the same messages in
 // any order, any number of times, end in the same document.
 //
@@ -143,10 +143,10 @@ func compareBool(p, q bool) int {
 
 // settled drops the parts that a forgetting, a lift or a reset has ended.
 //
-// What is said while a person is forgotten is gone for good, and a later lift
-// cannot bring it back: the next full sync tells it. This is the one case in
-// which the order of messages counts, and only that of a lift and of what Slack
-// said after it.
+// What Slack says while a person is forgotten is gone for good. A later lift
+// cannot bring it back; the next full sync does. This is the one case in which
+// the order of messages matters, and only between a lift and what Slack said
+// after it.
 func (p Parts) settled() Parts {
 	floor := p.Reset
 	if p.Forgotten != nil && p.Lifted > p.Forgotten.Version {
@@ -209,7 +209,7 @@ func (p Parts) inList() bool {
 	return p.Listed != nil && p.Listed.InList && p.Removed <= p.Listed.Version
 }
 
-// isRemoved says that there is nobody: removed from Slack, or nothing left or yet said.
+// isRemoved says that there is nobody: removed from Slack, nothing left, or nothing said yet.
 func (p Parts) isRemoved() bool {
 	if p.isForgotten() {
 		return p.Removed > p.Forgotten.Version
@@ -249,11 +249,11 @@ func (p Parts) newest() (v Version, s Source) {
 // Listings may be stale: 39 minutes have been seen.
 const MaxListingLag = 2 * time.Hour
 
-// ListedIsNewer says which of two objects readers see the core of. The higher
-// version is the newer, and the event at a tie; but a listing that Slack changed
-// before what an event told (by updated, in both above 0) is stale. After two
-// hours the listing wins all the same, so that nothing which Slack's two clocks
-// disagree about can keep a repair out for good.
+// ListedIsNewer reports whether readers see the core of the listed object instead
+// of the told one. The higher version wins, and at a tie the event. But a listing
+// whose updated is before the event's (both above 0) is stale. After two hours the
+// listing wins all the same, so that a disagreement between Slack's clocks cannot
+// block a repair for good.
 func ListedIsNewer(told, listed Said) bool {
 	if listed.Version <= told.Version {
 		return false

@@ -10,7 +10,7 @@ import (
 // which a dead letter is kept and may be sent again.
 const tombstoneTTL = 45 * 24 * time.Hour
 
-// render makes the document of the parts, and the object in it. It is a pure function.
+// render builds the document from the parts, and returns the object in it too. It is a pure function.
 func render(teamID, id string, p Parts) (User, *object, error) {
 	u := User{ID: id, TeamID: teamID, SlackVersion: p.said(), Parts: p}
 	u.Version, u.Source = p.newest()
@@ -57,8 +57,8 @@ func profileOrder(u User) int64 {
 		return 0
 	case known == nil:
 		return NeverAsked
-	// An event's updated is that of the fields with it. A profile was asked for within the
-	// second, and what changed after that may have the same updated.
+	// An event's updated covers the fields that came with it. A profile was read at some moment
+	// within its second, and a later change may have the same updated.
 	case u.Updated > known.Version.Time().Unix(), u.Updated == known.Version.Time().Unix() && known.Source == FromProfile:
 		return u.Updated
 	}
@@ -140,7 +140,7 @@ func kind(external bool, o *object) Kind {
 	switch {
 	case external:
 		return External
-	case o.is("is_bot"), o.top.Get("id").String() == "USLACKBOT": // Slack says is_bot: false of Slackbot
+	case o.is("is_bot"), o.top.Get("id").String() == "USLACKBOT": // Slack says is_bot: false for Slackbot
 		return Bot
 	case o.is("is_primary_owner"), o.is("is_owner"):
 		return Owner

@@ -12,9 +12,9 @@ const (
 	// maxWords bounds the words of names, e-mail address and title that a user is found by,
 	// and so the index entries.
 	maxWords = 12
-	// maxMoreWords is for the status and custom fields, which so keep nobody from being
-	// found by the above.
-	maxMoreWords = 8
+	// maxMoreWords is the separate limit for the status, custom fields and the like, so that
+	// they never crowd out the words above.
+	maxMoreWords = 12
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -39,16 +39,17 @@ func ParseQuery(text string) []string {
 }
 
 // SearchWords returns the words that u is found by: those of real name, display
-// name, username, email and title, then those of status and custom fields. In scripts
-// that put no spaces between words one begins with every character. The fields take
-// turns, so that a long name does not keep anybody from being found by username or email.
+// name, username, email and title, then those of status, the time zone's city, pronouns,
+// Skype name and custom fields. In scripts without spaces between words, a word begins at
+// every character. The fields take turns, so that a long name does not keep anybody from
+// being found by username or email.
 //
-// A status counts until the next write, also when it has expired meanwhile.
-func SearchWords(u User) []string { return searchWords(u, u.CustomFields()) }
+// A status counts until the next write, even if it has expired meanwhile.
+func SearchWords(u User) []string { return searchWords(u, u.detail()) }
 
-func searchWords(u User, fields []FieldValue) []string {
+func searchWords(u User, d detail) []string {
 	found := inTurn(nil, maxWords, u.RealName, u.DisplayName, u.Name, u.Email, u.Title)
-	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, fields)...)
+	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, d)...)
 }
 
 // inTurn adds words of texts, up to limit in all. The texts take turns.
@@ -89,12 +90,12 @@ func wordStarts(field string) (all []string) {
 // SearchPrefixes returns every beginning of every word that u is found by, and what u is
 // found by as a whole: codes and the values of custom fields.
 func SearchPrefixes(u User) []string {
-	fields := u.CustomFields()
-	return searchPrefixes(u, fields, searchWords(u, fields))
+	d := u.detail()
+	return searchPrefixes(u, d, searchWords(u, d))
 }
 
-func searchPrefixes(u User, fields []FieldValue, words []string) []string {
-	all := append(searchCodes(u, fields, words), fieldTokens(fields)...)
+func searchPrefixes(u User, d detail, words []string) []string {
+	all := append(searchCodes(u, d.fields, words), fieldTokens(d.fields)...)
 	for _, w := range words {
 		all = slices.AppendSeq(all, prefixes(w, maxWordLetters))
 	}
@@ -105,9 +106,9 @@ func searchPrefixes(u User, fields []FieldValue, words []string) []string {
 // SearchTokens returns the tokens under which an index lists u: [SearchPrefixes] and, for
 // every two words, the first two letters of each.
 func SearchTokens(u User) []string {
-	fields := u.CustomFields()
-	all := searchWords(u, fields)
-	tokens := searchPrefixes(u, fields, all)
+	d := u.detail()
+	all := searchWords(u, d)
+	tokens := searchPrefixes(u, d, all)
 	for i, w := range all {
 		for _, other := range all[:i] {
 			if p, ok := pair(w, other); ok {
@@ -119,8 +120,8 @@ func SearchTokens(u User) []string {
 	return slices.Compact(tokens)
 }
 
-// Terms returns what an index of [SearchPrefixes] must have of a user who matches f: its
-// words and fields. Whoever has all of them matches.
+// Terms returns f's words and fields as entries in an index of [SearchPrefixes]. A user
+// matches f if the index has all of them for the user.
 func (f Filter) Terms() []string {
 	all := slices.Clone(f.Words)
 	for _, field := range f.Fields {
@@ -142,7 +143,7 @@ func (f Filter) Token() (token string, exact bool) {
 	if len(fields) > 0 && isCode(fields[0].key()) { // few people have the same manager
 		return fields[0].token(), alone
 	}
-	// Codes are in no pair, see [searchCodes].
+	// No pair contains a code, see [searchCodes].
 	if i := slices.IndexFunc(words, isCode); i >= 0 {
 		return words[i], alone
 	}
@@ -174,9 +175,9 @@ func (f Filter) matchesWords(u User) bool {
 	if len(f.Words) == 0 {
 		return true
 	}
-	fields := u.CustomFields()
-	words := searchWords(u, fields)
-	codes := searchCodes(u, fields, words)
+	d := u.detail()
+	words := searchWords(u, d)
+	codes := searchCodes(u, d.fields, words)
 	for _, w := range f.Words {
 		if !slices.Contains(codes, w) && !slices.ContainsFunc(words, func(has string) bool { return strings.HasPrefix(has, w) }) {
 			return false

@@ -59,7 +59,7 @@ type User struct {
 	// ProfileOrder is the order in which full syncs ask users.profile.get, see [profileOrder].
 	ProfileOrder int64 `json:"profile_order,omitempty"`
 
-	// Version and Source are those of the newest message that was no profile (see [FromProfile]).
+	// Version and Source are those of the newest message other than a profile (see [FromProfile]).
 	Version Version `json:"version"`
 	Source  Source  `json:"source"`
 	// SlackVersion is the version of the newer of the two objects, told and listed; 0 for none.
@@ -96,7 +96,7 @@ func sortName(u User) string {
 const maxEmail = 320
 
 // EmailKey returns the form of an e-mail address that people are found by: in lower case.
-// It is empty for what can be no address.
+// It is empty for text that cannot be an address.
 func EmailKey(email string) string {
 	if email = strings.TrimSpace(email); len(email) > maxEmail || !utf8.ValidString(email) {
 		return ""

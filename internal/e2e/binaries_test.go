@@ -77,7 +77,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 		}
 	}
 	burst.Wait()
-	system.Eventually(t, 30*time.Second, "all that was accepted is stored", func() bool {
+	system.Eventually(t, 30*time.Second, "every accepted event is stored", func() bool {
 		for id, ok := range accepted {
 			if _, stored := stored(t, s, id); ok && !stored {
 				return false
@@ -92,7 +92,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 	}
 	for _, p := range []*system.Process{hook, work, page} {
 		if strings.Contains(p.Output.String(), "esame") || strings.Contains(p.Output.String(), system.Secret) {
-			t.Errorf("%s logs a profile or a system.Secret:\n%s", p.Command.Path, p.Output)
+			t.Errorf("%s logs a profile or the signing secret:\n%s", p.Command.Path, p.Output)
 		}
 	}
 }

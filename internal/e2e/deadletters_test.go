@@ -95,7 +95,7 @@ func TestRedrive(t *testing.T) {
 		t.Fatal("the first run was not killed")
 	}
 	if n := at(2); n == people {
-		t.Fatal("the first run had done everything: nothing was shown")
+		t.Fatal("the first run had done everything: the test proves nothing")
 	}
 	// The killed run's leases expire within seconds.
 	second := command("redrive", "--yes", "--idle", "15s")
@@ -106,6 +106,6 @@ func TestRedrive(t *testing.T) {
 	}
 	system.Eventually(t, time.Minute, "every update is applied", func() bool { return at(2) == people })
 	if parked := s.Parked(t, 1, 12*time.Second); len(parked) != 0 {
-		t.Errorf("%d dead letters are left, as %s", len(parked), parked[0].GetData())
+		t.Errorf("%d dead letters are left, for example %s", len(parked), parked[0].GetData())
 	}
 }

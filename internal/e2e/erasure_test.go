@@ -56,7 +56,7 @@ func TestErasure(t *testing.T) {
 	})
 	if page, err := s.Store.Records(t.Context(), system.Team, directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: ada.ID}, Limit: 10}); err != nil || len(page.Records) != 2 ||
 		!strings.Contains(string(page.Records[0].After), ada.Profile.Email) || !strings.Contains(string(page.Records[1].Before), ada.Profile.Email) {
-		t.Fatalf("history %+v, error %v: nothing would be shown", page.Records, err)
+		t.Fatalf("history %+v, error %v: the test would prove nothing", page.Records, err)
 	}
 	told := events.Subscribe(t, s)
 	fullSync(t, s, w, 2) // leaves its checkpoints
@@ -68,7 +68,7 @@ func TestErasure(t *testing.T) {
 	for _, p := range []person{ada, other} {
 		for _, value := range p.values() {
 			if len(holding(documents, value)) == 0 || len(holding(letters, value)) == 0 {
-				t.Fatalf("a value of %s is not there: nothing would be shown", p.ID)
+				t.Fatalf("a value of %s is not there: the test would prove nothing", p.ID)
 			}
 		}
 	}

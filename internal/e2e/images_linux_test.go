@@ -45,6 +45,9 @@ func TestImages(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("no bash to run the script with: install your system's package bash")
 	}
+	// First, because the images are not worth building where none can be started.
+	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	base := strings.TrimPrefix(server.URL, "http://") + "/base:nonroot"
@@ -57,8 +60,6 @@ func TestImages(t *testing.T) {
 		t.Errorf("SBOMs made again (-first +second):\n%s", diff)
 	}
 
-	t.Setenv("PUBSUB_EMULATOR_HOST", emulator.PubSub(t).Host)
-	t.Setenv("FIRESTORE_EMULATOR_HOST", emulator.Firestore(t).Host)
 	t.Setenv("K_SERVICE", "")
 	for _, n := range deployables {
 		t.Run(n, func(t *testing.T) {

@@ -61,7 +61,7 @@ func TestLiveRow(t *testing.T) {
 					continue
 				}
 			case <-timeout:
-				t.Fatalf("%s is not told of", id)
+				t.Fatalf("no event about %s arrived", id)
 			}
 			soonest = min(soonest, time.Since(posted))
 			break

@@ -115,7 +115,7 @@ func TestOneTrace(t *testing.T) {
 	}
 	for what, name := range map[string]string{
 		"the write of the user and the record": "cloud.google.com/go/firestore.WriteBatch.Commit",
-		"telling subscribers":                  "user-changes create",
+		"the publish to subscribers":           "user-changes create",
 	} {
 		if got, same := spans.ancestry(name); got != way+name || same != trace {
 			t.Errorf("%s: %s in trace %s, want %s", what, got, same, trace)

@@ -11,7 +11,7 @@ import (
 )
 
 // TestOneLineAMessage: with K_SERVICE set, as on Cloud Run, the worker writes one line for each message and
-// nothing else. The Functions Framework by itself would add two empty lines.
+// nothing else. The Functions Framework would add two empty lines of its own.
 func TestOneLineAMessage(t *testing.T) {
 	work := system.Run(t, filepath.Join(system.Build(t, "worker"), "worker"), "K_SERVICE=worker", "GOOGLE_CLOUD_PROJECT=lines",
 		"FIRESTORE_EMULATOR_HOST=127.0.0.1:1", "PUBSUB_EMULATOR_HOST=127.0.0.1:1") // no message here reaches them

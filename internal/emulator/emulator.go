@@ -127,8 +127,8 @@ func find(k kind) (string, error) {
 	return path, err
 }
 
-// javaOptions leave out Java's second compiler and parallel garbage collection. Most tests end before
-// these pay off: a package's tests take half as much processor time without.
+// javaOptions turn off Java's second compiler and parallel garbage collection. Most tests end before
+// these pay off: without them, a package's tests take half as much processor time.
 const javaOptions = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 // startTimeout is generous: Java may start while other tests keep the machine busy.

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	pastJoinShare       = 25 // one of so many people joined in the past
-	pastChangeShare     = 60 // one of so many people changes on a working day, on average
+	pastJoinShare       = 25 // one in this many people joined in the past
+	pastChangeShare     = 20 // one in this many people changes on a working day, on average
 	maxPastDailyChanges = 40 // on average
-	weekendShare        = 5  // a weekend's day has one of so many of a working day's changes
+	weekendShare        = 5  // a day of the weekend has a working day's changes divided by this
 	morning             = 7 * time.Hour
 	halfDay             = 5*time.Hour + 30*time.Minute
 )
@@ -24,7 +24,7 @@ func (o *Options) pastJoiners() int {
 	return o.People / pastJoinShare
 }
 
-// now is the workspace's time: that of its past until that is lived through. It needs mu.
+// now is the workspace's time: a time in its past until [Workspace.Past] is over. It needs mu.
 func (w *Workspace) now() time.Time {
 	if !w.past.IsZero() {
 		return w.past
@@ -33,7 +33,7 @@ func (w *Workspace) now() time.Time {
 }
 
 // Past lives through Options.Past: people join and leave, move, get other titles, names and roles. It yields the
-// event of each change in the order of their times. Before it the workspace stands at the start of its past.
+// events of the changes in order of time. Until it is called, the workspace is at the start of its past.
 func (w *Workspace) Past() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		defer w.present()
@@ -57,11 +57,11 @@ func (w *Workspace) present() {
 	defer w.mu.Unlock()
 	w.past = time.Time{}
 	for len(w.listed) < w.options.People {
-		w.join() // nobody asked for all of the past
+		w.join() // the caller stopped before the end of the past
 	}
 }
 
-// moments are the times of the past's changes: on working days, around noon, more than at other times.
+// moments returns the times of the past's changes. Most are on working days, around noon.
 func (w *Workspace) moments(rng *rand.Rand) (all []time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -78,7 +78,7 @@ func updatedOf(t *testing.T, object json.RawMessage) (said struct{ Updated int64
 	return said
 }
 
-// TestUnfinishedPast: who stops listening has all people of the present.
+// TestUnfinishedPast: a caller that stops early still gets all people of the present.
 func TestUnfinishedPast(t *testing.T) {
 	w := New(Options{Past: sixWeeks})
 	if n := len(w.People()); n != 240 {
@@ -119,7 +119,7 @@ func withoutInviter(object json.RawMessage) (said map[string]any) {
 	return said
 }
 
-// TestKnown: a workspace made from what was said of another's people has them all as they are, and the same person joins next.
+// TestKnown: a workspace made from another's objects has the same people as they are, and the same person joins next.
 func TestKnown(t *testing.T) {
 	w, _ := withPast(250)
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// said is what one of Slack's objects says of what the workspace's own changes alter.
+// said is the part of one of Slack's objects that the workspace's own changes can alter.
 type said struct {
 	ID                string `json:"id"`
 	Name              string `json:"name"`
@@ -28,7 +28,7 @@ type said struct {
 	} `json:"profile"`
 }
 
-// known returns Options.Known by ID. It passes over what is no object of Slack's.
+// known returns Options.Known by ID. It skips anything that is not one of Slack's objects.
 func (o *Options) known() map[string]said {
 	all := map[string]said{}
 	for _, object := range o.Known {
@@ -40,8 +40,8 @@ func (o *Options) known() map[string]said {
 	return all
 }
 
-// addKnown adds those of this seed who are known. Somebody between them may be missing, such as one whose joining
-// was still on its way when another process ended.
+// addKnown adds those of this seed who are known. Somebody in between may be missing, such as a joiner whose event
+// was still on its way when the previous process ended.
 func (w *Workspace) addKnown(known map[string]said) {
 	indexes := uint64(0)
 	for i := range uint64(2 * len(known)) {

@@ -21,7 +21,7 @@ type Options struct {
 	Seed   uint64 // the same seed gives the same people and the same joiners
 
 	Past  time.Duration     // how long ago the workspace begins; see [Workspace.Past]
-	Known []json.RawMessage // Slack's objects of people whom the workspace of this seed had, and is to have again as they were
+	Known []json.RawMessage // Slack's objects of people whom a workspace of this seed had; the new one has them again as they were
 
 	SigningSecret string // signs events
 	BotToken      string // for the Web API

@@ -183,8 +183,8 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
-// workingHour returns what is stored of everybody after a full sync, and events
-// since about a sixth of the people: half of those huddles and statuses, half other changes.
+// workingHour returns what is stored of everybody after a full sync and later events
+// about a sixth of the people: half of those huddles and statuses, half other changes.
 func workingHour(tb testing.TB, w *world) (stored []directory.Stored) {
 	tb.Helper()
 	users := map[string]*directory.User{}

@@ -16,7 +16,7 @@ import (
 
 var errDead = errors.New("dead")
 
-// dying leaves what kill -9 does once all pages are in: them, and a record from while they came.
+// dying leaves what kill -9 would once all pages are in: the pages, and a record from while they arrived.
 type dying struct {
 	Store
 	dead *bool
@@ -34,7 +34,7 @@ func (s dying) SumFingerprints(context.Context, string, directory.FingerprintRan
 	return 0, 0, errDead
 }
 
-// gap has lost the second page.
+// gap has lost the first page.
 type gap struct{ Store }
 
 func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error) {
@@ -42,8 +42,8 @@ func (s gap) SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page
 	return slices.DeleteFunc(pages, func(p syncs.Page) bool { return p.Number == 1 }), err
 }
 
-// TestGoesOnAfterAKill removes the people who are gone, and nobody else, not even if a
-// page is missing, since the kill came while they were being deleted.
+// TestGoesOnAfterAKill: a sync after a kill removes the people who are gone, and nobody else, even
+// if a page is missing because the kill came while the pages were being deleted.
 func TestGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
 	for name, missing := range map[string]bool{"all pages": false, "a page missing": true} {
@@ -90,7 +90,7 @@ func TestPagesThatStay(t *testing.T) {
 		t.Errorf("%v, %+v", err, kept)
 	}
 	if second := w.sync(t); second.ID == first.ID {
-		t.Error("it was gone on with")
+		t.Error("it was resumed")
 	}
 }
 
@@ -149,7 +149,7 @@ func TestCountsOn(t *testing.T) {
 	}
 }
 
-// hesitant is asked after people one by one, and then something happens each time.
+// hesitant calls before each time that it is asked about one person.
 type hesitant struct {
 	Slack
 	before func(asked int)

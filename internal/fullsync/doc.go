@@ -61,7 +61,7 @@
 // Events bring custom fields, listings never do, and editing only a custom field sends no
 // event. So each sync asks users.profile.get about as many people as -profiles allows: first
 // those whose fields nobody knows, then those whom Slack has changed since, then those whose
-// fields are the oldest. Every answer is published, also if nothing differs, because the
+// fields are the oldest. Every answer is published, even if nothing differs, because the
 // document's version says when Slack was last asked. team.profile.get has the fields' labels.
 // Both need the scope users.profile:read. A first load asks nobody, because the worker
 // has yet to store the people.

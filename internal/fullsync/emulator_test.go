@@ -181,7 +181,7 @@ func TestAfterEvents(t *testing.T) {
 	}
 
 	w.pass(10 * time.Minute)
-	for i, id := range active[events/2 : events/2+differences] { // of people told of by events, too
+	for i, id := range active[events/2 : events/2+differences] { // including people whom events were about
 		if _, err := []func(string) ([]fakeslack.Event, error){w.slack.Retitle, w.slack.Leave}[i%2](id); err != nil {
 			t.Fatal(err)
 		}

@@ -104,8 +104,8 @@ func All(ctx context.Context, tokens []Slack, o Options) iter.Seq2[syncs.Sync, e
 	}
 }
 
-// Run syncs the workspace that o.Slack opens. It returns the outcome also with an
-// error, as far as the sync got.
+// Run syncs the workspace that o.Slack opens. Even with an error it returns the outcome, as
+// far as the sync got.
 func Run(ctx context.Context, o Options) (syncs.Sync, error) {
 	return run(ctx, o, func(directory.Workspace) error { return nil })
 }

@@ -91,7 +91,7 @@ func TestRepairs(t *testing.T) {
 	w.taken()
 	dry := w.sync(t, func(o *Options) { o.DryRun, o.Plan = true, &plan })
 	if n := len(w.taken()); n != 0 || strings.Count(plan.String(), "\n") != 6 || !strings.Contains(plan.String(), "delete\t"+active[3]+"\n") {
-		t.Errorf("a dry run published %d messages and told\n%s", n, &plan)
+		t.Errorf("a dry run published %d messages and printed\n%s", n, &plan)
 	}
 	s := w.sync(t)
 	w.check(t)
@@ -116,8 +116,8 @@ func TestRepairs(t *testing.T) {
 	}
 }
 
-// TestExternals who are gone for users.info too are removed; the others are left
-// alone, even if Slack has erased who they were.
+// TestExternals: people of other workspaces are removed once users.info does not find them. The
+// others are left alone, even if Slack has erased them.
 func TestExternals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeslack.Options{People: 50})
@@ -142,7 +142,7 @@ func TestExternals(t *testing.T) {
 	w.check(t)
 }
 
-// told is a change that an event says.
+// told is a change that comes from an event.
 func told(t *testing.T, v directory.Version, user string) directory.Change {
 	t.Helper()
 	c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: team, User: []byte(user), Version: v, Source: directory.FromEvent})
@@ -152,8 +152,8 @@ func told(t *testing.T, v directory.Version, user string) directory.Change {
 	return c
 }
 
-// TestFaults: through whatever Slack is known for, everybody arrives, and so
-// do those who come and change meanwhile.
+// TestFaults: everybody arrives despite every fault that Slack is known for, and so
+// do those who join and change meanwhile.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string]fakeslack.Faults{
@@ -167,7 +167,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if testing.Short() && faults.Churn == 0 {
-				t.Skip("one request at a time, but for the people who keep moving")
+				t.Skip("slow: one request at a time")
 			}
 			var w *world
 			var sending sync.Mutex
@@ -223,7 +223,7 @@ func TestPlanCannotBeTold(t *testing.T) {
 	}
 }
 
-// gauge counts the messages that wait for being accepted.
+// gauge counts the messages that wait to be accepted.
 type gauge struct{ waiting, most atomic.Int32 }
 
 func (g *gauge) Publish(context.Context, directory.Change) error {

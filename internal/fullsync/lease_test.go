@@ -50,7 +50,7 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
-// robbed gives a lease and then to somebody else, or no longer answers.
+// robbed grants a lease, and then gives it to somebody else or stops answering.
 type robbed struct {
 	Store
 	leases *atomic.Int32

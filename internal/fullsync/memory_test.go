@@ -65,7 +65,7 @@ func (m *memory) Record(context.Context, string, string) (directory.Record, erro
 
 func (m *memory) EraseRecords(context.Context, string, string) error { return nil }
 
-// Users knows lists by change only, before a place.
+// Users supports only lists by change, before a cursor.
 func (m *memory) Users(_ context.Context, _ string, req directory.PageRequest) (directory.Page, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

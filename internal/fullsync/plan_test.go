@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 		"forgotten before an event":             {directory.Stored{Told: said(1, 6)}, said(0, 5), true, wins},
 		"an event of the future":                {directory.Stored{Told: said(1e6, 6)}, said(0, 5), false, wins},
 		"a listing of the future":               {directory.Stored{Listed: said(1e6, 6)}, said(0, 5), false, wins},
-		"custom fields or so of the future":     {directory.Stored{Version: at(1e6), Told: said(1, 6)}, said(0, 5), false, wins},
+		"only the version in the future":        {directory.Stored{Version: at(1e6), Told: said(1, 6)}, said(0, 5), false, wins},
 		"a stale event and an older listing":    {directory.Stored{Told: said(-9, 6), Listed: said(-10, 5)}, said(0, 5), false, isStale},
 		"an older event, and a stale listing":   {directory.Stored{Told: said(-9, 4), Listed: said(-8, 6)}, said(0, 5), false, isStale},
 		"an older event, and an older listing":  {directory.Stored{Told: said(-9, 4), Listed: said(-8, 5)}, said(0, 5), false, wins},
@@ -59,13 +59,13 @@ func TestGone(t *testing.T) {
 		stored directory.Stored
 		want   bool
 	}{
-		"heard of long ago":              {directory.Stored{Version: at(-300), Told: said(-300, 5)}, true},
-		"told of before the listing":     {directory.Stored{Version: at(-100), Told: said(-100, 5)}, false}, // it may come from a cache
+		"an event long ago":              {directory.Stored{Version: at(-300), Told: said(-300, 5)}, true},
+		"an event before the listing":    {directory.Stored{Version: at(-100), Told: said(-100, 5)}, false}, // it may come from a cache
 		"listed before the listing":      {directory.Stored{Version: at(-100), Listed: said(-100, 5)}, true},
-		"told of after the listing":      {directory.Stored{Version: at(1), Told: said(1, 5)}, false},
+		"an event after the listing":     {directory.Stored{Version: at(1), Told: said(1, 5)}, false},
 		"listed after the listing":       {directory.Stored{Version: at(1), Listed: said(1, 5)}, false},
 		"written after the sync's start": {directory.Stored{Version: at(-300), Written: started.Add(time.Second)}, false},
-		"told of in the future":          {directory.Stored{Version: at(1e6), Told: said(1e6, 5)}, true},
+		"an event in the future":         {directory.Stored{Version: at(1e6), Told: said(1e6, 5)}, true},
 	} {
 		if got := isUntouched(tt.stored, at(0), started, noon, false); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
@@ -77,10 +77,10 @@ func TestGone(t *testing.T) {
 func TestGoneFromACompleteListing(t *testing.T) {
 	lately := directory.Stored{Version: at(-100), Told: said(-100, 5)}
 	if !isUntouched(lately, at(0), noon, noon, true) {
-		t.Error("told of before the listing, and not gone")
+		t.Error("an event before the listing, and not gone")
 	}
 	if after := (directory.Stored{Version: at(1), Told: said(1, 5)}); isUntouched(after, at(0), noon, noon, true) {
-		t.Error("told of after the listing, and gone")
+		t.Error("an event after the listing, and gone")
 	}
 }
 

@@ -58,7 +58,7 @@ func (w *world) withProfiles(t *testing.T) []string {
 
 func withProfiles(n int) func(*Options) { return func(o *Options) { o.Profiles = n } }
 
-// TestProfiles: round by round everybody's custom fields are known, changed people come first,
+// TestProfiles: round by round everybody's custom fields become known, changed people come first,
 // and edits that send no event are found.
 func TestProfiles(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 60, Seed: 3})
@@ -123,8 +123,8 @@ func (c clocked) Lease(ctx context.Context, teamID, holder string, until time.Ti
 	return c.Store.Lease(ctx, teamID, holder, until)
 }
 
-// TestProfilesCost: each person asked about costs one call of Slack, one message, two reads and
-// one write, also if nothing has changed, and is not among those who changed last.
+// TestProfilesCost: each person asked about costs one Slack call, one message, two reads and
+// one write, even if nothing has changed, and is not among those who changed last.
 func TestProfilesCost(t *testing.T) {
 	w := newWorld(t, fakeslack.Options{People: 60})
 	for range maxRecent { // later syncs read as many records

@@ -21,7 +21,7 @@ const (
 	// deliveryTimeout is how long an event may take to arrive. A later change is not
 	// drift yet. It also covers clocks that differ.
 	deliveryTimeout = 5 * time.Minute
-	// maxDiffered is for how many people a sync reports the fields that differ.
+	// maxDiffered bounds the people for whom a sync reports the fields that differ.
 	maxDiffered = 200
 )
 

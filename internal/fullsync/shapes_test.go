@@ -17,7 +17,7 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// customFields and locale are what events say of a person and listings may not.
+// customFields and locale are what events say about a person and listings may not.
 func customFields(u directory.User) string {
 	if u.Parts.Fields == nil {
 		return ""
@@ -60,7 +60,7 @@ func someChange(w *world, rng *rand.Rand, id string) (events []fakeslack.Event) 
 	return events
 }
 
-// variants lists people in other of Slack's ways to say the same.
+// variants lists people in another of Slack's forms that say the same.
 type variants struct {
 	Slack
 	w *world
@@ -133,7 +133,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// variantEvents writes the events' users in another of Slack's ways.
+// variantEvents writes the events' users in another of Slack's forms.
 func variantEvents(t *testing.T, w *world, events []fakeslack.Event, n uint64) []fakeslack.Event {
 	t.Helper()
 	for i, e := range events {

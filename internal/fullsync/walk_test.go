@@ -70,7 +70,7 @@ type interrupted struct {
 }
 
 // TestGoesOn: a sync that failed or was told to stop is continued from its
-// checkpoint, under the same id, and ends as if nothing had been.
+// checkpoint, under the same id, and ends as if nothing had happened.
 func TestGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, empty := range map[string]bool{"first load": true, "repair": false} {
@@ -134,7 +134,7 @@ func (s interrupted) Users(ctx context.Context, teamID, cursor string) iter.Seq2
 	}
 }
 
-// spoiled lists one person's object so deep that it cannot be stored.
+// spoiled lists one person's object nested so deep that it cannot be stored.
 type spoiled struct {
 	Slack
 	id string

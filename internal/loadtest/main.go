@@ -15,8 +15,8 @@ import (
 )
 
 const usage = `Sends signed events as Slack would, and reports in Markdown: accepted events a
-second, latencies of answers and until documents are written, failures, memory
-and allocations.
+second, the time until they are answered and until documents are written,
+failures, memory and allocations.
 
 usage: go run ./internal/loadtest [-rate 0,500] [-duration 10s] [-against webhook,chain]
 
@@ -27,7 +27,7 @@ signature, and one that also publishes the body. Driver and servers share the
 CPUs.
 
 With -target and SLACK_SIGNING_SECRET it loads a running webhook, such as that of
-go run ./functions/local. Its directory then has the invented people.
+go run ./functions/local. Its directory then contains the invented people.
 
 `
 

@@ -14,7 +14,7 @@ import (
 // apiRate is more than one program on this machine needs: nobody is to be kept out.
 const apiRate = 10_000
 
-// key is the one token of this process. It opens whatever is loaded, and ends with it.
+// key is the one token of this process. It opens whatever is loaded, and ends with the process.
 type key struct {
 	text       string
 	token      tokens.Token

@@ -19,7 +19,7 @@ import (
 type backends struct {
 	pubsub *gcpubsub.Client
 	store  Store
-	// keepsPast says that the store writes records of history at the times that they have.
+	// keepsPast says that the store keeps the times that records of history already have.
 	keepsPast bool
 	// push delivers messages to the worker until ctx is done. The emulator pushes by itself.
 	push func(ctx context.Context, t pubsub.Topology, log *slog.Logger)

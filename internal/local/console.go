@@ -56,7 +56,7 @@ func (s *watchedStore) PutUser(ctx context.Context, u directory.User, expected d
 	return nil
 }
 
-// describe says what readers see differently, and nothing if that is nothing, as at the end of a huddle.
+// describe says what readers see differently. It is empty if they see no difference, as at the end of a huddle.
 func (s *watchedStore) describe(ctx context.Context, before, u directory.User, record *directory.Record) string {
 	var what []string
 	if record != nil {
@@ -89,7 +89,7 @@ func statusOf(u directory.User) string {
 	return strings.TrimSpace(u.StatusEmoji + " " + u.StatusText)
 }
 
-// names are those of fields whose last part says little.
+// names are for fields whose path does not end in a word that says enough.
 var names = map[string]string{
 	"name": "username", "tz": "time zone", "image": "picture", "profile.real_name": "name", "profile.email": "e-mail address",
 	"is_admin": "admin", "is_owner": "owner", "is_primary_owner": "primary owner", "is_restricted": "guest",
@@ -140,7 +140,7 @@ func (s *watchedStore) change(name, before, after string) string {
 	return name + ": " + terminal.Printable(before) + " → " + terminal.Printable(after)
 }
 
-// maxValue keeps a change in a line.
+// maxValue keeps a change on one line.
 const maxValue = 60
 
 // text returns a value of a record as people read it.
@@ -172,7 +172,7 @@ func name(u directory.User) string {
 	return terminal.Printable(cmp.Or(u.RealName, u.DisplayName, u.Name, "somebody"))
 }
 
-// customPrefix is that of the paths of custom fields.
+// customPrefix begins the path of every custom field.
 const customPrefix = "profile.fields."
 
 // customField is the definition of a custom field.

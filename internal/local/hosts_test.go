@@ -54,6 +54,12 @@ func TestRebinding(t *testing.T) {
 	if status, _ := ask(t, http.MethodPost, address+"/slack/events", "", "{}", "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden {
 		t.Errorf("an event from another site: %d", status)
 	}
+	if status, body := ask(t, http.MethodPost, address+"/sync", "", "", "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden || !strings.Contains(body, "<h1>") {
+		t.Errorf("a sync from another site: %d %.100q", status, body)
+	}
+	if status, _ := ask(t, http.MethodPost, address+"/api/users.list", "", "", "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden {
+		t.Errorf("a call of the API from another site: %d", status)
+	}
 	if status, _ := ask(t, http.MethodGet, address+"/", strings.Replace(address[len("http://"):], "127.0.0.1", "localhost", 1), ""); status != http.StatusOK {
 		t.Errorf("as localhost: %d", status)
 	}

@@ -20,7 +20,7 @@ import (
 
 const (
 	inventedTeam = "T0ROLLCALL"
-	// Below minPeople the workspace has none of some kinds; maxPeople is what it takes about a minute to invent.
+	// Below minPeople the workspace lacks some kinds of people; maxPeople take about a minute to invent.
 	minPeople, maxPeople = 10, 20_000
 	// maxStoredPage is how many stored people are read in one query.
 	maxStoredPage = 1000

@@ -107,7 +107,7 @@ func TestPast(t *testing.T) {
 			t.Error("the history is not in order")
 		}
 		if slices.ContainsFunc(r.Changed, func(path string) bool { return strings.HasPrefix(path, customPrefix) }) && r.Type == directory.UserUpdated {
-			t.Errorf("fields are told that were never unknown: %v", r.Changed)
+			t.Errorf("a record of fields that were never unknown: %v", r.Changed)
 		}
 	}
 	for _, u := range k.people {
@@ -230,7 +230,7 @@ func TestParsePeople(t *testing.T) {
 	}
 }
 
-// TestBrowser: it is opened when the page is ready. Where it cannot be, the address is told and the run goes on.
+// TestBrowser: it is opened when the page is ready. If it cannot be, the address is printed and the run goes on.
 func TestBrowser(t *testing.T) {
 	opened := make(chan string, 1)
 	r := start(t, Options{ChangeInterval: time.Hour, Browse: func(url string) error { opened <- url; return errors.New("no display") }})

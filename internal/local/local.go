@@ -38,7 +38,7 @@ const ChangeInterval = 2 * time.Second
 // SyncInterval is the default time between full syncs.
 const SyncInterval = time.Hour
 
-// historyTTL is for how long changes are kept.
+// historyTTL is how long changes are kept.
 const historyTTL = 90 * 24 * time.Hour
 
 // Options say what to run.
@@ -117,8 +117,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		AllowMassDelete: people.othersKnown, // nobody can pass the flag that the refusal asks for
 	}}
 	front := http.NewServeMux()
-	front.Handle("/slack/events", webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log))
-	front.Handle("/", ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, Schedule: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources}))
+	front.Handle("/slack/events", onlyHere(webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log)))
+	pages := ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, Schedule: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources})
+	front.Handle("/", service.LoopbackHosts(pages)) // they refuse other sites themselves, with a page that says so
 
 	key, err := newKey(back.store, time.Now())
 	if err != nil {
@@ -136,10 +137,10 @@ func Run(ctx context.Context, o Options) (err error) {
 		fmt.Fprintf(out, "Ready after %v: %s\n", time.Since(began).Round(time.Millisecond), address)
 		o.browse(address, out)
 	}
-	return serve(ctx, log, back, topology, people, page, onlyHere(split(programs, front)), push, onlyHere(pushed), syncer, ready)
+	return serve(ctx, log, back, topology, people, page, split(onlyHere(programs), front), push, onlyHere(pushed), syncer, ready)
 }
 
-// browse opens the page, if the user asked for that. Where it cannot, the address is printed anyway. A browser may
+// browse opens the page, if the user asked for that. If it cannot, it says so and prints the address. A browser may
 // keep its caller waiting until it is closed.
 func (o Options) browse(address string, out io.Writer) {
 	if o.Browse == nil {

@@ -20,7 +20,7 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// patience bounds what must happen, however slow the machine is. How fast it is nobody tests here.
+// patience bounds what must happen, however slow the machine is. Nothing here tests speed.
 const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) { os.Exit(emulator.Main(m)) }
@@ -143,7 +143,7 @@ func TestNewcomer(t *testing.T) {
 	address := r.address(t)
 	eventually(t, patience, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
 	line := changeLine(address)
-	eventually(t, patience, "a change is told", func() bool { return line.MatchString(r.out.String()) })
+	eventually(t, patience, "a change is printed", func() bool { return line.MatchString(r.out.String()) })
 	m := line.FindStringSubmatch(r.out.String())
 	if page := get(t, address+m[3]); !strings.Contains(page, m[4]) || !strings.Contains(page, m[1]) || !strings.Contains(page, "from an event") {
 		t.Errorf("the person's page does not show a change from an event:\n%s", page)
@@ -175,7 +175,7 @@ func TestOnTheEmulators(t *testing.T) {
 		r := start(t, Options{Config: c, ChangeInterval: 300 * time.Millisecond})
 		address := r.address(t)
 		eventually(t, patience, "250 people are on the pages", func() bool { return len(listed(t, address)) >= 250 })
-		eventually(t, patience, "a change is told", func() bool { return changeLine(address).MatchString(r.out.String()) })
+		eventually(t, patience, "a change is printed", func() bool { return changeLine(address).MatchString(r.out.String()) })
 		if err := r.stop(); err != nil {
 			t.Errorf("ended by %v", err)
 		}
@@ -199,8 +199,8 @@ func TestSocketMode(t *testing.T) {
 		defer cancel()
 		return w.SendSocket(ctx, joined) == nil
 	})
-	eventually(t, patience, "who joined is listed", func() bool { return listed(t, address)[joined.UserID] })
-	eventually(t, patience, "and told of", func() bool {
+	eventually(t, patience, "the joiner is listed", func() bool { return listed(t, address)[joined.UserID] })
+	eventually(t, patience, "and printed", func() bool {
 		return strings.Contains(r.out.String(), "joined  "+address+"/users/T0REAL/"+joined.UserID)
 	})
 	if strings.Contains(r.out.String(), w.Options().AppToken) || strings.Contains(r.out.String(), w.Options().BotToken) {

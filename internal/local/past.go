@@ -21,7 +21,7 @@ import (
 const (
 	// pastWeeks is how far the invented history goes back.
 	pastWeeks = 6
-	// maxConcurrentLoads is how many people are written at once: the store writes those who wait together.
+	// maxConcurrentLoads is how many people are written at once: the store writes waiting ones in one transaction.
 	maxConcurrentLoads = 64
 )
 
@@ -65,7 +65,7 @@ func invent(ctx context.Context, out progress, w *fakeslack.Workspace, store dir
 	return nil
 }
 
-// progress shows on a terminal how far something is that takes a while, in a line of its own.
+// progress shows on a terminal how far a slow step has got, on a line of its own.
 type progress struct {
 	io.Writer
 	isTerminal bool

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestNextSync: the page is told when the ticker starts a sync, which a sync on request does not put off.
+// TestNextSync: the page learns when the ticker starts the next sync. A sync on request does not put it off.
 func TestNextSync(t *testing.T) {
 	s := &syncer{interval: time.Hour}
 	start := time.Date(2022, 3, 30, 12, 0, 0, 0, time.UTC)

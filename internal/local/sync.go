@@ -44,11 +44,13 @@ func (s *syncer) StartSync(context.Context) error {
 	}
 }
 
-// profilesTimeout is how long the worker has to store the people of a first load, before
-// another sync asks for their custom fields. An invented workspace's are stored, and need not delay the page.
+// profilesTimeout is how long the worker has to store the people of a first load, before another
+// sync asks for their custom fields. An invented workspace's are stored already and do not delay
+// the page.
 const profilesTimeout = 10 * time.Second
 
-// run syncs every workspace and asks for the custom fields of that many people. It reports whether one of them was a first load.
+// run syncs every workspace and asks for the custom fields of that many people. It reports whether
+// one of the syncs was a first load.
 func (s *syncer) run(ctx context.Context, profiles int) (loaded bool, err error) {
 	s.running.Store(true)
 	defer s.running.Store(false)

@@ -91,7 +91,7 @@ func version() string { return strings.TrimPrefix(service.Version(), "rollcall "
 // prepare makes c and all commands below it report wrong usage as an error.
 func prepare(c *cli.Command) {
 	c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
-		return usagef("%s: %w (%s --help tells more)", c.Name, err, c.FullName())
+		return usagef("%s: %w (see %s --help)", c.Name, err, c.FullName())
 	}
 	if c.Action == nil {
 		c.Action = func(_ context.Context, c *cli.Command) error {

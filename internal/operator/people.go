@@ -30,7 +30,7 @@ type Publisher interface {
 	Publish(context.Context, directory.Change) error
 }
 
-// verb is something an operator can do about people.
+// verb is something an operator can do to people.
 type verb struct {
 	operation   directory.Operation
 	name, usage string

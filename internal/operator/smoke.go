@@ -18,8 +18,8 @@ func (p Program) smoke() *cli.Command {
 		Name:  "smoke",
 		Usage: "test a deployment",
 		Description: "It invents a person in a hidden workspace, sends signed events to have them join, change and leave,\n" +
-			"removes them, and waits each time until Firestore shows it. It reads SLACK_SIGNING_SECRET. Of the\n" +
-			"API it tests that it is there and looks tokens up.",
+			"removes them, and waits each time until Firestore shows it. It reads SLACK_SIGNING_SECRET. It also\n" +
+			"tests that the API is there and looks tokens up.",
 		ArgValidator: noArguments,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "webhook", Usage: "the `address` that Slack posts to, https://…/slack/events", Required: true, Validator: isAddress},

@@ -30,15 +30,15 @@ func (p Program) tokens() *cli.Command {
 	return &cli.Command{
 		Name:  "tokens",
 		Usage: "the tokens with which programs read the API",
-		Description: "They are in the database that API_DATABASE names (by default \"rollcall-api\"). When a token\n" +
-			"was last used is in the log of the api.",
+		Description: "They are in the database that API_DATABASE names (by default \"rollcall-api\"). The log of the\n" +
+			"api shows when a token was last used.",
 		Commands: []*cli.Command{
 			{
 				Name: "create", Usage: "make a token and print it, once", ArgValidator: noArguments,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "name", Usage: "the `name` of the program that will use it, which logs have", Required: true},
+					&cli.StringFlag{Name: "name", Usage: "the `name` of the program that will use it, as logs show it", Required: true},
 					&cli.StringSliceFlag{Name: "workspace", Usage: "a `workspace` that it opens, T…; can be given several times", Required: true, Validator: areTeams},
-					&cli.StringSliceFlag{Name: "scopes", Usage: "what it may read, with commas: `scopes` of " + strings.Join(tokens.Scopes, ", "), Required: true},
+					&cli.StringSliceFlag{Name: "scopes", Usage: "what it may read: comma-separated `scopes` from " + strings.Join(tokens.Scopes, ", "), Required: true},
 					&cli.StringFlag{Name: "expires", Usage: "after how many days, such as `90d`, or never", Value: "90d"},
 				},
 				Action: func(ctx context.Context, c *cli.Command) error {

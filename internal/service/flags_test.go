@@ -83,7 +83,7 @@ func TestWithoutFlags(t *testing.T) {
 	}
 }
 
-// TestExitStatus: 0 for the help, 1 for an error and 2 for a mistake in the command line, each told in one line at most.
+// TestExitStatus: 0 for the help, 1 for an error and 2 for a mistake in the command line, with at most one line of output.
 func TestExitStatus(t *testing.T) {
 	ends := map[string]error{"help": errDone, "done": nil, "error": errors.New("boom"), "usage": UsageError("no such flag")}
 	if how := os.Getenv("ENDS_BY"); how != "" {

@@ -94,9 +94,9 @@ func (e envelope) workspace() string {
 	return string(e.TeamID)
 }
 
-// DecodeRequest reads a request's body. It accepts additions of Slack's, and requires what a
-// change needs: without it, an event about a user fails with [ErrMalformed]. A body that is not a
-// JSON object fails with [ErrNotJSON]. The errors quote nothing of the body.
+// DecodeRequest reads a request's body. It accepts what Slack may add, and requires what a change
+// needs: without it, an event about a user fails with [ErrMalformed]. A body that is not a JSON
+// object fails with [ErrNotJSON]. The errors quote nothing of the body.
 //
 // slack-go's parser would fail on event types that it does not know, and drop fields of
 // a user that it does not know.

@@ -1,8 +1,8 @@
-// Package tokens is about the API's own tokens: who may read what of which workspaces.
+// Package tokens is about the API's own tokens: who may read what in which workspaces.
 //
 // A token is shown once, when it is made. What is stored is its SHA-256, so whoever reads
-// the database cannot use it. No key is stretched: a token has 160 random bits or more, which
-// nobody can try.
+// the database cannot use it. It needs no key stretching: a token has at least 160 random
+// bits, too many to guess.
 package tokens
 
 import (
@@ -93,7 +93,7 @@ func CanBe(text string) bool {
 	return len(text) >= len(prefix)+40 && len(text) <= 128 && strings.HasPrefix(text, prefix)
 }
 
-// Has reports whether the token has the scope. Everything has no scope at all.
+// Has reports whether the token has the scope. Every token has the empty scope.
 func (t Token) Has(scope string) bool { return scope == "" || slices.Contains(t.Scopes, scope) }
 
 // Revoked reports whether an operator has revoked the token.
@@ -102,5 +102,5 @@ func (t Token) Revoked() bool { return !t.RevokedAt.IsZero() }
 // Expired reports whether the token's time has passed.
 func (t Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
-// ID tells the token from others without giving it away, in the form of Slack's ids.
+// ID identifies the token without revealing it, in the form of Slack's ids.
 func (t Token) ID() string { return strings.ToUpper(t.Hash[:min(10, len(t.Hash))]) }

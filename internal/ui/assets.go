@@ -12,11 +12,11 @@ import (
 	"github.com/vearutop/statigz"
 )
 
-// Three files are from npm packages. Open Props 1.7.23 has the sizes, fonts and colours that base.css makes
-// the look of: plain custom properties, so that the markup and the Content-Security-Policy stay as they are
-// and nothing has to be built. Only the parts that are used are in the file, each unchanged: a page on
-// a telephone should not load the whole. modern-normalize 3.0.1 makes browsers agree. htmx, the htmx.min.js of
-// htmx.org 2.0.11, loads parts of a page into the current one.
+// Three files are from npm packages. Open Props 1.7.23 has the sizes, fonts and colours that base.css builds
+// on. They are plain custom properties, which need no build, no special markup and no change to the
+// Content-Security-Policy. The file has only the parts that are used, each unchanged, because a telephone should
+// not load the rest. modern-normalize 3.0.1 evens out the differences between browsers. htmx, the htmx.min.js
+// of htmx.org 2.0.11, loads parts of a page into the current one.
 //
 //go:embed assets
 var embedded embed.FS
@@ -48,7 +48,7 @@ const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"historyCa
 	`{"code":"[45]..","swap":true,"error":true,"target":"#content","select":"#content","swapOverride":"outerHTML"}]}`
 
 // assets serves the embedded files. It compresses them once per process, on the first request, because
-// at the start that would delay every instance. Gzip is enough: Brotli saves 2 kB of 32, and its
+// doing it at start-up would delay every instance. Gzip is enough: Brotli saves 2 kB of 32, and its
 // encoder adds 600 kB to the program.
 func (h *handler) assets() http.Handler {
 	files := sync.OnceValue(func() http.Handler {
@@ -57,7 +57,7 @@ func (h *handler) assets() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'") // the pages' own is long, and says nothing to scripts and styles
+		w.Header().Set("Content-Security-Policy", "default-src 'none'") // the policy of pages is long, and scripts and styles ignore it
 		files().ServeHTTP(w, r)
 	})
 }

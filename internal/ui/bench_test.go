@@ -252,7 +252,7 @@ func TestChangesReads(t *testing.T) {
 		want int64
 	}{
 		{"/changes", changesPageSize + 1 + 7},
-		{"/changes?type=user.updated&user=U1", 9 + 1}, // it is 10 times in 70, once as new
+		{"/changes?type=user.updated&user=U1", 9 + 1}, // U1 has 10 of the 70 records, one of them as created
 		{"/users/" + team + "/U1", 1 + 10},
 	} {
 		next50(t, h, tt.path) // fills the caches

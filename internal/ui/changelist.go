@@ -66,7 +66,7 @@ func parseChanges(q url.Values) (changeList, error) {
 	return l, err
 }
 
-// parseDay returns the start of a day like "2022-03-30" in UTC, and the zero time of "".
+// parseDay returns the start of a day like "2022-03-30" in UTC, and the zero time for "".
 func parseDay(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -78,7 +78,7 @@ func parseDay(text string) (time.Time, error) {
 	return day, nil
 }
 
-// parsePlace returns nil of "".
+// parsePlace returns nil for "".
 func parsePlace(text string) (*directory.RecordCursor, error) {
 	if text == "" {
 		return nil, nil
@@ -153,7 +153,7 @@ func (l changeList) shows(r directory.Record) bool {
 		(f.Oldest.IsZero() || !r.WrittenAt.Before(f.Oldest)) && (f.Latest.IsZero() || r.WrittenAt.Before(f.Latest))
 }
 
-// shown returns the audit entry of the list. Somebody who is asked for by id is named in any case.
+// shown returns the audit entry of the list. It always names a person who was asked for by id.
 func (l changeList) shown(r *http.Request, view string) audit.Entry {
 	e := shown(r, view, l.teamID)
 	e.Filters = map[string]string{}

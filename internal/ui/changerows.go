@@ -13,13 +13,13 @@ import (
 	"rollcall/internal/ui/live"
 )
 
-// subject is somebody whom a record is about. Of those who are not in the directory, or not any more, only the id is shown.
+// subject is the person that a record is about. Somebody who is not, or no longer, in the directory has only an id.
 type subject struct {
 	ID, Name, URL string // URL is "" if there is no page
 	Avatar        avatar
 }
 
-// whoIn looks up the people of some records, and those with further ids, at once.
+// whoIn looks up the people in records, and those with the ids in more, in one request.
 func (h *handler) whoIn(ctx context.Context, teamID string, records []directory.Record, more ...string) (map[string]subject, error) {
 	who := map[string]subject{}
 	for _, id := range more {
@@ -59,7 +59,7 @@ type changeRow struct {
 	told
 	ID, Key, Place string // Key sorts, Place is the cursor
 	Badge          badge
-	Note           string // what to say where no field is worth showing
+	Note           string // what to say if no field is worth showing
 	Named          bool   // the badge names the only field
 	Erases         bool
 	Who            subject
@@ -67,7 +67,7 @@ type changeRow struct {
 
 type badge struct{ Text, Class string }
 
-// typeBadges are those of records that have one whatever changed.
+// typeBadges are the badges that depend on nothing but the type of a record.
 var typeBadges = map[directory.RecordType]badge{
 	directory.UserCreated:     {typeNames[directory.UserCreated], "ok"},
 	directory.UserReactivated: {typeNames[directory.UserReactivated], "ok"},
@@ -79,14 +79,14 @@ var typeBadges = map[directory.RecordType]badge{
 // typeNotes explain them.
 var typeNotes = map[directory.RecordType]string{
 	directory.UserReactivated: "account reactivated", directory.UserDeactivated: "account deactivated",
-	directory.UserRemoved: "no longer in Slack", directory.UserForgotten: "erased in Slack, and so here",
+	directory.UserRemoved: "no longer in Slack", directory.UserForgotten: "erased in Slack and here",
 }
 
 func newChangeRow(r directory.Record, who map[string]subject, labels map[string]string) changeRow {
 	row := changeRow{told: tell(r, labels), ID: r.ID, Key: sortKey(r.WrittenAt), Place: directory.RecordCursorOf(r).String(),
 		Badge: typeBadges[r.Type], Note: typeNotes[r.Type], Erases: r.Type == directory.UserForgotten, Who: who[r.UserID]}
 	switch {
-	case r.Type == directory.UserCreated && row.Who.Name != "": // of those who are gone nothing is shown
+	case r.Type == directory.UserCreated && row.Who.Name != "": // nothing is shown of people who are gone
 		if title := valueText(values(r.After).Get("profile.title"), false); title != "" {
 			row.Note = "as " + title
 		}
@@ -112,7 +112,7 @@ func fieldsBadge(changed []string, v told) (b badge, alone bool) {
 			return badge{uncapital(v.Fields[0].Name), ""}, true
 		}
 		return badge{v.Fields[0].Name, ""}, true
-	default: // a type of a later version
+	default: // a type from a later release
 		return badge{v.What, ""}, false
 	}
 }
@@ -147,8 +147,8 @@ func newChangeDay(day, now time.Time) changeDay {
 
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
 
-// byDay groups records, which are the newest first. If they begin with the newest of all there is a day
-// for today, because the next one belongs there.
+// byDay groups records, the newest first. If they begin with the newest of all, today has a heading even
+// without records, because the next one belongs there.
 func byDay(records []directory.Record, first bool, now time.Time, row func(directory.Record) changeRow) (days []changeDay) {
 	if first {
 		days = append(days, newChangeDay(dayOf(now), now))

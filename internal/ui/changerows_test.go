@@ -81,7 +81,7 @@ func TestChangeDays(t *testing.T) {
 	}
 }
 
-// TestPlaceOfDay: who goes on from a day's heading gets all of that day, and nothing of the next.
+// TestPlaceOfDay: a page that follows a day's heading starts with all of that day, and has nothing of the next.
 func TestPlaceOfDay(t *testing.T) {
 	o := testOptions(t, people(t))
 	newHistorian(t, o.Store).event(`{"id":"U9","name":"ida"}`)

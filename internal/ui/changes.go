@@ -107,7 +107,7 @@ func typeOptions(selected []directory.RecordType) (all []choiceOption) {
 	return all
 }
 
-// chips are the filters of the list. who is the person whom it is about, if there is one.
+// chips are the filters of the list. who is the person that the list is about, if there is one.
 func (l changeList) chips(who subject) (all []changeChip) {
 	add := func(label string, without changeList) {
 		all = append(all, changeChip{label, without.address("/changes")})
@@ -139,7 +139,7 @@ func (l changeList) chips(who subject) (all []changeChip) {
 	return all
 }
 
-// longDay is a day that [parseDay] takes, for people.
+// longDay writes out a day that [parseDay] accepts.
 func longDay(text string) string {
 	day, err := parseDay(text)
 	if err != nil {

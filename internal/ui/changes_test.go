@@ -247,7 +247,7 @@ func TestChangesLive(t *testing.T) {
 			t.Errorf("the erasure is %s", e.data)
 		}
 	}
-	// Who reconnects does not get what was erased.
+	// A viewer who reconnects does not get what was erased.
 	again := listenTo(t, server.URL+"/changes/events?"+since, "")
 	for range 3 {
 		if e, _ := next(t, again); strings.Contains(e.data, "Ida") || strings.Contains(e.data, "Secret") {

@@ -51,7 +51,7 @@ func recordCells(e exportedRecord) []string {
 		string(e.Source), e.WrittenAt.UTC().Format(time.DateTime), e.ID, e.TeamID}
 }
 
-// recordObject is a record as it is stored, but for when it expires.
+// recordObject is a record as it is stored, except for when it expires.
 func recordObject(e exportedRecord) any {
 	return struct {
 		directory.Record

@@ -15,7 +15,7 @@ import (
 
 const chartDays = 14
 
-// charts are those of the status page.
+// charts are the data of the status page's charts.
 type charts struct {
 	Kinds   []bar
 	Zones   zones
@@ -45,7 +45,7 @@ func scale(bars []bar) []bar {
 	return bars
 }
 
-// percent is a length in an SVG. What is not nothing can be seen.
+// percent is a length in an SVG. Any value above 0 is long enough to be seen.
 func percent(share float64) string {
 	if share > 0 {
 		share = max(share, 0.015)

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// locations are the time zones that there are, by name: the standard library reads one anew each time.
+// locations caches time zones by name, because the standard library reads them anew each time.
 var locations sync.Map
 
-// location returns nil for a name that is no zone's.
+// location returns nil for an unknown name.
 func location(name string) *time.Location {
 	if known, ok := locations.Load(name); ok {
 		return known.(*time.Location) //nolint:forcetypeassert // nothing else is stored

@@ -15,13 +15,13 @@ type column struct{ Key, Label string }
 
 // Keys of the columns that need more than their text.
 const (
-	personColumn  = "person" // always the first, and not to be chosen
+	personColumn  = "person" // always the first, and never optional
 	statusColumn  = "status"
 	timeColumn    = "time"
 	changedColumn = "changed"
 )
 
-// listColumns are those of every workspace, in the order in which a list shows them. Custom fields come before the last one.
+// listColumns are the columns of every workspace, in the order of the list. Custom fields come before the last one.
 var listColumns = []column{
 	{statusColumn, "Status"},
 	{timeColumn, "Local time"},
@@ -41,8 +41,8 @@ var usualColumns = []string{statusColumn, timeColumn, "email", changedColumn}
 // maxColumnsBytes bounds the choice in an address.
 const maxColumnsBytes = 2000
 
-// parseColumns reads the values of the parameter cols: keys of columns, each with a value of its own as a
-// form sends them, or with commas between them. No key is the usual choice, and only the person's is none.
+// parseColumns reads the values of the parameter cols: keys of columns, each as a separate value, as a form
+// sends them, or separated by commas. No keys mean the usual columns; the person's key alone means no others.
 func parseColumns(values []string) (keys []string, err error) {
 	text := strings.Join(values, ",")
 	if len(text) > maxColumnsBytes {
@@ -70,7 +70,7 @@ func isColumn(key string) bool {
 	return slices.ContainsFunc(listColumns, func(c column) bool { return c.Key == key })
 }
 
-// isField reports whether a key may be the id of a custom field. One that is no longer defined is no mistake of the viewer.
+// isField reports whether a key may be the id of a custom field. One that is no longer defined is not the viewer's mistake.
 func isField(key string) bool {
 	return directory.Filter{Fields: []directory.FieldFilter{{ID: key}}}.Validate() == nil
 }
@@ -110,7 +110,7 @@ func (l listRequest) chosen(all []column) (chosen []column) {
 	return chosen
 }
 
-// rows are those of users, with the custom fields among the columns. A field that names people costs a
+// rows returns the rows of users, with the custom fields among the columns. A field that names people costs a
 // read for each of them.
 func (h *handler) rows(ctx context.Context, teamID string, users []directory.User, columns []column, p profile) ([]row, error) {
 	rows := make([]row, len(users))

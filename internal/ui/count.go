@@ -12,8 +12,8 @@ import (
 	"rollcall/internal/directory"
 )
 
-// recountInterval is how long a count is kept although something has changed since. While nothing
-// changes it is kept for as long as the cache keeps anything.
+// recountInterval is how long a count is kept even if something has changed since. If nothing has
+// changed, the cache keeps it for its full time.
 const recountInterval = 5 * time.Second
 
 // count is the fragment that the page loads once it is shown, and again when somebody joins or leaves.
@@ -35,7 +35,7 @@ type counted struct {
 	position string // in the feed, before it was counted
 }
 
-// countText counts a list, and whom each of its filters selects alone.
+// countText counts a list, and the people that each of its filters selects by itself.
 func (h *handler) countText(r *http.Request, l listRequest) (total string, chips []chip, err error) {
 	ctx := r.Context()
 	all, err := h.countPeople(ctx, l.teamID, l.req.Filter)
@@ -105,7 +105,7 @@ func (c counted) String() string {
 	}
 }
 
-// number is what a chip has room for: people or, where there are only bots, those.
+// number is short enough for a chip: it counts people or, if there are only bots, bots.
 func (c counted) number() string {
 	n := c.accounts - c.bots
 	if n == 0 {

@@ -10,7 +10,7 @@ import (
 	"rollcall/internal/ui/live"
 )
 
-// renderUsers renders the rows of the list of people, with all columns: the browser takes those that its list shows.
+// renderUsers renders the rows of the list of people, with all columns: the browser keeps those that its list shows.
 func (h *handler) renderUsers(ctx context.Context, users []directory.User) ([]live.Row, error) {
 	teamID := users[0].TeamID // all are of one workspace
 	fields := h.profile(ctx, teamID)

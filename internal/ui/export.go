@@ -50,7 +50,7 @@ type exporter[T any] interface {
 }
 
 // export streams all pages of a list, from its start even if the address names a place in it. An
-// error cuts the connection, so that nobody takes a part for the whole.
+// error cuts the connection, so that nobody mistakes a part for the whole.
 func export[T any](h *handler, begin func(r *http.Request, view string) (pages[T], error), view string, f format[T]) http.Handler {
 	return compressed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		all, err := begin(r, view)
@@ -100,7 +100,7 @@ func exportFrom[T any](w http.ResponseWriter, r *http.Request, all *pages[T], ro
 	to := f.open(out, all.columns)
 	c := http.NewResponseController(w)
 	for {
-		// The server's own deadline is for pages. Recorders of tests have none.
+		// The server's own deadline is for pages. The recorders in tests support none.
 		c.SetWriteDeadline(time.Now().Add(exportWriteTimeout)) //nolint:errcheck // see above
 		for _, row := range rows {
 			if err := to.write(row); err != nil {

@@ -79,7 +79,7 @@ func inputType(f directory.Field) string {
 	return "text"
 }
 
-// filterValue is what a filter asks of a custom field, "" for nothing.
+// filterValue is the value that a filter asks of a custom field, "" for any.
 func filterValue(f directory.Filter, id string) string {
 	i := slices.IndexFunc(f.Fields, func(field directory.FieldFilter) bool { return field.ID == id })
 	if i < 0 {
@@ -113,11 +113,11 @@ func options(selected string, valuesAndLabels ...string) (all []choiceOption) {
 type chip struct {
 	ID, Label string
 	Without   string           // the address of the list without it
-	Count     string           // of whom it selects alone; "" until somebody asks for it
+	Count     string           // how many people it selects by itself; "" until somebody asks
 	alone     directory.Filter // the filter with nothing else
 }
 
-// chips are the filters that are set. Words are none, because they can be seen in the search.
+// chips are the filters that are set. Words have no chip, because the search box shows them.
 func (h *handler) chips(ctx context.Context, l listRequest) (all []chip) {
 	add := func(id, label string, alone directory.Filter, clear func(*directory.Filter)) {
 		without := l
@@ -142,7 +142,7 @@ func (h *handler) chips(ctx context.Context, l listRequest) (all []chip) {
 	return all
 }
 
-// fieldLabel is like "Department: Design". The name of somebody costs a read.
+// fieldLabel is like "Department: Design". A person's name costs a read.
 func (h *handler) fieldLabel(ctx context.Context, teamID string, f directory.FieldFilter) string {
 	defined, _ := h.profile(ctx, teamID).Find(f.ID)
 	value := f.Value

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// lateTimeout is how long the second full sync that is due may take before the page says that they are
+	// lateTimeout is how long the page waits after the second missed start before it says that full syncs are
 	// late. The alert FullSyncMissing waits as long.
 	lateTimeout = 15 * time.Minute
-	// driftDays is the time over which drift is added up.
+	// driftDays is how many days of drift are added up.
 	driftDays = 7
 	// maxDriftSyncs bounds how many records are read for that.
 	maxDriftSyncs = 500
@@ -46,7 +46,7 @@ type evidence struct {
 	now         time.Time
 }
 
-// healthOf names the worst that is wrong. A quiet workspace is healthy: no event is no fault, unless a full
+// healthOf names the worst problem. A quiet workspace is healthy: a lack of events is a fault only if a full
 // sync found changes that events should have delivered.
 func healthOf(e evidence) health {
 	if e.workspace.Disconnected() {

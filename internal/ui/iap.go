@@ -21,7 +21,7 @@ type TokenValidator interface {
 const (
 	iapHeader = "X-Goog-IAP-JWT-Assertion"
 	iapIssuer = "https://cloud.google.com/iap"
-	// maxClockSkew is how far clocks may differ, by Google's documentation.
+	// maxClockSkew is how far clocks may differ, according to Google's documentation.
 	maxClockSkew = 30 * time.Second
 )
 

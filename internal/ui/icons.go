@@ -41,5 +41,5 @@ func loadIcons() map[string]string {
 	return all
 }
 
-// icon is a drawing that says nothing to a screen reader. A name that is in no file shows nothing; TestIcons looks for those.
+// icon is a drawing that screen readers ignore. A name without a file shows nothing; TestIcons looks for those.
 func icon(name string) templ.Component { return templ.Raw(icons[name]) }

@@ -22,13 +22,13 @@ type chrome struct {
 	Workspace    string          // its name, "" if there is none to show
 	Icon         string          // of the workspace, "" if it has none
 	Home         string          // the address of the list
-	Pages        []pageLink      // the ways round
+	Pages        []pageLink      // the navigation
 	Workspaces   []workspaceLink // empty unless there are several
 	Status       string          // the address of the status page
 	SignedIn     string          // the viewer's e-mail address, "" without authentication
 	Disconnected time.Time       // when Slack disconnected the workspace; zero while it is connected
 	Theme        string          // "light", "dark", or "" for the browser's
-	Here         string          // the address of this page, to come back to
+	Here         string          // the address of this page, to return to
 	Styles       []string        // style sheets of this page, besides commonStyles
 	Modules      []string        // scripts of this page, besides modules
 	HTMX         bool            // whether the page uses htmx
@@ -47,7 +47,7 @@ type workspaceLink struct {
 
 var (
 	commonStyles = []string{"modern-normalize-3.0.1.css", "open-props-1.7.23.css", "base.css"}
-	// modules are the parts of app.js. A page names them, so that the browser need not read app.js to find them.
+	// modules are what app.js imports. Pages preload them, so that the browser need not read app.js to find them.
 	modules = []string{"times.js", "stream.js", "live.js", "keys.js"}
 )
 
@@ -75,7 +75,7 @@ func (h *handler) chrome(r *http.Request, workspaces []directory.Workspace, curr
 	return c
 }
 
-// problemChrome is that of an error page: of the workspace that the address names, if the viewer sees it.
+// problemChrome surrounds an error page. It shows the workspace that the address names, if the viewer may see it.
 func (h *handler) problemChrome(r *http.Request) chrome {
 	workspaces, current, err := h.current(r.Context(), firstNonEmpty(r.PathValue("team"), r.URL.Query().Get("team")))
 	if err != nil {
@@ -84,7 +84,7 @@ func (h *handler) problemChrome(r *http.Request) chrome {
 	return h.chrome(r, workspaces, current)
 }
 
-// bareChrome is that of a page that belongs to no workspace.
+// bareChrome surrounds a page that belongs to no workspace.
 func (h *handler) bareChrome(r *http.Request) chrome {
 	c := chrome{Home: "/", Status: "/status", SignedIn: viewerOf(r.Context()).Email, Theme: themeOf(r), Here: "/"}
 	if r.Method == http.MethodGet {
@@ -191,7 +191,7 @@ var problems = []struct {
 }{
 	{directory.ErrInvalid, http.StatusBadRequest, problem{"This link does not work", "Part of the address is missing or wrong. Start again from the list."}},
 	{directory.ErrNotFound, http.StatusNotFound, problem{"Not found", "There is no such page, workspace or person. Start again from the list."}},
-	{errNoViewer, http.StatusForbidden, problem{"You have no access to a workspace", "You are signed in, but you are not a viewer of any workspace. Ask whoever runs Rollcall for access."}},
+	{errNoViewer, http.StatusForbidden, problem{"You have no access to any workspace", "You are signed in, but you are not a viewer of any workspace. Ask whoever runs Rollcall for access."}},
 	{errOrigin, http.StatusForbidden, problem{"This request was refused", "It seems to come from another site. Open the page here and try again."}},
 	{errMethod, http.StatusMethodNotAllowed, problem{"This does not work here", "The address exists, but not for this kind of request. Start again from the list."}},
 	{errTooMany, http.StatusTooManyRequests, problem{"Too many requests at once", "Close other windows of this page, or wait for your other exports to finish."}},
@@ -204,7 +204,7 @@ var (
 
 // fail answers with the error page.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Cache-Control", "no-store") // also where assets are
+	w.Header().Set("Cache-Control", "no-store") // assets have set another
 	w.Header().Set("Content-Security-Policy", h.contentPolicy)
 	status, p := h.problemOf(r, err)
 	c := h.problemChrome(r)
@@ -218,7 +218,7 @@ func (h *handler) notFound(w http.ResponseWriter, r *http.Request) {
 
 var errMethod = errors.New("method not allowed")
 
-// allowed answers with the error page where mux has only text: to methods that an address does not allow.
+// allowed answers methods that an address does not allow with the error page. mux itself would answer in plain text.
 func (h *handler) allowed(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refuse, pattern := mux.Handler(r); pattern == "" {
@@ -232,7 +232,7 @@ func (h *handler) allowed(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// headerOnly passes on an answer's header (here Allow), and holds back its status and body.
+// headerOnly passes on an answer's header (here Allow), but not its status and body.
 type headerOnly struct {
 	http.ResponseWriter
 	status int

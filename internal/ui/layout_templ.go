@@ -288,7 +288,7 @@ func layout(c chrome, content templ.Component) templ.Component {
 	})
 }
 
-// topBar is on top of every page: the workspace, the ways round, whether the page is live, and the theme.
+// topBar is at the top of every page: the workspace, the navigation, whether the page is live, and the theme.
 func topBar(c chrome) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -716,7 +716,7 @@ func themeMenu(c chrome) templ.Component {
 	})
 }
 
-// mark is Rollcall's own sign: a list, and a tick.
+// mark is Rollcall's logo: a list, and a tick.
 func mark() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -871,7 +871,7 @@ func shortMoment(t time.Time) templ.Component {
 	})
 }
 
-// face is the picture of a person, and their initials where there is none.
+// face is a person's picture, or their initials if there is none.
 func face(a avatar, class, size string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

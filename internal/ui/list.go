@@ -18,15 +18,15 @@ type listView struct {
 	chrome
 	listRequest
 	Find                        findView
-	Headings                    []heading // the first is that of the people
-	Columns                     []column  // the others, which the list shows
+	Headings                    []heading // the first is the people's
+	Columns                     []column  // those that the list shows besides the people
 	Choice                      []choiceOption
 	Chips                       []chip
 	Rows                        []row
 	From                        int    // how many people come before the page; -1 if that is unknown
 	Prev, Next                  string // addresses, empty where there are none
 	Live                        string // the address of the events
-	Way                         string // the parameters by which a person's page knows the list
+	Way                         string // the parameters that tell a person's page about the list
 	CSV, JSON                   string
 	Count                       string // "" until somebody asks for it
 	CountAddress, CountFragment string
@@ -48,10 +48,10 @@ type row struct {
 	Kind, KindClass                                string // "" for a plain member
 	Deleted                                        bool
 	Avatar                                         avatar
-	Clock, City                                    string            // the time there, and where that is
+	Clock, City                                    string            // the person's local time, and the city of the time zone
 	Changed                                        time.Time         // by Slack's clock; zero if it does not say
 	Fields                                         map[string]string // custom fields that the list shows, by id
-	ByName, ByChange, Version, Place               string            // sort keys, the version that older rows lack, and the cursor
+	ByName, ByChange, Version, Place               string            // sort keys, the version by which older rows are ignored, and the cursor
 }
 
 func (h *handler) list(r *http.Request) (templ.Component, error) {
@@ -95,7 +95,7 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	view.CSV, view.JSON = l.address("/users.csv"), l.address("/users.json")
 	view.CountAddress, view.CountFragment = l.address("/", "count", "1"), l.address("/users/count")
 	view.Chips = h.chips(ctx, l)
-	if r.URL.Query().Has("count") { // the link for those without JavaScript
+	if r.URL.Query().Has("count") { // the link that works without JavaScript
 		if view.Count, view.Chips, err = h.countText(r, l); err != nil {
 			return nil, err
 		}
@@ -103,14 +103,14 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	return layout(view.chrome, list(view)), nil
 }
 
-// turn says which page this is, and makes the addresses of its neighbours.
+// turn works out which page this is, and the addresses of its neighbours.
 func (v *listView) turn(page directory.Page) {
 	l := v.listRequest
 	v.From = l.from
 	switch {
 	case page.Prev == nil:
 		v.From = 0
-	case l.from == 0: // an address that does not say it
+	case l.from == 0: // the address does not say
 		v.From = -1
 	}
 	next, prev := max(v.From, 0)+len(page.Users), max(v.From-pageSize, 0)
@@ -120,7 +120,7 @@ func (v *listView) turn(page directory.Page) {
 	v.Prev, v.Next = l.pageAddress("before", page.Prev, prev), l.pageAddress("after", page.Next, next)
 }
 
-// choose sets the columns that the list shows, of all that there are.
+// choose sets which of all the columns the list shows.
 func (v *listView) choose(all []column) {
 	l := v.listRequest
 	v.Columns = l.chosen(all)
@@ -133,7 +133,7 @@ func (v *listView) choose(all []column) {
 	}
 }
 
-// span is what part of the list the page shows: "1–50".
+// span is the part of the list that the page shows: "1–50".
 func (v listView) span() string {
 	switch n := len(v.Rows); {
 	case v.From < 0 || n == 0:
@@ -145,7 +145,7 @@ func (v listView) span() string {
 	}
 }
 
-// orders are those that a column's heading offers, the first one first.
+// orders are the ones that a column's heading offers, starting with the one that the first click selects.
 var orders = map[string][]directory.Order{
 	personColumn:  {directory.ByName, directory.ByNameReversed},
 	changedColumn: {directory.ByUpdated, directory.ByUpdatedReversed},
@@ -209,7 +209,7 @@ func (h *handler) row(ctx context.Context, u directory.User) row {
 	return r
 }
 
-// label is the name that people know the person by.
+// label is the name by which people know the person.
 func (r row) label() string { return firstNonEmpty(r.RealName, r.Name, r.ID) }
 
 // expires is when the status ends, "" for never.
@@ -220,7 +220,7 @@ func (r row) expires() string {
 	return strconv.FormatInt(r.StatusExpires, 10)
 }
 
-// text is what a column shows that shows nothing but text.
+// text is the content of a column that shows only text.
 func (r row) text(key string) string {
 	switch key {
 	case "email":

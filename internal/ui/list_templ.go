@@ -968,7 +968,7 @@ func columnsMenu(v listView) templ.Component {
 	})
 }
 
-// exportMenu says of the JSON what it is for.
+// exportMenu links to both files. about says what the JSON is for.
 func exportMenu(csv, json, about string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -1148,7 +1148,7 @@ func nobody(v listView) templ.Component {
 	})
 }
 
-// pager leads to the pages before and after. With JavaScript the list's heading then has the focus.
+// pager leads to the pages before and after. With JavaScript, the focus then moves to the list's heading.
 func pager(prev, next, back, on string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

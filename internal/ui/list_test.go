@@ -35,7 +35,7 @@ func staffed(t *testing.T) http.Handler {
 	return New(t.Context(), o)
 }
 
-// find returns the text of the elements for which is returns true.
+// find returns the text of the elements for which the function returns true.
 func find(t *testing.T, page string, is func(*html.Node) bool) (texts []string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -98,7 +98,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestChips: each filter can be taken away alone, all can together, and each says how many it selects.
+// TestChips: filters can be removed one by one or all at once, and each says how many people it selects.
 func TestChips(t *testing.T) {
 	h := staffed(t)
 	chip, links := element("a", "class", "chip"), func(page string) (all []string) {

@@ -18,7 +18,7 @@ const (
 	// pageSize is how many people a page of the list has.
 	pageSize      = 50
 	maxQueryBytes = 500
-	// maxZoneBytes is well above IANA's names.
+	// maxZoneBytes is well above the longest of IANA's names.
 	maxZoneBytes = 100
 	// everybody is the value of "show" that includes deactivated people.
 	everybody = "all"
@@ -129,7 +129,8 @@ func parseListing(values url.Values) (listRequest, error) {
 	return l, f.Validate()
 }
 
-// parseOrder reads an order. Addresses of older releases have that of the version, which few people mean.
+// parseOrder reads an order. Addresses from older releases name the order of versions. Few people mean that one, so
+// they get the order of Slack's own updates.
 func parseOrder(text string) (directory.Order, error) {
 	switch order := directory.Order(text); {
 	case order == "":
@@ -180,19 +181,19 @@ func (l listRequest) values() url.Values {
 	return v
 }
 
-// beyondForm are the parameters that the form of the search has no field for.
+// beyondForm are the parameters that the search form has no field for.
 func (l listRequest) beyondForm() iter.Seq2[string, string] {
 	return pairs(l.values(), "sort", "cols")
 }
 
-// beyondColumns are those that the choice of columns keeps.
+// beyondColumns are the parameters that a choice of columns keeps.
 func (l listRequest) beyondColumns() iter.Seq2[string, string] {
 	v := l.values()
 	v.Del("cols")
 	return pairs(v, slices.Sorted(maps.Keys(v))...)
 }
 
-// pairs yields the names that v has, and their values.
+// pairs yields those of the names that v has, with their values.
 func pairs(v url.Values, names ...string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for _, name := range names {
@@ -207,7 +208,7 @@ func (l listRequest) address(path string, more ...string) string {
 	return addressOf(path, l.values(), more...)
 }
 
-// addressOf returns an address with parameters, to which more adds names and values in turn.
+// addressOf returns an address with the parameters in v and those in more, which holds names and values in turn.
 func addressOf(path string, v url.Values, more ...string) string {
 	for i := 0; i+1 < len(more); i += 2 {
 		v.Set(more[i], more[i+1])
@@ -216,7 +217,7 @@ func addressOf(path string, v url.Values, more ...string) string {
 	return u.String()
 }
 
-// pageAddress is that of a page, which from people come before. It is empty without a cursor.
+// pageAddress is the address of the page at a cursor; empty without a cursor. from is how many people come before it.
 func (l listRequest) pageAddress(direction string, c *directory.Cursor, from int) string {
 	if c == nil {
 		return ""

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxNested is how many people are on one page, below each other. In a larger tree, whoever
-	// opens somebody's reports loads them.
+	// maxNested is how many people a page shows at once. In a larger tree, opening somebody's
+	// reports loads them.
 	maxNested = 300
 	// maxTeam is how many reports of one person are shown.
 	maxTeam = 100
@@ -26,7 +26,7 @@ const (
 type orgView struct {
 	chrome
 	Manager string // the label of the field that the tree is made of, "" if there is none
-	NoScope bool   // Rollcall may not read custom fields
+	NoScope bool   // Rollcall is not allowed to read custom fields
 	Partial bool   // there may be more at the top
 	Start   string // the address of the page that begins at the top, "" if this is it
 	Above   []orgPerson
@@ -43,16 +43,16 @@ type orgPerson struct {
 // orgNode is somebody with their reports.
 type orgNode struct {
 	orgPerson
-	Team    string // how many people are there, "" for none
+	Team    string // how many people are below, "" for none
 	Open    bool
 	Reports []orgNode
-	Load    string // the address of the reports, "" if they are there
+	Load    string // the address of the reports, "" if they are on the page
 	More    string // the address of all reports, "" if these are all
 }
 
 // orgRequest is what an address of the tree asks for.
 type orgRequest struct {
-	teamID, of string // of is whom the tree begins with, "" for the top
+	teamID, of string // of is the person from whom the tree starts, "" for the top
 	manager    directory.Field
 	tree       *tree // nil without a field for managers
 }
@@ -123,8 +123,8 @@ func (h *handler) org(r *http.Request) (templ.Component, error) {
 	return layout(v.chrome, orgPage(v)), nil
 }
 
-// requestedChain returns whom an address names, after the managers above. It fails with [directory.ErrNotFound], and
-// audits that, if there is nobody like that.
+// requestedChain returns the managers above the person whom an address names, and then that person. It fails with
+// [directory.ErrNotFound], and audits that, if there is no such person.
 func (h *handler) requestedChain(r *http.Request, o orgRequest) ([]directory.User, error) {
 	chain, err := h.chain(r.Context(), o)
 	if err == nil && len(chain) == 0 {
@@ -190,7 +190,7 @@ func (h *handler) orgPeople(o orgRequest, users []directory.User) (all []orgPers
 	return all
 }
 
-// orgNodes shows people with their reports. Only with open, or if everybody is on the page, these are there from the start.
+// orgNodes shows people with their reports. The page includes the reports only with open, or if it has room for everybody.
 func (h *handler) orgNodes(ctx context.Context, o orgRequest, users []directory.User, open bool) ([]orgNode, error) {
 	nodes := make([]orgNode, len(users))
 	reading, ctx := errgroup.WithContext(ctx)
@@ -224,7 +224,7 @@ func (h *handler) orgNode(ctx context.Context, o orgRequest, p orgPerson, open b
 	return n, err
 }
 
-// below counts the people below somebody or, where the tree is too large to know, their reports.
+// below counts the people below somebody or, if the tree is too large to know, only their reports.
 func (h *handler) below(ctx context.Context, o orgRequest, id string) (int, error) {
 	if o.tree.whole {
 		return o.tree.chart.Below(id), nil

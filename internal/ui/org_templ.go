@@ -65,12 +65,12 @@ func orgPage(v orgView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.NoScope {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p class=\"panel card soft\">Rollcall may not read custom fields. Add the scope <code>users.profile:read</code> to the Slack app and reinstall it; the next full sync reads them.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p class=\"panel card soft\">Rollcall is not allowed to read custom fields. Add the scope <code>users.profile:read</code> to the Slack app and reinstall it; the next full sync reads them.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if v.Manager == "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p class=\"panel card soft\">No custom field of this workspace names managers. In Slack, add one of the type <em>people</em> and call it <em>Manager</em>; the next full sync reads it.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<p class=\"panel card soft\">No custom field in this workspace names managers. In Slack, add one of the type <em>people</em> and call it <em>Manager</em>; the next full sync reads it.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -173,7 +173,7 @@ func orgTree(v orgView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "\">status page</a> shows how far they are.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "\">status page</a> shows how far they have got.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

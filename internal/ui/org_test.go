@@ -26,7 +26,7 @@ func member(t testing.TB, id, name, boss, more string) directory.User {
 	return user(t, fmt.Sprintf(`{"id":%q,"team_id":%q,"profile":{"real_name":%q,"title":"Title of %s","fields":{"XfBOSS":{"value":%q}}}%s}`, id, team, name, name, boss, more))
 }
 
-// company is a tree with all that people do to one.
+// company is a tree with everything that can be wrong with one.
 func company(t testing.TB) *fake {
 	const boss, second, gone = "U0000BOSS1", "U000SECOND", "U0000GONE1"
 	return &fake{workspaces: []directory.Workspace{{ID: team, Name: "Marlow & Finch"}}, users: []directory.User{
@@ -43,7 +43,7 @@ func company(t testing.TB) *fake {
 	}}
 }
 
-// serveOrg serves a workspace whose custom fields are defined so.
+// serveOrg serves a workspace with these definitions of custom fields.
 func serveOrg(t testing.TB, f *fake, profile string) http.Handler {
 	t.Helper()
 	o := Options{Store: f.store(t), Log: slog.New(slog.DiscardHandler)}
@@ -59,7 +59,7 @@ func serveOrg(t testing.TB, f *fake, profile string) http.Handler {
 
 var tags = regexp.MustCompile(`(?s)<svg.*?</svg>|<[^>]*>`)
 
-// treeText is the text in the tree, without the pictures' initials and what opens the reports.
+// treeText is the text in the tree, without the pictures' initials and the arrows that open reports.
 func treeText(page string) string {
 	_, page, _ = strings.Cut(page, `<main`)
 	_, page, _ = strings.Cut(page, `>`)
@@ -100,10 +100,10 @@ func TestOrg(t *testing.T) {
 	}
 }
 
-// TestOrgOffered: the tree is among the pages only where a custom field names managers, and says otherwise what is missing.
+// TestOrgOffered: the navigation has the tree only if a custom field names managers. Otherwise the page says what is missing.
 func TestOrgOffered(t *testing.T) {
 	noScope := company(t)
-	noScope.syncs = []syncs.Sync{{ID: "20220330T120000.000Z", TeamID: team, State: syncs.Done, Profiles: syncs.Profiles{NoScope: true}}}
+	noScope.syncs = []syncs.Sync{{ID: "20220330T130000.000Z", TeamID: team, State: syncs.Running}, {ID: "20220330T120000.000Z", TeamID: team, State: syncs.Done, Profiles: syncs.Profiles{NoScope: true}}}
 	for _, tt := range []struct {
 		name, profile, says string
 		fake                *fake
@@ -160,7 +160,7 @@ func TestLargeOrg(t *testing.T) {
 	}
 }
 
-// TestLargeTeam: of somebody with very many reports the page has the first hundred, and a link to all.
+// TestLargeTeam: if somebody has very many reports, the page has the first hundred, and a link to all.
 func TestLargeTeam(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}, users: []directory.User{member(t, "U00000BOSS", "Ada", "", "")}}
 	for i := range maxTeam + 1 {
@@ -172,7 +172,7 @@ func TestLargeTeam(t *testing.T) {
 	}
 }
 
-// TestOrgAudit: who is on the page is in the log, and who asked.
+// TestOrgAudit: the log says who is on the page, and who asked.
 func TestOrgAudit(t *testing.T) {
 	for path, want := range map[string][]any{
 		"/org":                       {"U0000BOSS1", "U000SECOND", "U0000THIRD", "U0000GONE1", "U0000FIFTH", "U000CIRCLE", "U00CIRCLE2", "U00UNKNOWN", "U0000SIXTH"},

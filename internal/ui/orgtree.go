@@ -24,12 +24,12 @@ const (
 type tree struct {
 	chart    *org.Chart
 	users    map[string]directory.User // without Slack's objects
-	managers map[string]string         // by the id of who names them
+	managers map[string]string         // by the id of the person who names them
 	whole    bool                      // everybody is in it
 }
 
-// tree reads the tree of the people who name their manager in a field. Of a larger
-// workspace it reads some of them, and all managers above those: the top is most likely there.
+// tree reads the tree of the people who name their manager in a field. In a larger
+// workspace it reads some of them, and all managers above those, which most likely include the top.
 func (h *handler) tree(ctx context.Context, teamID, fieldID string) (*tree, error) {
 	return h.caches.trees.get(teamID+" "+fieldID, func() (*tree, error) {
 		t := &tree{users: map[string]directory.User{}, managers: map[string]string{}}
@@ -60,7 +60,7 @@ func (t *tree) draw() {
 	t.chart = org.New(people)
 }
 
-// top returns who is at the top, with the most people below first.
+// top returns the people at the top, starting with the one who has the most people below.
 func (t *tree) top() []directory.User {
 	roots := slices.Clone(t.chart.Roots())
 	slices.SortStableFunc(roots, func(a, b string) int { return cmp.Compare(t.chart.Below(b), t.chart.Below(a)) })
@@ -102,8 +102,8 @@ func (h *handler) scan(ctx context.Context, teamID, fieldID string, t *tree) (wh
 	return false, nil
 }
 
-// climb adds the managers of those who are there, and their managers. Of managers who are not in
-// the directory, or not any more, only the id is known.
+// climb adds the managers of the people in t, and the managers above those. A manager who is not, or no
+// longer, in the directory has nothing but an id.
 func (h *handler) climb(ctx context.Context, teamID, fieldID string, t *tree) error {
 	for range maxLevels {
 		var ids []string
@@ -138,8 +138,8 @@ func (t *tree) find(ids []string) []directory.User {
 	return all
 }
 
-// chain returns somebody and the managers above, the highest first. It ends where somebody comes
-// again. There is nobody if the directory has no such person.
+// chain returns the managers above somebody, the highest first, and then that person. It stops where
+// somebody would appear twice. It is empty if the directory has no such person.
 func (h *handler) chain(ctx context.Context, o orgRequest) (all []directory.User, err error) {
 	for id := o.of; id != "" && len(all) < maxLevels && !slices.ContainsFunc(all, func(u directory.User) bool { return u.ID == id }); {
 		if u, ok := o.tree.users[id]; ok {
@@ -159,7 +159,7 @@ func (h *handler) chain(ctx context.Context, o orgRequest) (all []directory.User
 	return all, nil
 }
 
-// reportsTo selects the active people who name somebody as their manager; anybody, without an id.
+// reportsTo selects the active people whose manager is the one with the id or, without an id, who have a manager.
 func reportsTo(fieldID, id string) directory.Filter {
 	return directory.Filter{AccountStatus: directory.Active, Fields: []directory.FieldFilter{{ID: fieldID, Value: id}}}
 }

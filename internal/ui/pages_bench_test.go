@@ -13,8 +13,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// BenchmarkPages measures the server time of each kind of page at 100,000 people. It uses nothing that has
-// come or gone lately, so that this file can be copied beside an older version of the pages:
+// BenchmarkPages measures the server time of each kind of page at 100,000 people. It uses nothing that was
+// added or removed recently, so that this file can be copied into an older version of the package:
 //
 //	go test -run '^$' -bench Pages -count 10 ./internal/ui
 func BenchmarkPages(b *testing.B) {
@@ -42,7 +42,7 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// enliven gives a store two weeks of changes and full syncs. It returns who changed most.
+// enliven gives a store two weeks of changes and full syncs. It returns the id of somebody who changed often.
 func enliven(b *testing.B, s *sqlite.Store) string {
 	b.Helper()
 	const people, rounds = 100, 20

@@ -40,7 +40,7 @@ func (h *handler) requestedPerson(r *http.Request, view string) (p personRequest
 	return p, workspaces, current, err
 }
 
-// user reads the person that was asked for. It audits that there is none.
+// user reads the person that was asked for. If there is none, it audits that.
 func (h *handler) user(r *http.Request, view string, p personRequest) (directory.User, error) {
 	u, _, err := h.Store.User(r.Context(), p.teamID, p.id)
 	if err != nil {
@@ -50,7 +50,7 @@ func (h *handler) user(r *http.Request, view string, p personRequest) (directory
 	return u, err
 }
 
-// personOrFile serves a person as a page, or as JSON if the address ends so.
+// personOrFile serves a person as a page, or as JSON if the address ends in .json.
 func (h *handler) personOrFile() http.Handler {
 	page, file := h.page(h.person), compressed(http.HandlerFunc(h.personFile))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +129,7 @@ func historyOf(p personRequest) changeList {
 	return changeList{teamID: p.teamID, req: directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: p.id}, Limit: maxTimeline}}
 }
 
-// ids are those of everybody who is shown by name.
+// ids returns the ids of everybody who is shown by name.
 func (a around) ids() (ids []string) {
 	for _, u := range []*directory.User{a.before, a.after} {
 		if u != nil {
@@ -145,7 +145,7 @@ func (a around) ids() (ids []string) {
 	return ids
 }
 
-// personEvents tells a person's page when to read itself again.
+// personEvents tells a person's page when to refresh itself.
 func (h *handler) personEvents(w http.ResponseWriter, r *http.Request) {
 	p, _, _, err := h.requestedPerson(r, "person_live")
 	if err != nil {

@@ -33,7 +33,7 @@ const (
 		{"id":"Xf6","label":"Pay","type":"text","section_id":"Ps3"},{"id":"Xf7","label":"Buddies","type":"user","ordering":2,"section_id":"Ps2"}]}`
 )
 
-// staff is a workspace with a boss, a hand of many words, and n others who report to the boss.
+// staff is a workspace with a boss, a hand with a full profile, and n others who report to the boss.
 func staff(t testing.TB, n int) Store {
 	t.Helper()
 	f := &fake{workspaces: []directory.Workspace{{ID: team, Name: "Marlow & Finch", URL: "https://marlow-finch.slack.com/"}}}
@@ -78,7 +78,7 @@ func TestPersonsFields(t *testing.T) {
 		t.Error("the history does not name the manager")
 	}
 	if page := get(t, h, "/users/"+team+"/"+boss).Body.String(); !strings.Contains(page, "<h2>Reports</h2>") || strings.Count(page, `<li><div class="who">`) != 3 || strings.Contains(page, "All of") {
-		t.Errorf("of three who report to somebody the page shows\n%s", page)
+		t.Errorf("three people report to somebody, and the page shows\n%s", page)
 	}
 }
 
@@ -121,18 +121,38 @@ func TestPersonIsAudited(t *testing.T) {
 	}
 }
 
-// TestNoScope: where custom fields would be the page says what is missing.
+// TestNoScope: in place of custom fields, the page says which scope is missing.
 func TestNoScope(t *testing.T) {
-	for noScope, want := range map[bool]bool{true: true, false: false} {
-		f := people(t)
-		f.syncs = []syncs.Sync{{ID: "1", TeamID: team, State: syncs.Done, Profiles: syncs.Profiles{NoScope: noScope}}}
-		if got := strings.Contains(get(t, serving(t, f), "/users/"+team+"/U1").Body.String(), "users.profile:read"); got != want {
-			t.Errorf("without the scope (%v): %v", noScope, got)
-		}
+	lacking := syncs.Sync{ID: "1", TeamID: team, State: syncs.Done, Profiles: syncs.Profiles{NoScope: true}}
+	newer := func(state syncs.State) syncs.Sync { return syncs.Sync{ID: "2", TeamID: team, State: state} }
+	for _, tt := range []struct {
+		name    string
+		syncs   []syncs.Sync
+		defined bool // as before the scope was taken away
+		want    bool
+	}{
+		{"not allowed", []syncs.Sync{lacking}, false, true},
+		{"another sync runs", []syncs.Sync{newer(syncs.Running), lacking}, false, true},
+		{"another sync failed", []syncs.Sync{newer(syncs.Failed), lacking}, false, true},
+		{"no longer allowed", []syncs.Sync{lacking}, true, true},
+		{"allowed since", []syncs.Sync{newer(syncs.Done), lacking}, false, false},
+		{"no sync", nil, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := people(t)
+			f.syncs = tt.syncs
+			profile := ""
+			if tt.defined {
+				profile = managers
+			}
+			if got := strings.Contains(get(t, serveOrg(t, f, profile), "/users/"+team+"/U1").Body.String(), "users.profile:read"); got != tt.want {
+				t.Errorf("the page names the scope: %v", got)
+			}
+		})
 	}
 }
 
-// TestWays: from a list each person leads to the next and the one before, in the order of the list and without those
+// TestWays: from a list, each person leads to the next and the previous one, in the order of the list and without those
 // whom it leaves out, and back to the same page of it.
 func TestWays(t *testing.T) {
 	f := &fake{workspaces: []directory.Workspace{{ID: team}}}
@@ -321,7 +341,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// maxPersonBytes is what a person's page may weigh with all that it loads but pictures of people.
+// maxPersonBytes is what a person's page may weigh, with everything that it loads except pictures of people.
 const maxPersonBytes = 30_000
 
 // TestPersonWeighsLittle loads the page as a browser without a cache does.

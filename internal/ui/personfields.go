@@ -93,7 +93,7 @@ func hostOf(link string) string {
 	return strings.TrimPrefix(u.Host, "www.")
 }
 
-// retell puts names in place of ids, and days in the form of the page.
+// retell replaces ids with names, and formats days as the page does.
 func (p profile) retell(changes []fieldChange, named map[string]directory.User) {
 	for i := range changes {
 		c := &changes[i]

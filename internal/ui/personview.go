@@ -23,12 +23,12 @@ type personView struct {
 	Removed, Forgotten bool
 	ExpireAt           time.Time // when Rollcall deletes somebody who was removed
 	OpenInSlack        string    // the profile's address in the browser, "" if unknown
-	OpenInApp          string    // the same for Slack's own programs
+	OpenInApp          string    // the same in Slack's app
 	MailTo, Call       string    // addresses
 	File               string    // the address of the person as JSON
 	Contact            []fact
 	Cards              []card // of custom fields
-	NoScope            bool   // Rollcall may not read custom fields
+	NoScope            bool   // Rollcall is not allowed to read custom fields
 	Reports            reportsView
 	Changes            []told
 	AllChanges         string
@@ -113,7 +113,7 @@ func (h *handler) personView(ctx context.Context, p personRequest, current direc
 	return v
 }
 
-// nameOf is what somebody is called, at least an id.
+// nameOf is the person's name, or the id if there is none.
 func nameOf(u directory.User) string { return firstNonEmpty(u.RealName, u.DisplayName, u.Name, u.ID) }
 
 func (l listRequest) neighbourLink(u *directory.User) *neighbourLink {
@@ -163,7 +163,7 @@ func contact(u directory.User, s said) (all []fact) {
 	return append(all, fact{Name: "Changed", At: changed})
 }
 
-// mailAddress returns "" for what is no address.
+// mailAddress returns "" for anything that is not an address.
 func mailAddress(email string) string {
 	local, domain, ok := strings.Cut(directory.EmailKey(email), "@")
 	if !ok || local == "" || domain == "" || strings.ContainsFunc(email, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
@@ -172,10 +172,11 @@ func mailAddress(email string) string {
 	return "mailto:" + url.PathEscape(email)
 }
 
-// minDigits is how long a number has to be to be called.
+// minDigits is the length of the shortest number that can be called.
 const minDigits = 3
 
-// callAddress returns "" for what is no telephone number. It stops at an extension, which no two systems dial alike.
+// callAddress returns "" for anything that is not a telephone number. It stops at an extension, because no two systems
+// dial one alike.
 func callAddress(phone string) string {
 	phone = strings.TrimSpace(phone)
 	international := strings.HasPrefix(phone, "+")

@@ -9,7 +9,7 @@ import (
 // profile is what is known of a workspace's custom fields.
 type profile struct {
 	directory.Fields
-	noScope bool // Rollcall may not read them
+	noScope bool // Rollcall is not allowed to read them
 }
 
 // profile returns the definitions of custom fields, none if they are unknown.
@@ -19,12 +19,16 @@ func (h *handler) profile(ctx context.Context, teamID string) profile {
 		if err != nil {
 			return p, err
 		}
-		if len(defined) == 0 {
-			latest, err := h.Store.Syncs(ctx, teamID, 1)
-			p.noScope = len(latest) > 0 && latest[0].Profiles.NoScope
+		latest, err := h.Store.Syncs(ctx, teamID, maxSyncs)
+		if err != nil {
 			return p, err
 		}
-		p.Fields, err = directory.ParseFields(defined)
+		if last := lastDone(latest); last != nil { // one that runs does not know yet
+			p.noScope = last.Profiles.NoScope
+		}
+		if len(defined) > 0 {
+			p.Fields, err = directory.ParseFields(defined)
+		}
 		return p, err
 	})
 	if err != nil && ctx.Err() == nil {

@@ -25,7 +25,7 @@ var (
 	lastSecond  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
-// fields flattens Slack's object, unknown fields included, sorted by name and without what is blank.
+// fields flattens Slack's object, unknown fields included, sorted by name and without blank values.
 func fields(slack ijson.Object) (all []field) {
 	var walk func(path, name string, v ijson.Value)
 	inside := func(path string, o ijson.Object) {
@@ -57,7 +57,7 @@ func fields(slack ijson.Object) (all []field) {
 	return all
 }
 
-// safeLink returns the address if it is one of the web, otherwise "".
+// safeLink returns the address if it is safe to link to, otherwise "".
 func safeLink(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {

@@ -35,7 +35,7 @@ type statusView struct {
 	Address      string
 	TeamID       string
 	CanSync      bool
-	Pressed      bool // the viewer comes from "Sync now"
+	Pressed      bool // the viewer has just pressed "Sync now"
 	Starting     bool // requested, not begun yet
 	Health       health
 	Running      *syncView
@@ -50,7 +50,7 @@ type statusView struct {
 
 // deadLetters are the messages that could not be applied.
 type deadLetters struct {
-	Counted bool // somebody counts them here
+	Counted bool // this deployment counts them
 	Known   bool
 	N       int
 	Command string // empty: nothing lists them

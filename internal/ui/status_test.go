@@ -96,7 +96,7 @@ func TestNoDeadLettersCommand(t *testing.T) {
 	}
 }
 
-// asked records how often dead letters are counted, and whether with a deadline.
+// asked records how often dead letters are counted, and whether that has a deadline.
 type asked struct {
 	times    int
 	deadline bool

@@ -76,7 +76,7 @@ func amounts(all []amount) string {
 	return strings.Join(parts, ", ")
 }
 
-// syncHeadings are those of the columns with numbers. On a narrow screen they stand beside each number.
+// syncHeadings are the headings of the columns with numbers. On a narrow screen they are beside each number.
 var syncHeadings = []string{"Repaired", "Drift", "Took", "Listed", "Slack calls", "Waits", "Reads", "Writes"}
 
 // cells are in the order of the headings.

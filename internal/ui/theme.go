@@ -17,7 +17,7 @@ const (
 // theme is a choice of colours. The empty one follows the browser.
 type theme struct{ Value, Label string }
 
-var themes = []theme{{"", "As the system"}, {"light", "Light"}, {"dark", "Dark"}}
+var themes = []theme{{"", "System"}, {"light", "Light"}, {"dark", "Dark"}}
 
 func themeOf(r *http.Request) string {
 	c, err := r.Cookie(themeCookie)

@@ -119,13 +119,13 @@ func tell(r directory.Record, labels map[string]string) told {
 	case directory.UserUpdated:
 		v.What = updateName(r.Changed)
 	case directory.UserCreated, directory.UserRemoved, directory.UserForgotten:
-		return v // all that there is comes or goes
+		return v // all fields come or go at once
 	}
 	before, after := values(r.Before), values(r.After)
 	for _, path := range r.Changed {
 		known := knownFields[path]
 		if r.Type != directory.UserUpdated && (before.Get(path) == "" || after.Get(path) == "") {
-			continue // the flag itself, and what a deactivated account has not got
+			continue // the flag itself, and what a deactivated account lacks
 		}
 		f := fieldChange{Name: fieldName(path, labels), Hidden: known.hidden, Flag: known.flag}
 		if id, ok := strings.CutPrefix(path, customFields); ok {

@@ -66,7 +66,7 @@ func TestFieldNames(t *testing.T) {
 		}
 		known++
 	}
-	if known != len(knownFields)-1 { // is_forgotten is nobody's of whom anything is shown
+	if known != len(knownFields)-1 { // is_forgotten: nothing is shown of forgotten people
 		t.Errorf("%d of %d names are used: %v", known, len(knownFields), paths)
 	}
 }

@@ -33,10 +33,10 @@ type Directory interface {
 	Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error)
 	// User returns [directory.ErrNotFound] if there is no such user.
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
-	// UsersByID returns the users with those ids, removed ones too, in no order and without those who are unknown.
+	// UsersByID returns the users with those ids, removed ones too, in no particular order. It leaves out unknown ids.
 	UsersByID(ctx context.Context, teamID string, ids []string) ([]directory.User, error)
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
-	// TeamProfile returns the definitions of custom fields, as Slack's team.profile.get has them; nil if they are unknown.
+	// TeamProfile returns the definitions of custom fields, as in Slack's team.profile.get; nil if they are unknown.
 	TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error)
 	// Watch yields users as they are written, removed ones too, from its first use until ctx is
 	// done. It may also yield some that were written shortly before.
@@ -68,7 +68,7 @@ type Syncs interface {
 
 // Syncer starts full syncs.
 type Syncer interface {
-	// StartSync returns once a sync has been started. If one is running it returns syncs.ErrLeased.
+	// StartSync returns once a sync has been started. If one is already running, it returns syncs.ErrLeased.
 	StartSync(ctx context.Context) error
 }
 

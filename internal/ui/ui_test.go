@@ -127,7 +127,7 @@ func checkMarkup(t *testing.T, page string) {
 	}
 }
 
-// hostileProfile defines a custom field of each type, with text of others in it.
+// hostileProfile defines a custom field of each type; the test puts hostile text in the place of %s.
 const hostileProfile = `{"sections":[{"id":"Ps1","label":"%s"}],"fields":[{"id":"Xf1","section_id":"Ps1","label":"%s","hint":"%s","type":"text"},{"id":"Xf2","label":"%s","type":"link"},
 	{"id":"Xf3","label":"Manager","type":"user"},{"id":"Xf4","label":"%s","type":"date"},{"id":"Xf5","label":"%s","type":"%s"}]}`
 

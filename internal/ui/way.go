@@ -15,7 +15,7 @@ import (
 // maxNeighbourQueries bounds the search for a neighbour where an index returns false matches.
 const maxNeighbourQueries = 3
 
-// place are the names and values of the parameters that say which page of the list it is, if it is not the first.
+// place returns the names and values of the parameters that say which page of the list this is; none for the first.
 func (l listRequest) place() []string {
 	from := strconv.Itoa(l.from)
 	switch {
@@ -27,8 +27,8 @@ func (l listRequest) place() []string {
 	return nil
 }
 
-// way are the parameters by which a person's page knows the page of a list that led to it. The order is
-// always among them, and marks that there was a list.
+// way returns the parameters that tell a person's page which page of a list led to it. They always include
+// the order, which marks that there was a list.
 func (l listRequest) way() url.Values {
 	v := l.values()
 	v.Del("team") // the person's address has it

@@ -23,7 +23,7 @@
 //
 // The answer waits for Pub/Sub, so that no event is acknowledged and then lost. What
 // Rollcall has no use for is answered 200: after an error Slack would send it again, and
-// disable the subscription in the end.
+// eventually disable the subscription.
 package webhook
 
 import (
@@ -113,7 +113,7 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	answer := refusal{status: http.StatusOK}
 	body, err := h.signedBody(w, r)
 	if err == nil {
-		// Not before the signature is checked: whoever names a trace decides whether it is sampled, at our expense.
+		// Only once the signature is checked: whoever names a trace decides whether it is sampled, at our expense.
 		var span trace.Span
 		ctx, span = service.StartSpan(ctx, r)
 		defer func() { service.EndSpan(span, answer.status) }()

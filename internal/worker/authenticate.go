@@ -42,8 +42,8 @@ var (
 	errCaller = errors.New("this identity may not push")
 )
 
-// RequirePush lets in only the caller's pushes. IAM lets in everybody who has the role of an
-// invoker, perhaps on the whole project; this checks who it is.
+// RequirePush admits only the caller's pushes. IAM admits everybody who has the invoker role,
+// perhaps on the whole project; this checks who it is.
 func RequirePush(validator TokenValidator, caller Caller, log *slog.Logger) func(http.Handler) http.Handler {
 	answers := map[error]int{errToken: http.StatusUnauthorized, errCaller: http.StatusForbidden, identity.ErrKeys: http.StatusServiceUnavailable}
 	return func(next http.Handler) http.Handler {

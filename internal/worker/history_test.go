@@ -88,11 +88,11 @@ func TestKilledBeforePublish(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n != kills || len(alive.told) != kills || len(dying.told) != 0 {
-		t.Errorf("%d records, %d of them told of, want %d", n, len(alive.told), kills)
+		t.Errorf("%d records, %d of them published, want %d", n, len(alive.told), kills)
 	}
 	for id, times := range alive.told {
 		if _, err := store.Record(t.Context(), "T1", id); err != nil || times != 1 {
-			t.Errorf("%s was told %d times, error %v", id, times, err)
+			t.Errorf("%s was published %d times, error %v", id, times, err)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func TestHistory(t *testing.T) {
 				told += n
 			}
 			if told != tt.told {
-				t.Errorf("told %d times, want %d", told, tt.told)
+				t.Errorf("published %d times, want %d", told, tt.told)
 			}
 			if tt.refuse != nil && !strings.Contains(log.String(), `"outcome":"publish"`) {
 				t.Errorf("the log does not say why: %s", &log)

@@ -182,7 +182,7 @@ func TestKeyboard(t *testing.T) {
 	tb.eventually("the person's page", fmt.Sprintf(`document.querySelector("h1 bdi")?.textContent === %q && location.pathname.startsWith("/users/")`, second))
 }
 
-// TestHeadings: the headings, which stay in sight, cover neither who has the focus nor who comes first.
+// TestHeadings: the sticky headings cover neither the row with the focus nor the first row.
 func TestHeadings(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{})

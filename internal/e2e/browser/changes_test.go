@@ -16,7 +16,7 @@ import (
 // recordIDs are the ids of the rows.
 const recordIDs = `[...document.querySelectorAll("#list tr[data-user]")].map(r => r.id)`
 
-// listening waits until the page's script runs. It then receives what has happened since the page was read.
+// listening waits until the page's script runs. The script then receives what has happened since the page was read.
 func (tb *tab) listening() {
 	tb.t.Helper()
 	tb.eventually("the script runs", `document.querySelector("#list time")?.title`)
@@ -32,7 +32,7 @@ func (s *site) retitle(t *testing.T, n int) {
 }
 
 // TestChanges: a record appears without a reload, filters narrow the list and are in its address, and
-// pages lead on exactly from what is shown.
+// the next page continues exactly where this one ends.
 func TestChanges(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{})
@@ -43,7 +43,7 @@ func TestChanges(t *testing.T) {
 	start := time.Now()
 	s.deliver(t, joined, nil)
 	row := `document.querySelector("#list tr[data-user]")`
-	tb.eventually("who joined is on top", fmt.Sprintf(`%s?.innerText.includes("joined") && %[1]s.dataset.user === %q && !document.querySelector("#list .none").checkVisibility()`, row, joined[0].UserID))
+	tb.eventually("the person who joined is on top", fmt.Sprintf(`%s?.innerText.includes("joined") && %[1]s.dataset.user === %q && !document.querySelector("#list .none").checkVisibility()`, row, joined[0].UserID))
 	t.Logf("a record appeared %v after Slack's event", time.Since(start))
 	events, err := s.slack.Rename(joined[0].UserID)
 	s.deliver(t, events, err)
@@ -69,7 +69,7 @@ func TestChanges(t *testing.T) {
 	tb.run(chromedp.Evaluate[chromedp.Void](`{const e = document.querySelector("input[name=latest]"); e.value = "0002-01-01"; e.dispatchEvent(new Event("change", {bubbles: true}))}`))
 	time.Sleep(500 * time.Millisecond) // longer than the form waits
 	if n := eval[int](tb, `document.querySelectorAll("#list tr[data-user]").length`); n != 3 {
-		t.Errorf("half a year leaves %d rows", n)
+		t.Errorf("a half-typed year leaves %d rows", n)
 	}
 
 	// Somebody who is forgotten leaves the page at once, whatever it shows.
@@ -101,7 +101,7 @@ func TestChangesPages(t *testing.T) {
 	if len(first) != 50 {
 		t.Fatalf("%d rows", len(first))
 	}
-	// Three come while the page is open: three go at its end, and the next page begins with them.
+	// Three rows come while the page is open: three leave it at the end, and the next page begins with them.
 	s.retitle(t, 3)
 	tb.eventually("three came", fmt.Sprintf(`%s[3] === %q && %[1]s.length === 50`, recordIDs, first[0]))
 	forward := eval[[]string](tb, recordIDs)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/store/sqlite"
 	"rollcall/internal/syncs"
+	"rollcall/internal/ui"
+	"rollcall/internal/ui/iaptest"
 )
 
 const (
@@ -19,7 +22,7 @@ const (
 	other, large = "T0OTHER", "T0LARGE"
 	// running is a workspace whose sync runs, and disconnected one that has uninstalled the app.
 	running, disconnected = "T0RUNNING", "T0DISCONNECTED"
-	// enlarged is how many people and changes each of the large workspace's counts for.
+	// enlarged is how many people or changes each one in the large workspace stands for.
 	enlarged = 123_456
 )
 
@@ -39,6 +42,7 @@ func views(s *site) []view {
 		{name: "list", bar: true, url: s.URL + "/?" + mine, list: true},
 		{name: "list without JavaScript", url: s.URL + "/?" + mine, list: true, plain: true},
 		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
+		{name: "all columns", url: s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,Xf0REPORTSTO,changed&" + mine},
 		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
 		{name: "person", bar: true, url: person + "U0FULL"},
 		{name: "person of long words", url: person + "U0LONG"},
@@ -60,10 +64,24 @@ func views(s *site) []view {
 	}
 }
 
-// furnished returns a site with all that makes a layout difficult.
+// furnished returns a site with everything that makes a layout difficult.
 func furnished(t *testing.T) *site {
 	t.Helper()
-	s := filled(t, fakeslack.Options{})
+	proxy, audience := iaptest.New(t), "/projects/1/global/backendServices/2"
+	viewer := iaptest.Claims(audience, "a.viewer.with.a.long.address@a-rather-long-domain.marlow-finch.example")
+	viewer["exp"] = time.Now().Add(time.Hour).Unix()
+	token := proxy.Token(t, viewer)
+	s := filled(t, fakeslack.Options{}, func(o *ui.Options) {
+		o.Schedule, o.DeadLetters, o.DeadLettersCommand = hourly{}, manyLetters{}, "rollcallctl deadletters list"
+		require := ui.RequireIAP(proxy.Validator(t), audience, o.Log)
+		o.Authenticate = func(pages http.Handler) http.Handler {
+			signedIn := require(pages)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Header.Set("X-Goog-IAP-JWT-Assertion", token)
+				signedIn.ServeHTTP(w, r)
+			})
+		}
+	})
 	s.readProfiles(t, 40)
 	now := time.Now()
 	for _, w := range []directory.Workspace{{ID: other, Name: "Another workspace with " + strings.Repeat("a long name ", 10)}, {ID: large, Name: "Large"}, {ID: running, Name: "Running"},
@@ -111,12 +129,26 @@ func furnished(t *testing.T) *site {
 	}
 	s.put(t, string(object))
 	s.put(t, `{"id":"U0FORGOTTEN","is_forgotten":true}`)
+	mine := directory.Workspace{ID: s.slack.Options().TeamID, Name: "Marlow & Finch", URL: "https://marlow-finch.slack.com/", Icon: s.people(t)[20].Image72}
+	if err := s.store.PutWorkspace(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
+// hourly is a schedule.
+type hourly struct{}
+
+func (hourly) Next(after time.Time) time.Time { return after.Truncate(time.Hour).Add(time.Hour) }
+
+// manyLetters are dead letters.
+type manyLetters struct{}
+
+func (manyLetters) Waiting(context.Context) (int, error) { return 12_345, nil }
+
 type slackUser map[string]any
 
-// full has all that Slack may have of a person.
+// full has everything that Slack may have about a person.
 var full = slackUser{
 	"id": "U0FULL", "name": "aa.full", "tz": "America/Argentina/ComodRivadavia", "tz_offset": -10800, "is_admin": true, "updated": 1648596712,
 	"profile": slackUser{
@@ -133,7 +165,7 @@ func reportsTo(id string) slackUser {
 	return slackUser{"Xf0REPORTSTO": slackUser{"value": id, "alt": ""}}
 }
 
-// difficult are people whom a layout may break at. Their names put them on the first page.
+// difficult are people who may break a layout. Their names put them on the first page.
 var difficult = []slackUser{
 	{"id": "U0LONG", "name": strings.Repeat("w", 300), "tz": "Asia/Kathmandu", "profile": slackUser{
 		"real_name": "Aa " + strings.Repeat("Donaudampfschifffahrt", 15), "title": strings.Repeat("W", 10_000), "email": strings.Repeat("long", 60) + "@marlow-finch.example",

@@ -46,7 +46,7 @@ type lighthouseReport struct {
 	} `json:"runtimeError"`
 }
 
-// TestLighthouse: no audit is left out. Those that need HTTPS take a loopback address for it.
+// TestLighthouse: no audit is left out. Those that need HTTPS accept a loopback address instead.
 func TestLighthouse(t *testing.T) {
 	if !*measured {
 		t.Skip("takes minutes: -lighthouse")
@@ -79,10 +79,10 @@ func TestLighthouse(t *testing.T) {
 				100**r.Categories["accessibility"].Score, 100**r.Categories["best-practices"].Score, shift,
 				r.Audits["first-contentful-paint"].DisplayValue, r.Audits["largest-contentful-paint"].DisplayValue, r.Audits["total-blocking-time"].DisplayValue)
 			if performance < minPerformance {
-				t.Errorf("performance %.2f, at least %.2f is wanted: %s", performance, minPerformance, r.failed("performance"))
+				t.Errorf("performance %.2f, want at least %.2f: %s", performance, minPerformance, r.failed("performance"))
 			}
 			if shift > maxLayoutShift {
-				t.Errorf("layout shift %.3f, at most %.2f is wanted: %s", shift, maxLayoutShift, r.Audits["layout-shifts"].Details)
+				t.Errorf("layout shift %.3f, want at most %.2f: %s", shift, maxLayoutShift, r.Audits["layout-shifts"].Details)
 			}
 			for _, category := range []string{"accessibility", "best-practices"} {
 				if faults := r.failed(category); len(faults) > 0 {
@@ -93,8 +93,8 @@ func TestLighthouse(t *testing.T) {
 	}
 }
 
-// failed lists the audits that cost a category its points. That the browser notes in its console that a missing page
-// is missing is none of them.
+// failed lists the audits that cost a category points. It leaves out the browser's note in the console that a missing
+// page is missing.
 func (r lighthouseReport) failed(category string) (all []string) {
 	for _, ref := range r.Categories[category].AuditRefs {
 		if a := r.Audits[ref.ID]; ref.Weight > 0 && a.Score != nil && *a.Score < 1 && !r.onlyMissing(ref.ID) {
@@ -104,7 +104,7 @@ func (r lighthouseReport) failed(category string) (all []string) {
 	return all
 }
 
-// onlyMissing reports whether an audit fails by no more than the status of the page itself, 404.
+// onlyMissing reports whether an audit fails only because the page itself has status 404.
 func (r lighthouseReport) onlyMissing(id string) bool {
 	var console struct {
 		Items []struct {
@@ -151,13 +151,13 @@ func audit(t *testing.T, program, chromium, url string) (r lighthouseReport) {
 	}
 	for _, category := range []string{"performance", "accessibility", "best-practices"} {
 		if r.Categories[category].Score == nil {
-			t.Fatalf("lighthouse has no score of %s", category)
+			t.Fatalf("lighthouse has no score for %s", category)
 		}
 	}
 	return r
 }
 
-// lighthouse installs the program and returns its path and the browser's. Where Node or a browser is missing
+// lighthouse installs the program and returns its path and the browser's. If Node or a browser is missing,
 // the test is skipped, or fails under CI.
 func lighthouse(t *testing.T) (program, chromium string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"rollcall/internal/fakeslack"
@@ -22,8 +24,8 @@ func renamed(id, title string) string {
 	return fmt.Sprintf(`{"id":%q,"name":"aaa","updated":1800000000,"profile":{"real_name":"Aaa","title":%q}}`, id, title)
 }
 
-// TestHeld: rows do not move under the focus. The changes wait and are counted, a button shows them, and whoever
-// is erased leaves all the same.
+// TestHeld: rows do not move under the focus. The changes wait and are counted, a button shows them, and somebody
+// who is erased disappears all the same.
 func TestHeld(t *testing.T) {
 	tb := open(t)
 	s := newSite(t, fakeslack.Options{})
@@ -40,10 +42,36 @@ func TestHeld(t *testing.T) {
 		t.Errorf("under the focus the list became %q", n)
 	}
 	s.put(t, `{"id":"U0","is_forgotten":true}`)
-	tb.eventually("who is erased leaves at once", `!document.getElementById("U0")`)
+	tb.eventually("a person who is erased disappears at once", `!document.getElementById("U0")`)
 	tb.run(chromedp.Focus(chromedp.CSS("#held")))
 	tb.eventually("they show once the focus has left", names+`[0] === "Aaa" && document.getElementById("UNEW") && document.getElementById("held").hidden`)
 	tb.eventually("the count follows", `document.getElementById("count").textContent === "4 people" && document.getElementById("span").textContent === "1–4"`)
+}
+
+// TestHeldByPointer: rows do not move under the mouse either.
+func TestHeldByPointer(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	for i := range 3 {
+		s.put(t, fmt.Sprintf(`{"id":"U%d","name":"n%[1]d","profile":{"real_name":"Person %[1]d"}}`, i))
+	}
+	tb.visit(s.URL)
+	tb.ready()
+	tb.point("#U1")
+	s.put(t, renamed("U2", "Typographer"))
+	tb.eventually("one waits", held+` === "1 new change"`)
+	if n := tb.names(); n[0] != "Person 0" {
+		t.Errorf("under the pointer the list became %q", n)
+	}
+	tb.point(".mark")
+	tb.eventually("it shows once the pointer has left", names+`[0] === "Aaa" && document.getElementById("held").hidden`)
+}
+
+// point moves the mouse onto something.
+func (tb *tab) point(selector string) {
+	tb.t.Helper()
+	at := eval[[]float64](tb, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`, selector))
+	call(tb, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.MouseMoved, X: at[0], Y: at[1]})
 }
 
 // TestMarked: the cell that changed is marked, and nothing else.
@@ -95,6 +123,49 @@ func TestPause(t *testing.T) {
 	tb.eventually("it goes on", `document.getElementById("U2").textContent.includes("Typographer") && document.getElementById("held").hidden && document.getElementById("live").dataset.state === "live"`)
 }
 
+// TestPausedStatus: a page that refreshes itself says so, stops while it is paused, and catches up afterwards.
+func TestPausedStatus(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`)
+	team := s.slack.Options().TeamID
+	running := syncs.Sync{ID: "1", TeamID: team, State: syncs.Running, Started: time.Now(), Listed: 100}
+	if err := errors.Join(s.store.Lease(t.Context(), team, "a test", time.Now().Add(time.Hour)), s.store.PutSync(t.Context(), running)); err != nil {
+		t.Fatal(err)
+	}
+	tb.visit(s.URL + "/status")
+	tb.eventually("the bar says that it is live", `/^Live · \d+ s ago$/.test(document.getElementById("live").textContent) && document.getElementById("running").textContent.includes("100")`)
+	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	tb.eventually("it is paused", `document.getElementById("live").textContent === "Paused"`)
+	running.Listed = 200
+	if err := s.store.PutSync(t.Context(), running); err != nil {
+		t.Fatal(err)
+	}
+	tb.eventually("the page did not refresh itself", `document.querySelector("[data-missed]")`)
+	if got := eval[string](tb, `document.getElementById("running").textContent`); !strings.Contains(got, "100") {
+		t.Errorf("while it is paused the page says %q", got)
+	}
+	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	tb.eventually("it catches up", `document.getElementById("running").textContent.includes("200") && document.getElementById("live").dataset.state === "live" && !document.querySelector("[data-missed]")`)
+}
+
+// TestTimesTickTogether: when a row changes, the times of all rows are told anew.
+func TestTimesTickTogether(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	for i := range 3 {
+		s.put(t, fmt.Sprintf(`{"id":"U%d","name":"n%[1]d","updated":1700000000,"profile":{"real_name":"Person %[1]d"}}`, i))
+	}
+	tb.visit(s.URL)
+	tb.ready()
+	tb.run(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("#list time").forEach((t) => { t.textContent = "long ago"; })`))
+	s.put(t, `{"id":"U1","name":"n1","updated":1700000100,"profile":{"real_name":"Person 1","title":"Typographer"}}`)
+	tb.eventually("the row changes", `document.getElementById("U1").textContent.includes("Typographer")`)
+	if times := eval[string](tb, `[...document.querySelectorAll("#list time")].map(t => t.textContent).join()`); times != "14 Nov 2023,14 Nov 2023,14 Nov 2023" {
+		t.Errorf("the times are %q", times)
+	}
+}
+
 // TestTimesAreToldAtOnce: a part that the page replaces is never seen with the server's long dates, which are cut off.
 func TestTimesAreToldAtOnce(t *testing.T) {
 	tb := open(t)
@@ -141,7 +212,7 @@ func TestLateCount(t *testing.T) {
 	}
 }
 
-// TestTypingWhileAway: once the server is back, the list is what the box says.
+// TestTypingWhileAway: once the server is back, the list matches the search box.
 func TestTypingWhileAway(t *testing.T) {
 	tb := open(t)
 	tb.expect("503")
@@ -156,7 +227,7 @@ func TestTypingWhileAway(t *testing.T) {
 		t.Errorf("while the server is away the list has %d rows", n)
 	}
 	s.failing.Store("")
-	tb.eventually("the list is that of the box", `location.search.includes("q=anneliese") && document.getElementById("q").value === "anneliese" && `+names+`.length > 0 && `+names+`.every(n => n.startsWith("Anneliese"))`)
+	tb.eventually("the list matches the search box", `location.search.includes("q=anneliese") && document.getElementById("q").value === "anneliese" && `+names+`.length > 0 && `+names+`.every(n => n.startsWith("Anneliese"))`)
 }
 
 // TestColumnsMenu: a form chooses columns, and the address keeps them.

@@ -28,7 +28,7 @@ func TestImagesThatFail(t *testing.T) {
 	}
 }
 
-// TestLanguage: the page is in English, and so are its dates and numbers in a browser of another language.
+// TestLanguage: the page is in English, and so are its dates and numbers, even if the browser has another language.
 func TestLanguage(t *testing.T) {
 	tb := open(t)
 	s := filled(t, fakeslack.Options{People: 1200})
@@ -70,6 +70,19 @@ func TestRightToLeft(t *testing.T) {
 		if got := eval[string](tb, fmt.Sprintf(`getComputedStyle(document.querySelector("#UARABIC %s")).direction`, cell)); got != "rtl" {
 			t.Errorf("%s is %s", cell, got)
 		}
+	}
+}
+
+// TestScrolledList: the header stays at the top of the window, and text is 14 px high.
+func TestScrolledList(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	tb.run(chromedp.Evaluate[chromedp.Void](`scrollTo({ top: 700, behavior: "instant" })`))
+	tb.eventually("the header is at the top", `(() => { const th = document.querySelector("thead th"); return scrollY === 700 && Math.abs(th.getBoundingClientRect().top) < 1 && th.contains(document.elementFromPoint(200, 5)); })()`)
+	if size := eval[string](tb, `getComputedStyle(document.querySelector("tbody td")).fontSize`); size != "14px" {
+		t.Errorf("text of %s", size)
 	}
 }
 

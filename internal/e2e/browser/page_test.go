@@ -181,7 +181,7 @@ func eval[T any](tb *tab, expression string) T {
 	return value
 }
 
-// eventually waits for an expression to become true of a page that is there to its end.
+// eventually waits for an expression to become true on a page that has been read to its end.
 func (tb *tab) eventually(what, expression string) {
 	tb.t.Helper()
 	tb.within(showTimeout, what, expression)
@@ -244,7 +244,7 @@ func (tb *tab) ready() {
 var colourRules = []string{"color-contrast", "link-in-text-block"}
 
 // violations runs axe-core on a part of the page, with these rules or, if there are none, with those about
-// WCAG and good practice. It returns one line a violation.
+// WCAG and good practice. It returns one line per violation.
 func (tb *tab) violations(part string, rules []string) []string {
 	tb.t.Helper()
 	only := ""

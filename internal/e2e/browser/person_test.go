@@ -95,7 +95,7 @@ func TestPersonsPage(t *testing.T) {
 		t.Errorf("links %q", links)
 	}
 
-	// Of an ordinary person the custom fields have their labels, and the manager is somebody to go to.
+	// An ordinary person's custom fields have their labels, and the manager is a link.
 	var who string
 	for _, p := range s.people(t) {
 		if p.ID == "UNEW" { // Slack does not know her

@@ -12,7 +12,7 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// TestEverything does with JavaScript and without it all that the pages offer: nothing needs it.
+// TestEverything uses everything that the pages offer, with JavaScript and without: nothing needs it.
 func TestEverything(t *testing.T) {
 	for _, mode := range []struct {
 		name    string
@@ -45,7 +45,7 @@ type journey struct {
 	scripts bool
 }
 
-// click clicks on what is in sight.
+// click clicks on an element once it is visible.
 func (j journey) click(selector string) {
 	j.t.Helper()
 	j.eventually("there is "+selector, fmt.Sprintf(`document.readyState === "complete" && document.querySelector(%q)?.checkVisibility() && !document.querySelector(".htmx-request")`, selector))
@@ -204,6 +204,6 @@ func TestSyncWithoutJavaScript(t *testing.T) {
 	release()
 	tb.within(2*showTimeout, "it says that the sync is done", fmt.Sprintf(`%s === "healthy" && %s === "The copy is complete" && document.querySelector("#latest time").dateTime > %q`, state, sentence, before))
 	if !eval[bool](tb, `!`+reloads+` && document.querySelector("#sync-now").type === "submit"`) {
-		t.Error("after the sync the page goes on reloading itself, or starts no other one")
+		t.Error("after the sync the page goes on reloading itself, or cannot start another one")
 	}
 }

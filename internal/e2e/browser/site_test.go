@@ -45,7 +45,7 @@ type site struct {
 	underWay sync.WaitGroup
 }
 
-func newSite(t *testing.T, o fakeslack.Options) *site {
+func newSite(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	o.Log = log
@@ -78,7 +78,11 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 	s.publisher = pubsub.NewPublisher(server.Client, topology.Topic)
 	hook := httptest.NewServer(webhook.New(slack.NewVerifier(s.slack.Options().SigningSecret), s.publisher, "", log))
 	s.deliverer = fakeslack.Deliverer{URL: hook.URL + "/slack/events", Secret: s.slack.Options().SigningSecret}
-	pages := ui.New(ctx, ui.Options{Store: enlarging{s.store}, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}})
+	options := ui.Options{Store: enlarging{s.store}, Syncer: s, DeadLetters: server, Log: log, ImageSources: []string{api.URL}}
+	for _, set := range with {
+		set(&options)
+	}
+	pages := ui.New(ctx, options)
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if prefix, ok := s.failing.Load().(string); ok && prefix != "" && strings.HasPrefix(r.URL.Path, prefix) {
 			http.Error(w, "away", http.StatusServiceUnavailable)
@@ -112,9 +116,9 @@ func newSite(t *testing.T, o fakeslack.Options) *site {
 }
 
 // filled returns a site that a full sync has filled.
-func filled(t *testing.T, o fakeslack.Options) *site {
+func filled(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site {
 	t.Helper()
-	s := newSite(t, o)
+	s := newSite(t, o, with...)
 	if err := s.sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +150,7 @@ func (s *site) sync(ctx context.Context) error {
 	return err
 }
 
-// recorded is longer than a full sync waits until it saves its record again.
+// recorded is longer than a full sync waits before it saves its record again.
 const recorded = 2500 * time.Millisecond
 
 // hold keeps Slack from answering for the third page of the listing until the returned function is called. The second
@@ -177,7 +181,7 @@ func (s *site) StartSync(ctx context.Context) error {
 	return nil
 }
 
-// deliver posts events like Slack.
+// deliver posts events as Slack does.
 func (s *site) deliver(t *testing.T, events []fakeslack.Event, err error) {
 	t.Helper()
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 )
 
@@ -27,8 +28,11 @@ func TestWalk(t *testing.T) {
 		s.put(t, fmt.Sprintf(`{"id":"U0MANY%02d","name":"many%[1]d","updated":1648596712,"profile":{"real_name":"Many %02[1]d"}}`, i))
 	}
 	for i, title := range []string{"Editor", "Typographer", "Printer"} {
-		s.put(t, fmt.Sprintf(`{"id":"U0DRUCKER%d","name":"drucker%[1]d","updated":1648596712,"is_admin":%[2]t,"profile":{"real_name":"Drucker %[1]d","title":%[3]q,
+		s.put(t, fmt.Sprintf(`{"id":"U0DRUCKER%d","name":"drucker%[1]d","updated":1648596712,"is_admin":%[2]t,"tz":"Europe/Berlin","profile":{"real_name":"Drucker %[1]d","title":%[3]q,
 			"email":"drucker%[1]d@marlow-finch.example","phone":"+49 30 90180%[1]d","status_text":"At the printers","status_emoji":":train:"}}`, i+1, i == 1, title))
+	}
+	if err := s.store.PutWorkspace(t.Context(), directory.Workspace{ID: s.slack.Options().TeamID, Name: "Marlow & Finch", URL: "https://marlow-finch.slack.com/"}); err != nil {
+		t.Fatal(err)
 	}
 	tb.visit(s.URL)
 	tb.ready()
@@ -52,7 +56,8 @@ func TestWalk(t *testing.T) {
 
 	tb.tabTo("the way back", `a.back`)
 	tb.run(chromedp.KeyEvent(kb.Enter))
-	tb.eventually("the list as it was", names+`.length === 3 && document.querySelector("#q").value === "drucker"`)
+	tb.eventually("the list as it was", names+`.length === 3 && document.querySelector("#q").value === "drucker" && !document.querySelector(".htmx-request, a#count")`)
+	say("back at the list")
 	tb.tabTo("the person whom the list was left for", second)
 	tb.run(chromedp.KeyEvent(kb.Enter))
 	tb.tabTo("the next person", `a[rel=next]`)
@@ -119,14 +124,14 @@ func (tb *tab) tabTo(what, selector string) {
 	tb.t.Fatalf("Tab does not lead to %s, but to %q", what, stops)
 }
 
-// whole are roles that are said with all their content as one name; unsaid are those that nobody hears.
+// whole are the roles whose content is read out as one name; unsaid are those that are not read out.
 var (
 	whole  = []string{"heading", "link", "button", "checkbox", "radio", "DisclosureTriangle", "img", "image", "textbox", "searchbox", "combobox", "time", "term", "LabelText"}
 	unsaid = []string{"generic", "none", "InlineTextBox", "LineBreak", "RootWebArea", "rowgroup", "paragraph", "strong", "emphasis"}
 )
 
 // changing are times, which differ from run to run.
-var changing = regexp.MustCompile(`\b(\d+ (s|sec|min|h|hr|d|seconds?|minutes?|hours?|days?|weeks?|months?|years?) ago|now|just now)\b|\b\d{1,2} \p{L}+ \d{4}(, \d\d:\d\d(:\d\d)?( UTC)?)?`)
+var changing = regexp.MustCompile(`\b(\d+ (s|sec|min|h|hr|d|seconds?|minutes?|hours?|days?|weeks?|months?|years?) ago|now|just now)\b|\b\d{1,2} \p{L}+ \d{4}(, \d\d:\d\d(:\d\d)?( UTC)?)?|\b(\p{L}+day )?\d\d:\d\d\b`)
 
 // reading is what a screen reader says of the page, one line each: roles, names and states in order.
 func (tb *tab) reading() string {

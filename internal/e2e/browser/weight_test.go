@@ -12,8 +12,8 @@ import (
 	"rollcall/internal/fakeslack"
 )
 
-// TestWeight: all that the first visit to a page loads from Rollcall, with headers and as sent: compressed.
-// People's pictures, which come from Slack, and the live events that follow are no part of it.
+// TestWeight weighs everything that the first visit to a page loads from Rollcall, as sent: compressed, and with
+// headers. People's pictures, which come from Slack, and the live events that follow do not count.
 func TestWeight(t *testing.T) {
 	s := filled(t, fakeslack.Options{})
 	s.retitle(t, 60)
@@ -41,7 +41,7 @@ func TestWeight(t *testing.T) {
 			total := w.of("")
 			t.Logf("%s: %.1f kB in %d requests", page.name, total/1000, len(w.sizes))
 			if total > page.max {
-				t.Errorf("%s weighs %.0f bytes, at most %.0f are wanted: %v", page.name, total, page.max, w.sizes)
+				t.Errorf("%s weighs %.0f bytes, want at most %.0f: %v", page.name, total, page.max, w.sizes)
 			}
 			for _, what := range []string{"base.css", "app.js", "favicon.svg"} {
 				if w.of(what) == 0 {

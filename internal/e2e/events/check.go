@@ -47,7 +47,7 @@ func Stored(t *testing.T, s *system.System, all []Event, timeout time.Duration) 
 }
 
 // Parked waits until the events with the given ids are parked. It fails the test after
-// the timeout, or if another message is parked, even as late as that.
+// the timeout, or if any other message is parked, for which it waits a little longer (late).
 func Parked(t *testing.T, s *system.System, dead map[string]bool, timeout, late time.Duration) {
 	t.Helper()
 	seen := map[string]bool{}

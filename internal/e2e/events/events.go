@@ -1,5 +1,5 @@
-// Package events makes many events about many people, and knows what must be
-// stored after them without Rollcall's own code.
+// Package events makes many events about many people. It knows, without using
+// Rollcall's own code, what must be stored after them.
 package events
 
 import (

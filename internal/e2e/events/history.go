@@ -157,13 +157,13 @@ func Told(t *testing.T, s *system.System, subscription string, records []directo
 			}
 			r, ok := known[d.ID]
 			if !ok || m.GetAttributes()["ce-id"] != d.ID || d.UserID != r.UserID || d.Type != r.Type || d.Version != r.Version() {
-				t.Errorf("told of %+v, recorded %+v", d, r)
+				t.Errorf("published %+v, recorded %+v", d, r)
 			}
 			delete(missing, d.ID)
 		}
 	}
 	for _, r := range missing {
-		t.Errorf("%d of %d records were not told of: %s of %s at %v", len(missing), len(known), r.Type, r.UserID, r.At)
+		t.Errorf("%d of %d records were not published: %s of %s at %v", len(missing), len(known), r.Type, r.UserID, r.At)
 		break
 	}
 	return messages

@@ -132,7 +132,7 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, request{method, body})))
 }
 
-// streams are the calls without an end.
+// streams are the calls that do not end.
 var streams = map[string]bool{"Listen": true, "Write": true, "StreamingPull": true}
 
 // answered reads the server's whole answer, and may replace it.
@@ -159,7 +159,7 @@ func (c *calls) answered(resp *http.Response) error {
 	return nil
 }
 
-// refuse makes an answer with only a status, which gRPC has in the header.
+// refuse makes an answer with only a status, which gRPC then puts in the header.
 func refuse(h http.Header, code codes.Code) {
 	h.Set("Content-Type", "application/grpc")
 	h.Set("Grpc-Status", strconv.Itoa(int(code)))

@@ -1,5 +1,5 @@
 // Package faults shows that no fault in a part, or between parts, loses
-// an event or applies it wrongly. To run it all on the real emulators:
+// an event or applies it wrongly. To run all of it on the real emulators:
 //
 //	go test ./internal/e2e/faults
 package faults
@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seedFlag   = flag.Uint64("seed", 0, "of all random choices, as logged by an earlier run; 0 for a new one")
+	seedFlag   = flag.Uint64("seed", 0, "seed of all random choices, as logged by an earlier run; 0 for a new one")
 	eventsFlag = flag.Int("events", 10_000, "number of events in the run with all faults at random; with 100,000 of them each scenario has 500, not 250")
 )
 
@@ -38,7 +38,7 @@ func few() events.Mix {
 }
 
 // inSomeOrder returns requests for all events, and the ids of those that
-// must become dead letters. A user's events lie within a window of as many
+// must become dead letters. A user's events lie within a window of that many
 // requests, sometimes out of order.
 func (r *rig) inSomeOrder(all []events.Event, window int) (bodies []string, dead map[string]bool) {
 	type request struct {

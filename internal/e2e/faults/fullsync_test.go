@@ -135,7 +135,7 @@ func TestFullSync(t *testing.T) {
 
 	w.Converges(t, r.System)
 	if w.repairs == 0 || w.dropped.Load() == 0 {
-		t.Error("nothing was repaired: nothing is shown")
+		t.Error("nothing was repaired: the test proves nothing")
 	}
 	w.SetFaults(fakeslack.Faults{})
 	again, _ := w.sync(t)
@@ -185,7 +185,7 @@ func TestClocks(t *testing.T) {
 			w.sent.Wait()
 			w.Converges(t, r.System)
 			if first.Inserted == 0 || repaired.Updated == 0 {
-				t.Errorf("nothing was to be repaired: %+v, %+v", first, repaired)
+				t.Errorf("there was nothing to repair: %+v, %+v", first, repaired)
 			}
 			w.SetFaults(fakeslack.Faults{})
 			if again, _ := w.sync(t); again.Inserted+again.Updated+again.Removed > 0 {

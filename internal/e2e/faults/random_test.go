@@ -19,8 +19,8 @@ type fault struct {
 	on, off func()
 }
 
-// lane has the faults of one part, of which one is on at a time, and the bounds of the times
-// that they are on and off. Faults of different lanes may coincide.
+// lane has the faults of one part, and the bounds of how long they are on and off. Only one
+// is on at a time, but faults of different lanes may coincide.
 type lane struct {
 	faults        []fault
 	maxOn, maxOff time.Duration

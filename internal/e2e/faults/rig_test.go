@@ -115,7 +115,7 @@ func hurried(t *pubsub.Topology) { t.MinimumBackoff, t.MaximumBackoff = time.Sec
 
 var shared = sync.OnceValue(func() goleak.Option { return goleak.IgnoreCurrent() })
 
-// sharedGoroutines ignores those that wait for the emulators' output, in all tests.
+// sharedGoroutines ignores the goroutines that wait for the emulators' output in all tests.
 func sharedGoroutines(t *testing.T) goleak.Option {
 	t.Helper()
 	emulator.PubSub(t)
@@ -161,8 +161,8 @@ func (d *dice) roll(below int) int {
 	return d.rng.IntN(below)
 }
 
-// lateness measures how late this machine's timers are at worst. Tests allow as much to
-// answers that must come in time.
+// lateness measures how late this machine's timers are at worst. Tests allow that much more
+// time for answers that have a time limit.
 type lateness struct {
 	mu    sync.Mutex
 	worst time.Duration

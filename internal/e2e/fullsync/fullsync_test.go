@@ -180,7 +180,7 @@ func TestFullSync(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second)
 	if diff := cmp.Diff(before, writes(t, s)); diff != "" {
-		t.Errorf("written without need (-before +after):\n%.2000s", diff)
+		t.Errorf("written needlessly (-before +after):\n%.2000s", diff)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestStoppedJob(t *testing.T) {
 				t.Errorf("after %+v comes %+v, with %d checkpoints left", before, after, left)
 			}
 			if !bytes.Contains(log.Bytes(), fmt.Appendf(nil, `"pages":%d`, pages)) {
-				t.Errorf("it does not say that it goes on from %d pages:\n%s", pages, log)
+				t.Errorf("it does not say that it resumes after %d pages:\n%s", pages, log)
 			}
 			w.Converges(t, s)
 			if bytes.Contains(log.Bytes(), []byte(w.Options().BotToken)) {

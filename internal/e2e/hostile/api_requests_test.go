@@ -69,9 +69,9 @@ func apiRequests(w *world) (all []hostile) {
 	guess := "rct_" + strings.Repeat("A", len(w.programToken)-len("rct_"))
 	for name, line := range map[string]string{
 		"no scheme": w.programToken, "Basic": "Basic " + w.programToken, "Slack's token": "Bearer xoxb-1-2-3", "a guess": "Bearer " + guess,
-		"a letter less": "Bearer " + w.programToken[:len(w.programToken)-1], "a letter more": "Bearer " + w.programToken + "A", "in lower case": "Bearer " + strings.ToLower(w.programToken),
+		"one letter short": "Bearer " + w.programToken[:len(w.programToken)-1], "one letter more": "Bearer " + w.programToken + "A", "in lower case": "Bearer " + strings.ToLower(w.programToken),
 		"twice": "Bearer " + w.programToken + "," + w.programToken, "a wildcard": "Bearer *", "null": "Bearer null", "20 KB": "Bearer rct_" + strings.Repeat("A", 20_000),
-		"its hash's form": "Bearer " + strings.Repeat("0", 64), "invalid UTF-8": "Bearer rct_\xff\xfe", "dots": "Bearer ../../tokens",
+		"in the form of its hash": "Bearer " + strings.Repeat("0", 64), "invalid UTF-8": "Bearer rct_\xff\xfe", "dots": "Bearer ../../tokens",
 	} {
 		add("token: "+name, bare("Authorization: "+line), refused("invalid_auth"))
 	}
@@ -93,7 +93,7 @@ func apiRequests(w *world) (all []hostile) {
 	for name, body := range map[string]string{"a list": "[]", "null": "null", "a number": "1", "a text": `"x"`, "true": "true"} {
 		add("JSON: "+name, w.json("users.list", body), refused("json_not_object"))
 	}
-	for name, body := range map[string]string{"half": "{", "two": "{}{}", "behind it": "{}x", "not JSON": "x", "100,000 brackets": strings.Repeat("[", 60_000), "single quotes": "{'limit':1}", "a comma too many": `{"limit":1,}`, "NUL": "\x00", "a comment": "{}//x"} {
+	for name, body := range map[string]string{"half": "{", "two": "{}{}", "something after it": "{}x", "not JSON": "x", "100,000 brackets": strings.Repeat("[", 60_000), "single quotes": "{'limit':1}", "a trailing comma": `{"limit":1,}`, "NUL": "\x00", "a comment": "{}//x"} {
 		add("JSON: "+name, w.json("users.list", body), refused("invalid_json"))
 	}
 	for name, body := range map[string]string{"an object within": `{"limit":{}}`, "lists in lists": `{"limit":[[1]]}`, "a list of numbers": `{"users":[1]}`, "65 members": "{" + strings.TrimSuffix(manyOf(65, `"a#":1,`), ",") + "}"} {
@@ -102,10 +102,10 @@ func apiRequests(w *world) (all []hostile) {
 	for name, contentType := range map[string]string{"text": "text/plain", "multipart": "multipart/form-data; boundary=b", "XML": "application/xml", "empty": "", "nonsense": "///", "JSON and more": "application/jsonp"} {
 		add("type: "+name, w.call("users.list", "limit=1", set("Content-Type", contentType)), refused("invalid_post_type"))
 	}
-	for name, body := range map[string]string{"half a percent sign": "limit=%2", "no hexadecimal": "limit=%zz", "invalid UTF-8": "limit=%ff", "a name in invalid UTF-8": "%fe=1", "semicolons": "a=1;b=2", "65 arguments": manyOf(65, "a#=1&")} {
+	for name, body := range map[string]string{"half a percent escape": "limit=%2", "no hexadecimal": "limit=%zz", "invalid UTF-8": "limit=%ff", "a name in invalid UTF-8": "%fe=1", "semicolons": "a=1;b=2", "65 arguments": manyOf(65, "a#=1&")} {
 		add("form: "+name, w.call("users.list", body), refused("invalid_form_data"))
 	}
-	for name, query := range map[string]string{"half a percent sign": "limit=%2", "invalid UTF-8": "limit=%ff", "semicolons": "a=1;b=2", "65 arguments": manyOf(65, "a#=1&")} {
+	for name, query := range map[string]string{"half a percent escape": "limit=%2", "invalid UTF-8": "limit=%ff", "semicolons": "a=1;b=2", "65 arguments": manyOf(65, "a#=1&")} {
 		add("query: "+name, newMessage("GET", "/api/users.list?"+query, "", w.bearer()), refused("invalid_arguments"))
 	}
 	add("a form of 64 KiB and a byte", w.call("users.list", "x="+strings.Repeat("x", 64<<10-1)), refused("invalid_arguments"))

@@ -9,7 +9,7 @@ import (
 // prying are paths that scanners try.
 var prying = []string{"/.env", "/.git/config", "/debug/pprof/", "/debug/vars", "/metrics", "/wp-login.php", "/actuator/env", "/server-status", "/cgi-bin/x", "/etc/passwd"}
 
-// routes are wrong paths and methods for a service with a single route. behind is the status of
+// routes are wrong paths and methods for a service with a single route. behind is the status for
 // that path with something appended.
 func routes(path string, behind int) []hostile {
 	on := func(method, target string, edits ...edit) *message {
@@ -40,20 +40,20 @@ func routes(path string, behind int) []hostile {
 		{name: "dots", send: on("POST", "/x/.."+path), status: 307, header: to(path)},
 		{name: "a dot", send: on("POST", "/."+path), status: 307, header: to(path)},
 		{name: "dots beyond the root", send: on("POST", "/../../.."+path), status: 307, header: to(path)},
-		{name: "dots in percent signs", send: on("POST", "/x/%2e%2e"+path), status: 404},
-		{name: "dots in two layers of percent signs", send: on("POST", "/x/%252e%252e"+path), status: 404},
-		{name: "slashes in percent signs", send: on("POST", "/"+strings.ReplaceAll(path[1:], "/", "%2F")), status: 404},
+		{name: "percent-encoded dots", send: on("POST", "/x/%2e%2e"+path), status: 404},
+		{name: "doubly percent-encoded dots", send: on("POST", "/x/%252e%252e"+path), status: 404},
+		{name: "percent-encoded slashes", send: on("POST", "/"+strings.ReplaceAll(path[1:], "/", "%2F")), status: 404},
 		{name: "backslashes", send: on("POST", strings.ReplaceAll(path, "/", `\`)), status: 400, server: true},
-		{name: "NUL behind the path", send: on("POST", path+"%00"), status: behind},
-		{name: "a newline behind the path", send: on("POST", path+"%0d%0aX:y"), status: behind},
-		{name: "parameters behind a semicolon", send: on("POST", path+";x=y"), status: behind},
+		{name: "NUL after the path", send: on("POST", path+"%00"), status: behind},
+		{name: "a newline after the path", send: on("POST", path+"%0d%0aX:y"), status: behind},
+		{name: "parameters after a semicolon", send: on("POST", path+";x=y"), status: behind},
 		{name: "a fragment", send: on("POST", path+"#x"), status: behind},
 		{name: "in upper case", send: on("POST", strings.ToUpper(path)), status: 404},
-		{name: "half a percent sign", send: on("POST", path+"%2"), status: 400, server: true},
+		{name: "half a percent escape", send: on("POST", path+"%2"), status: 400, server: true},
 		{name: "no slash", send: on("POST", path[1:]), status: 400, server: true},
 		{name: "a path of 60 KB", send: on("POST", path+strings.Repeat("/x", 30_000)), status: 404},
 		{name: "a path of 100 KB", send: on("POST", path+strings.Repeat("/x", 50_000)), status: 431, server: true},
-		{name: "invalid UTF-8 behind the path", send: on("POST", path+"%ff\xff"), status: behind},
+		{name: "invalid UTF-8 after the path", send: on("POST", path+"%ff\xff"), status: behind},
 		{name: "another host's address", send: on("GET", "http://evil.example"+path), status: 405},
 		{name: "another host's address, two slashes", send: on("POST", "http://evil.example/"+path), status: 307, header: to(path)},
 		{name: "a file's address", send: on("GET", "file:///etc/passwd"), status: 404},
@@ -61,13 +61,13 @@ func routes(path string, behind int) []hostile {
 		{name: "HTTP/0.9", send: raw("GET %s\r\n\r\n", path), status: 400, server: true},
 		{name: "HTTP/1.0", send: on("GET", path, proto("HTTP/1.0"), without("Host")), status: 405},
 		{name: "HTTP/1.9", send: on("GET", path, proto("HTTP/1.9")), status: 405},
-		{name: "HTTP/2 without asking", send: raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), status: 400, none: true},
+		{name: "HTTP/2 without an upgrade", send: raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), status: 400, none: true},
 		{name: "HTTP/3.0", send: on("GET", path, proto("HTTP/3.0")), status: 505, server: true, body: "505 HTTP Version Not Supported: unsupported protocol version"},
 		{name: "HTTP in lower case", send: on("GET", path, proto("http/1.1")), status: 400, server: true},
 		{name: "an upgrade to HTTP/2", send: on("GET", path, set("Connection", "Upgrade, HTTP2-Settings, close"), with("Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")), status: 405},
 		{name: "an upgrade to a WebSocket", send: on("GET", path, set("Connection", "Upgrade, close"), with("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")), status: 405},
 		{name: "TLS", send: raw("\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03%s\r\n\r\n", strings.Repeat("x", 100)), status: 400, server: true},
-		{name: "a proxy's greeting", send: raw("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET %s HTTP/1.1\r\nHost: x\r\n\r\n", path), status: 400, server: true},
+		{name: "the PROXY protocol", send: raw("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET %s HTTP/1.1\r\nHost: x\r\n\r\n", path), status: 400, server: true},
 		{name: "an empty line and nothing", send: raw("\r\n\r\n"), status: 400, server: true},
 
 		{name: "no host", send: on("POST", path, without("Host")), status: 400, server: true, body: "400 Bad Request: missing required Host header"},
@@ -79,7 +79,7 @@ func routes(path string, behind int) []hostile {
 		{name: "a space before the colon", send: on("POST", path, with("X-Y : z")), status: 400, server: true, body: "400 Bad Request: invalid header name"},
 		{name: "a header without a name", send: on("POST", path, with(": x")), status: 400, server: true},
 		{name: "NUL in a header", send: on("POST", path, with("X-Y: \x00")), status: 400, server: true},
-		{name: "an expectation that nobody knows", send: on("POST", path, with("Expect: 200-maybe")), status: 417, server: true, none: true},
+		{name: "an unknown expectation", send: on("POST", path, with("Expect: 200-maybe")), status: 417, server: true, none: true},
 	}
 	for _, p := range prying {
 		all = append(all, hostile{name: "GET " + p, send: on("GET", p), status: 404})
@@ -139,13 +139,13 @@ func webhookFraming() []hostile {
 		{name: "chunks twice", send: post(joined, chunked(100, ""), with("Transfer-Encoding: chunked")), status: 501, server: true, body: "Unsupported transfer encoding"},
 		{name: "gzip and chunks", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "gzip, chunked")), status: 501, server: true, body: "Unsupported transfer encoding"},
 		{name: "identity", send: post(joined, with("Transfer-Encoding: identity")), status: 501, server: true, body: "Unsupported transfer encoding"},
-		{name: "chunks behind a tab", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "\tchunked")), status: 200, effect: 1},
+		{name: "chunks after a tab", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "\tchunked")), status: 200, effect: 1},
 		{name: "xchunked", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "xchunked")), status: 501, server: true, body: "Unsupported transfer encoding"},
-		{name: "chunks behind a vertical tab", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "\x0bchunked")), status: 400, server: true},
-		{name: "chunks by HTTP/1.0", send: post(joined, chunked(100, ""), proto("HTTP/1.0")), status: 401},
-		{name: "only newlines", send: raw("%s", strings.ReplaceAll(post(joined).wire(), "\r\n", "\n")), status: 200, effect: 1},
+		{name: "chunks after a vertical tab", send: post(joined, chunked(100, ""), set("Transfer-Encoding", "\x0bchunked")), status: 400, server: true},
+		{name: "chunks over HTTP/1.0", send: post(joined, chunked(100, ""), proto("HTTP/1.0")), status: 401},
+		{name: "bare newlines", send: raw("%s", strings.ReplaceAll(post(joined).wire(), "\r\n", "\n")), status: 200, effect: 1},
 		{name: "carriage return within a header", send: post(joined, with("X: y\rConnection: keep-alive")), status: 400, server: true},
-		{name: "asked to go on", send: post(joined, with("Expect: 100-continue")), status: 200, effect: 1},
-		{name: "a second request behind the first", send: post(joined, keep, func(m *message) { m.body += second }), status: 200, effect: 1, more: []int{200}},
+		{name: "an expectation of 100-continue", send: post(joined, with("Expect: 100-continue")), status: 200, effect: 1},
+		{name: "a second request after the first", send: post(joined, keep, func(m *message) { m.body += second }), status: 200, effect: 1, more: []int{200}},
 	}
 }

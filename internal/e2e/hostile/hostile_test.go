@@ -203,7 +203,7 @@ func (w *world) checkAnswer(t *testing.T, name string, h hostile, a answer) {
 	}
 }
 
-// atWork sends an ordinary request.
+// atWork checks that a service still answers ordinary requests.
 func (w *world) atWork(t *testing.T, name string, dial func() net.Conn) {
 	t.Helper()
 	health := exchange(t, dial(), newMessage("GET", "/health", ""), false)

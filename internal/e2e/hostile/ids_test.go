@@ -57,6 +57,6 @@ func workerIDs() (all []hostile) {
 	}
 	return append(all,
 		hostile{name: "the longest ids", send: deliver(changed("insert", team, `{"id":"U`+strings.Repeat("_", 63)+`"}`, "11")), status: 200, effect: 1},
-		hostile{name: "a workspace that nobody knows", send: deliver(changed("insert", "T"+strings.Repeat("1", 63), `{"id":"U1"}`, "11")), status: 200},
+		hostile{name: "an unknown workspace", send: deliver(changed("insert", "T"+strings.Repeat("1", 63), `{"id":"U1"}`, "11")), status: 200},
 		hostile{name: "far in the future", send: deliver(changed("insert", team, `{"id":"U0FUTURE"}`, "7258118400000000")), status: 400})
 }

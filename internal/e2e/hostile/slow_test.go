@@ -46,8 +46,8 @@ type trusting struct{}
 
 func (trusting) Publish(context.Context, directory.Change) error { return nil }
 
-// pace is the interval between bytes. No timeout is a multiple of it, so the last byte
-// before the timeout is certain.
+// pace is the interval between bytes. No timeout is a multiple of it, so it is certain which
+// byte is the last before a timeout.
 const pace = 700 * time.Millisecond
 
 // slow is a slow client and the outcome. Times are exact, because they are the
@@ -55,7 +55,7 @@ const pace = 700 * time.Millisecond
 type slow struct {
 	name, service string
 	send          func(*testing.T, *world) *message
-	at            part          // after this part it comes byte by byte
+	at            part          // the rest comes byte by byte
 	unread        bool          // the client does not read the answer
 	status        int           // 0: the connection ends without an answer
 	answered      time.Duration // since the start

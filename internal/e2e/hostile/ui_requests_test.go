@@ -15,7 +15,7 @@ var listPaths = []string{"/", "/users/count", "/users.csv", "/users.json", "/eve
 // changePaths all read the parameters of changes.
 var changePaths = []string{"/changes", "/changes.csv", "/changes.json", "/changes/events"}
 
-// uiChanges are about the list of changes, of which there are none.
+// uiChanges are about the list of changes, which is empty.
 func uiChanges(t *testing.T, w *world) (all []hostile) {
 	cursor := func(json string) string { return base64.RawURLEncoding.EncodeToString([]byte(json)) }
 	for name, query := range map[string]string{
@@ -28,7 +28,7 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 		"a user of dots":             "user=..",
 		"a reserved user":            "user=__id7__",
 		"a user with a NUL":          "user=U0WILHELMINA%00",
-		"a user of 2,000":            "user=" + strings.Repeat("U", 2000),
+		"a user of 2,000 letters":    "user=" + strings.Repeat("U", 2000),
 		"a user that is not UTF-8":   "user=%ff",
 		"a day in words":             "oldest=yesterday",
 		"a day that does not exist":  "latest=2022-02-30",
@@ -45,7 +45,7 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 		"a cursor at no record":      "before=" + cursor(`[1648641600000000,""]`),
 		"a cursor at no time":        "before=" + cursor(`[0,"a"]`),
 		"a cursor before all time":   "after=" + cursor(`[-9223372036854775808,"a"]`),
-		"a cursor behind all time":   "after=" + cursor(`[9223372036854775807,"a"]`),
+		"a cursor after all time":    "after=" + cursor(`[9223372036854775807,"a"]`),
 		"a cursor beyond 64 bits":    "after=" + cursor(`[99999999999999999999,"a"]`),
 		"a cursor at a fraction":     "after=" + cursor(`[1.5,"a"]`),
 		"a cursor of other types":    "after=" + cursor(`["1",2]`),
@@ -53,7 +53,7 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 		"a cursor at another path":   "after=" + cursor(`[1648641600000000,"a/b/c"]`),
 		"a cursor at a reserved id":  "before=" + cursor(`[1648641600000000,"__id1__"]`),
 		"both directions":            "after=" + cursor(`[1648641600000000,"a"]`) + "&before=" + cursor(`[1648641600000000,"a"]`),
-		"invalid percent signs":      "type=%zz",
+		"invalid percent escapes":    "type=%zz",
 		"10,000 lists in a cursor":   "after=" + cursor(nested("[", "", "]", 10_001)),
 		"a semicolon":                "user=U1;type=user.created",
 		"a percent sign in the name": "%zz=1",
@@ -75,9 +75,9 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 		"nobody by that id":             "user=U404",
 		"the last day before the first": "oldest=2022-03-31&latest=2022-03-30",
 		"the first and the last day":    "oldest=1970-01-01&latest=9998-12-31",
-		"a place before all":            "before=" + cursor(`[1,"a"]`),
-		"a place behind all":            "after=" + cursor(`[253000000000000000,"a"]`),
-		"parameters that nobody reads":  "types=user.created&limit=1000000&fields=before",
+		"a place before everything":     "before=" + cursor(`[1,"a"]`),
+		"a place after everything":      "after=" + cursor(`[253000000000000000,"a"]`),
+		"unknown parameters":            "types=user.created&limit=1000000&fields=before",
 	} {
 		all = append(all,
 			hostile{name: "/changes with " + name, send: w.get(t, "/changes?"+query), status: 200, holds: ">Changes</h1>"},
@@ -89,10 +89,10 @@ func uiChanges(t *testing.T, w *world) (all []hostile) {
 	return append(all,
 		hostile{name: "changes with markup in the user", send: w.get(t, "/changes?user=%3Cscript%3E"), status: 400},
 		hostile{name: "HEAD of changes", send: newMessage("HEAD", "/changes", "", w.token(t)), status: 200},
-		hostile{name: "HEAD of an export of changes that cannot be", send: newMessage("HEAD", "/changes.csv?oldest=x", "", w.token(t)), status: 400},
+		hostile{name: "HEAD of an invalid export of changes", send: newMessage("HEAD", "/changes.csv?oldest=x", "", w.token(t)), status: 400},
 		hostile{name: "DELETE of changes", send: newMessage("DELETE", "/changes", "", w.token(t), "Sec-Fetch-Site: same-origin"), status: 405, header: map[string]string{"Allow": "GET, HEAD"}},
 		hostile{name: "changes as another site's script", send: w.get(t, "/changes.json", with("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script")), status: 403},
-		hostile{name: "a slash behind changes", send: w.get(t, "/changes/"), status: 404},
+		hostile{name: "a slash after changes", send: w.get(t, "/changes/"), status: 404},
 	)
 }
 
@@ -108,8 +108,8 @@ func uiParameters(t *testing.T, w *world) (all []hostile) {
 		"a query of 501 bytes":       "q=" + strings.Repeat("a", 501),
 		"a query of 60 KB":           "q=" + strings.Repeat("a", 60_000),
 		"a time zone of 101 bytes":   "tz=" + strings.Repeat("a", 101),
-		"invalid percent signs":      "q=%zz",
-		"half a percent sign":        "q=%2",
+		"invalid percent escapes":    "q=%zz",
+		"half a percent escape":      "q=%2",
 		"a semicolon":                "q=a;show=all",
 		"invalid UTF-8":              "q=%ff%fe",
 		"invalid UTF-8 in a zone":    "tz=%c0%af",
@@ -142,13 +142,13 @@ func uiParameters(t *testing.T, w *world) (all []hostile) {
 		}
 	}
 	for name, query := range map[string]string{
-		"no such workspace":   "team=T404",
-		"a team with slashes": "team=" + url.QueryEscape(team+"/users/U0WILHELMINA"),
-		"a team of dots":      "team=..",
-		"a reserved team":     "team=__x__",
-		"a team with a NUL":   "team=" + team + "%00",
-		"a team of 2,000":     "team=" + strings.Repeat("T", 2000),
-		"two teams":           "team=T404&team=" + team,
+		"no such workspace":       "team=T404",
+		"a team with slashes":     "team=" + url.QueryEscape(team+"/users/U0WILHELMINA"),
+		"a team of dots":          "team=..",
+		"a reserved team":         "team=__x__",
+		"a team with a NUL":       "team=" + team + "%00",
+		"a team of 2,000 letters": "team=" + strings.Repeat("T", 2000),
+		"two teams":               "team=T404&team=" + team,
 	} {
 		for _, path := range append(listPaths, "/status") {
 			all = append(all, hostile{name: path + ": " + name, send: w.get(t, path+"?"+query), status: 404})
@@ -167,10 +167,10 @@ func uiParameters(t *testing.T, w *world) (all []hostile) {
 		{"a wildcard", "q=*", somebody},
 		{"a template", "q={{.}}${7*7}", "{{.}}${7*7}"},
 		{"two queries", "q=wilhelmina&q=zzz", somebody},
-		{"parameters that nobody reads", "admin=true&debug=1&team[]=x", somebody},
+		{"unknown parameters", "admin=true&debug=1&team[]=x", somebody},
 		{"an empty cursor", "after=&before=", somebody},
-		{"a cursor before all", "before=" + cursor(`["",-9223372036854775808,"A"]`), "Hostile"},
-		{"a cursor behind all", "after=" + cursor(`["zzzz",9223372036854775807,"z"]`), "Hostile"},
+		{"a cursor before everything", "before=" + cursor(`["",-9223372036854775808,"A"]`), "Hostile"},
+		{"a cursor after everything", "after=" + cursor(`["zzzz",9223372036854775807,"z"]`), "Hostile"},
 		{"parameters in upper case", "Q=zzz&SHOW=everything", somebody},
 		{"count is anything", "count=%3Cscript%3E", "1 person"},
 	} {
@@ -195,18 +195,18 @@ func uiRequests(t *testing.T, w *world) []hostile {
 	all := []hostile{
 		{name: "no such person", send: on("GET", "/users/"+team+"/U404"), status: 404},
 		{name: "a person of another workspace", send: on("GET", "/users/T404/U0WILHELMINA"), status: 404},
-		{name: "a person behind slashes in percent signs", send: on("GET", "/users/"+team+"/U0WILHELMINA%2Fx"), status: 404},
+		{name: "a person with percent-encoded slashes", send: on("GET", "/users/"+team+"/U0WILHELMINA%2Fx"), status: 404},
 		{name: "a workspace of dots", send: on("GET", "/users/%2e%2e/U0WILHELMINA"), status: 404},
 		{name: "a reserved id", send: on("GET", "/users/"+team+"/__id7__"), status: 404},
-		{name: "NUL behind the id", send: on("GET", person+"%00"), status: 404},
-		{name: "a newline behind the id", send: on("GET", person+"%0d%0a"), status: 404},
+		{name: "NUL after the id", send: on("GET", person+"%00"), status: 404},
+		{name: "a newline after the id", send: on("GET", person+"%0d%0a"), status: 404},
 		{name: "an id of 60 KB", send: on("GET", "/users/"+team+"/"+long), status: 404},
-		{name: "a slash behind the id", send: on("GET", person+"/"), status: 404},
+		{name: "a slash after the id", send: on("GET", person+"/"), status: 404},
 		{name: "two slashes within", send: on("GET", "/users//"+team+"/U0WILHELMINA"), status: 307, header: to(person), body: fmt.Sprintf("<a href=\"%s\">Temporary Redirect</a>.\n\n", person)},
 		{name: "two slashes and a host", send: on("GET", "//evil.example/"), status: 307, header: to("/evil.example/"), body: "<a href=\"/evil.example/\">Temporary Redirect</a>.\n\n"},
 		{name: "a backslash and a host", send: on("GET", "/\\evil.example/"), status: 404},
 		{name: "dots out of the assets", send: on("GET", "/assets/../../etc/passwd"), status: 307, header: to("/etc/passwd"), body: "<a href=\"/etc/passwd\">Temporary Redirect</a>.\n\n"},
-		{name: "dots in percent signs out of the assets", send: on("GET", "/assets/%2e%2e%2f%2e%2e%2fetc/passwd"), status: 404},
+		{name: "percent-encoded dots out of the assets", send: on("GET", "/assets/%2e%2e%2f%2e%2e%2fetc/passwd"), status: 404},
 		{name: "assets by another hash", send: on("GET", "/assets/000000000000/base.css"), status: 404},
 		{name: "another host's address", send: on("GET", "http://evil.example"+person), status: 200, holds: "Wilhelmina"},
 		{name: "CONNECT", send: on("CONNECT", "metadata.google.internal:80"), status: 405},
@@ -221,7 +221,7 @@ func uiRequests(t *testing.T, w *world) []hostile {
 		{name: "HEAD of a person", send: on("HEAD", person), status: 200},
 		{name: "HEAD of the events", send: on("HEAD", "/events"), status: 200, header: map[string]string{"Content-Type": "text/event-stream"}},
 		{name: "HEAD of an export", send: on("HEAD", "/users.csv"), status: 200, header: map[string]string{"Content-Type": "text/csv; charset=utf-8"}},
-		{name: "HEAD of an export that cannot be", send: on("HEAD", "/users.csv?sort=x"), status: 400},
+		{name: "HEAD of an invalid export", send: on("HEAD", "/users.csv?sort=x"), status: 400},
 		{name: "HEAD of nothing", send: on("HEAD", "/nowhere"), status: 404},
 
 		{name: "a range of the list", send: w.get(t, "/", with("Range: bytes=0-10")), status: 200, holds: "Wilhelmina"},
@@ -233,7 +233,7 @@ func uiRequests(t *testing.T, w *world) []hostile {
 		{name: "a GET with a form of 20 MB", send: w.get(t, "/status?team="+team, with("Content-Type: multipart/form-data; boundary=b", "Content-Length: 20000000"), body(strings.Repeat("x", 20_000_000))), status: 200, holds: "Status of Hostile"},
 		{name: "languages without end", send: w.get(t, "/users/count", with("Accept-Language: "+strings.Repeat("en-", 20_000)+"en")), status: 200, body: `<span id="count">1 person</span>`},
 		{name: "10,000 languages", send: w.get(t, "/users/count", with("Accept-Language: "+strings.Repeat("de;q=0.1,", 6_000)+"de")), status: 200, body: `<span id="count">1 person</span>`},
-		{name: "a language with a NUL in percent signs", send: w.get(t, "/users/count", with("Accept-Language: %00")), status: 200, body: `<span id="count">1 person</span>`},
+		{name: "a language with a percent-encoded NUL", send: w.get(t, "/users/count", with("Accept-Language: %00")), status: 200, body: `<span id="count">1 person</span>`},
 		{name: "encodings without end", send: w.get(t, "/users/count", with("Accept-Encoding: "+strings.Repeat("x;q=0,", 9_000)+"y")), status: 200, body: `<span id="count">1 person</span>`},
 		{name: "a cookie of 50 KB", send: w.get(t, "/users/count", with("Cookie: x="+long[:50_000])), status: 200, body: `<span id="count">1 person</span>`},
 		{name: "another host", send: w.get(t, person, set("Host", "evil.example")), status: 200, holds: "Wilhelmina"},
@@ -254,7 +254,7 @@ func uiRequests(t *testing.T, w *world) []hostile {
 		{name: "sync from another origin", send: sync("", "Origin: https://evil.example"), status: 403},
 		{name: "sync from no origin", send: sync("", "Origin: null"), status: 403},
 		{name: "sync from another port", send: sync("", "Origin: https://rollcall.example:8443"), status: 403},
-		{name: "sync from nobody knows where", send: sync(""), status: 403},
+		{name: "sync without an origin", send: sync(""), status: 403},
 		{name: "a person as another site's script", send: w.get(t, person, with("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script")), status: 403},
 		{name: "a person in another site's frame", send: w.get(t, person, with("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")), status: 403},
 		{name: "an export as a sister site's image", send: w.get(t, "/users.json", with("Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image")), status: 403},
@@ -265,7 +265,7 @@ func uiRequests(t *testing.T, w *world) []hostile {
 		{name: "sync of a workspace with slashes", send: sync("team="+url.QueryEscape(team+"/x"), same), status: 400},
 		{name: "sync of dots", send: sync("team=..", same), status: 400},
 		{name: "sync that splits the answer", send: sync("team=T1%0d%0aX-Injected:%201", same), status: 400, header: map[string]string{"X-Injected": ""}},
-		{name: "sync with invalid percent signs", send: sync("team=%zz", same), status: 400},
+		{name: "sync with invalid percent escapes", send: sync("team=%zz", same), status: 400},
 		{name: "sync with a form of 10 KB", send: sync("team="+strings.Repeat("T", 10<<10), same), status: 413},
 		{name: "sync with a form of 20 MB", send: sync("team="+strings.Repeat("T", 20<<20), same), status: 413},
 		{name: "sync with a form of 20 MB in chunks", send: sync("team="+strings.Repeat("T", 20<<20), same).edited([]edit{chunked(64<<10, "")}), status: 413},

@@ -24,7 +24,7 @@ type message struct {
 
 type edit func(*message)
 
-// newMessage has Content-Length and Connection: close, so that all answers can be read.
+// newMessage returns a request with Content-Length and Connection: close, so that all answers can be read.
 func newMessage(method, target, body string, lines ...string) *message {
 	m := &message{method: method, target: target, proto: "HTTP/1.1", body: body}
 	m.lines = append([]string{"Host: rollcall.example", "Connection: close"}, lines...)

@@ -60,7 +60,7 @@ func workerEnvelopes() []hostile {
 		{name: "no data", send: message(`{"messageId":"1"}`), status: 400},
 		{name: "data is empty", send: deliver(""), status: 400},
 		{name: "data is not base64", send: message(`{"messageId":"1","data":"!!!!"}`), status: 400},
-		{name: "data in base64 for addresses", send: message(`{"messageId":"1","data":"__--"}`), status: 400},
+		{name: "data in URL-safe base64", send: message(`{"messageId":"1","data":"__--"}`), status: 400},
 		{name: "data without its padding", send: message(`{"messageId":"1","data":"eyJ"}`), status: 400},
 		{name: "data with newlines", send: message(`{"messageId":"1","data":"` + data[:8] + `\r\n` + data[8:] + `"}`), status: 400},
 		{name: "data is an object", send: message(`{"messageId":"1","data":` + somebody("U0FORGED") + `}`), status: 400},
@@ -175,7 +175,7 @@ func workerChanges() []hostile {
 		{name: "user with keys that Firestore reserves", send: deliver(insert(`{"id":"U0KEYS","__name__":"x","":1,"a.b":{"__x__":[[1]]},"profile":{"\u0000":1}}`)), status: 200, effect: 1},
 		{name: "user with values of other types", send: deliver(insert(`{"id":"U0TYPES","name":7,"deleted":"yes","tz":[],"updated":1e999,"profile":"none","is_bot":{}}`)), status: 200, effect: 1},
 		{name: "user with a name of 60,000 letters", send: deliver(insert(`{"id":"U0NAME","profile":{"real_name":"` + strings.Repeat("é ", 30_000) + `"}}`)), status: 200, effect: 1},
-		{name: "user with a bomb of an exponent", send: deliver(insert(`{"id":"U0BOMB","updated":1e999999999,"x":-1E-999999999}`)), status: 200, effect: 1},
+		{name: "user with a huge exponent", send: deliver(insert(`{"id":"U0BOMB","updated":1e999999999,"x":-1E-999999999}`)), status: 200, effect: 1},
 		{name: "an event id of 1,025 characters", send: swap("Ev1", strings.Repeat("E", 1025)), status: 400},
 	}
 }

@@ -117,7 +117,7 @@ func newWorld(t *testing.T, open func(*testing.T) store) *world {
 	return w
 }
 
-// newWorldWith makes a world with a publisher. The worker has a store of its own; that of ui and api has one person.
+// newWorldWith makes a world with a publisher. The worker has its own store; ui and api share another, with one person.
 func newWorldWith(t *testing.T, publisher webhook.Publisher, open func(*testing.T) store) *world {
 	t.Helper()
 	w := &world{log: &lines{}, proxy: iaptest.New(t), addresses: map[string]string{}}

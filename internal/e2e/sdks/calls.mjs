@@ -1,5 +1,5 @@
-// Makes the same calls as any program would, by Slack's SDKs, and prints every answer as JSON.
-// Standard input says where: {"url", "token", "narrow": a token without most scopes, "bolt": bool}.
+// Makes the same calls as any program would, through Slack's SDKs, and prints every answer as JSON.
+// Standard input is {"url", "token", "narrow": a token without most scopes, "bolt": bool}.
 import { readFileSync } from 'node:fs';
 import { App, LogLevel } from '@slack/bolt';
 import { WebClient } from '@slack/web-api';
@@ -27,7 +27,7 @@ async function everyone(limit) {
   return pages;
 }
 
-// each calls f for every item, some at once.
+// each calls f for every item, up to 20 at once.
 async function each(items, f) {
   const all = {};
   const queue = items.values();

@@ -7,32 +7,32 @@ import (
 	"rollcall/internal/tokens"
 )
 
-// differences are all fields in which the API may differ from Slack, with the reason. Two more are said where
-// Slack says nothing: profile.fields (see plain) and locale (see compare).
+// differences are all fields in which the API may differ from Slack, with the reason. The API also sends two fields
+// where Slack does not: profile.fields (see plain) and locale (see compare).
 var differences = map[string]string{
-	"cache_ts":                   "the moment of the answer, here and there",
+	"cache_ts":                   "the time of the answer, in both",
 	"next_cursor":                "opaque, and each has its own",
 	"scopes":                     "a token of the API has changes:read as well",
-	"user":                       "auth.test says who uses the token: a bot at Slack, a named program here",
-	"user_id":                    "of auth.test: as user",
-	"bot_id":                     "of auth.test: as user",
-	"huddle_state":               "the copy takes huddles from events only; a listing's is stale at once",
-	"huddle_state_expiration_ts": "as huddle_state",
-	"huddle_state_call_id":       "as huddle_state",
-	"guest_invited_by":           "Slack says it of some guests in listings, of others in users.info; the copy keeps what it hears",
+	"user":                       "auth.test names the token's user: a bot at Slack, a named program here",
+	"user_id":                    "in auth.test: like user",
+	"bot_id":                     "in auth.test: like user",
+	"huddle_state":               "the copy takes huddles from events only; in a listing they are stale at once",
+	"huddle_state_expiration_ts": "like huddle_state",
+	"huddle_state_call_id":       "like huddle_state",
+	"guest_invited_by":           "Slack sends it for some guests in listings, for others in users.info; the copy keeps what it receives",
 }
 
 // ofForgotten is what the copy keeps of people whom Slack has erased. Slack fills in placeholders.
 var ofForgotten = []string{"id", "team_id", "deleted", "is_forgotten"}
 
-// plain returns a value without the differences, and without members that say "nothing there", of which
-// Slack itself sends any, or none, by method. unasked are more members to leave out.
+// plain returns a value without the differences, and without empty members, which Slack itself sends or leaves
+// out, depending on the method. unasked are more members to leave out.
 func plain(v any, unasked ...string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		o := map[string]any{}
 		if profile, ok := v["profile"].(map[string]any); ok && v["id"] != nil {
-			// Slack has custom fields in users.profile.get only. The copy knows them, so it says them everywhere.
+			// Slack has custom fields in users.profile.get only. The copy knows them, so the API sends them everywhere.
 			delete(profile, "fields")
 		}
 		for name, value := range v {
@@ -81,7 +81,7 @@ func plain(v any, unasked ...string) any {
 	return v
 }
 
-// refusals checks what the token with a single scope is told.
+// refusals checks the answers to the token with a single scope.
 func refusals(t *testing.T, calls map[string]map[string]any) {
 	t.Helper()
 	for method, scope := range map[string]string{

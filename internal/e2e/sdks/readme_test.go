@@ -128,7 +128,7 @@ func TestREADME(t *testing.T) {
 	python(t)
 }
 
-// python runs the README's Python where slack_sdk is installed, and anyhow checks its syntax where Python is.
+// python runs the README's Python if slack_sdk is installed. If only Python is, it checks the syntax.
 func python(t *testing.T) {
 	t.Helper()
 	program := block(t, "python")

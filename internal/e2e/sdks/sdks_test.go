@@ -1,4 +1,4 @@
-// Package sdks runs Slack's SDKs for JavaScript, unmodified but for the address, and the programs of the
+// Package sdks runs Slack's SDKs for JavaScript, with nothing changed but the address, and the programs in the
 // README.
 package sdks
 
@@ -33,7 +33,7 @@ import (
 
 const team = "T0ROLLCALL"
 
-// people is how many there are, of every kind.
+// people is how many people the workspace has, of every kind.
 const people = 2000
 
 // applier applies at once what the worker would.
@@ -44,7 +44,7 @@ func (a applier) Publish(ctx context.Context, c directory.Change) error {
 	return err
 }
 
-// asked is what calls.mjs is told, and result what it prints.
+// asked is what calls.mjs reads, and result what it prints.
 type asked struct {
 	URL    string `json:"url"`
 	Token  string `json:"token"`
@@ -61,7 +61,7 @@ type result struct {
 	Calls    map[string]map[string]any     `json:"calls"`
 }
 
-// narrow is the one scope of the token that lacks the others.
+// narrow is the only scope of the token that lacks the others.
 const narrow = tokens.EmojiRead
 
 // TestSDKs: @slack/web-api and @slack/bolt get from the API what they get from Slack, person by person.
@@ -126,14 +126,14 @@ func compare(t *testing.T, want, got result) {
 	differ(t, "users.info", want.Infos, got.Infos)
 	differ(t, "users.info of several", map[string]map[string]any{"": want.Several}, map[string]map[string]any{"": got.Several})
 	for id := range want.Profiles {
-		// A full sync asks Slack for nobody's fields who is deactivated or a bot.
+		// A full sync does not ask Slack for the fields of bots and deactivated people.
 		if user, _ := want.Infos[id]["user"].(map[string]any); user["deleted"] == true || user["is_bot"] == true {
 			delete(want.Profiles, id)
 			delete(got.Profiles, id)
 		}
 	}
 	differ(t, "users.profile.get", want.Profiles, got.Profiles)
-	// Slack says the locale only to who asks by include_locale, which these calls do not have.
+	// Slack sends the locale only with include_locale, which these calls do not have.
 	differ(t, "users.lookupByEmail", want.Emails, got.Emails, "locale")
 	for name := range want.Calls {
 		if strings.HasSuffix(name, " narrow") { // see refusals
@@ -238,7 +238,7 @@ var installed = sync.OnceValue(func() (err error) {
 	return nil
 })
 
-// install installs the SDKs once. Where Node is missing, the test is skipped, or fails under CI.
+// install installs the SDKs once. If Node is missing, the test is skipped, or fails under CI.
 func install(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {

@@ -18,11 +18,11 @@ import (
 	"rollcall/internal/emulator"
 )
 
-// programs is the folder for what [Build] builds. It is the same for all tests of a package, because Go
-// leaves a program alone that is there already.
+// programs is the folder for what [Build] builds. All tests of a package share it, because Go does not
+// rebuild a program that is up to date.
 var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "rollcall") })
 
-// Main is [emulator.Main] for packages that build programs, which it removes in the end.
+// Main is [emulator.Main] for packages that build programs, which it removes at the end.
 func Main(m *testing.M) int {
 	code := emulator.Main(m)
 	if dir, err := programs(); err == nil {

@@ -36,7 +36,7 @@ import (
 const (
 	Team   = "T0ROLLCALL"
 	Secret = "e2e-signing-secret"
-	// HistoryTTL is for how long changes are kept.
+	// HistoryTTL is how long changes are kept.
 	HistoryTTL = 90 * 24 * time.Hour
 )
 

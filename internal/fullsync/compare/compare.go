@@ -17,8 +17,8 @@
 // only within a range, and nobody knows the next day's cuts. It costs at most
 // [maxRanges] reads more than a plain comparison, $0.07 a month at Firestore's
 // prices. Reading everybody once a day would cost $1.80 a month for 100,000 people.
-// A second sum, keyed with a secret, would cost no reads, but a second index for
-// every user, and a secret ($0.06 a month) whose rotation repairs everybody.
+// A second sum, keyed with a secret, would cost no reads, but it would need a second index
+// for every user, and a secret ($0.06 a month) whose rotation repairs everybody.
 package compare
 
 import (
@@ -35,7 +35,7 @@ import (
 )
 
 const (
-	// maxSummed is how many people a range may have, so that its sum fits an int64 by far.
+	// maxSummed is how many people a range may have, so that its sum fits an int64 with room to spare.
 	maxSummed = 1 << 19
 	// maxRanges is how many ranges a thorough comparison starts with.
 	maxRanges = 1 << 12
@@ -176,7 +176,7 @@ func (c *comparison) descend(ctx context.Context, level []span) error {
 		density := density(len(level)+settled, ranges)
 		var split, read []span
 		for _, s := range level {
-			// If the two sides differ in number, at least so many people differ.
+			// At least as many people differ as the two counts are apart.
 			least := math.Abs(float64(s.count) - float64(len(c.people.within(s.FingerprintRange))))
 			if s.To-s.From >= 2 && worthSplitting(float64(s.count), max(density, least)) {
 				split = append(split, s)

@@ -56,12 +56,12 @@ func (o Options) validate() error {
 	check(len(o.Against) > 0, "-against: nothing to load")
 	check(len(o.Rates) > 0, "-rate: none given")
 	for _, rate := range o.Rates {
-		check(rate >= 0 && rate <= 100_000, "-rate: %d is not within 0 and 100000", rate)
+		check(rate >= 0 && rate <= 100_000, "-rate: %d is not between 0 and 100000", rate)
 	}
-	check(o.Connections >= 1 && o.Connections <= 1000, "-connections: must be within 1 and 1000")
-	check(o.Rounds >= 1 && o.Rounds <= 100, "-rounds: must be within 1 and 100")
-	check(o.Duration >= time.Second && o.Duration <= MaxDuration, "-duration: must be within 1s and %v", MaxDuration)
-	check(o.Workspaces >= 1 && o.Workspaces <= 1000, "-workspaces: must be within 1 and 1000")
+	check(o.Connections >= 1 && o.Connections <= 1000, "-connections: must be between 1 and 1000")
+	check(o.Rounds >= 1 && o.Rounds <= 100, "-rounds: must be between 1 and 100")
+	check(o.Duration >= time.Second && o.Duration <= MaxDuration, "-duration: must be between 1s and %v", MaxDuration)
+	check(o.Workspaces >= 1 && o.Workspaces <= 1000, "-workspaces: must be between 1 and 1000")
 	check(o.People >= 1 && o.Workspaces*o.People <= 100_000, "-people: must be at least 1, and 100000 in all workspaces at most")
 	if o.Target != "" {
 		u, err := url.Parse(o.Target)
@@ -194,7 +194,7 @@ func (r *run) through(ctx context.Context, part string, into *tally, post func()
 	return post()
 }
 
-// Numbers of requests to count the allocations of.
+// How many requests to count allocations over.
 const (
 	sequentialRequests = 1_000
 	concurrentRequests = 10_000

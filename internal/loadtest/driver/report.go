@@ -73,7 +73,7 @@ func (r *Report) load(b *strings.Builder, l Load) {
 	for i, part := range r.Against {
 		t := l.rows[i]
 		if t.took == 0 {
-			continue // interrupted before this part this part
+			continue // interrupted before this part
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", does[part],
 			thousands(t.perSecond()), times(t.perSecond(), l.rows[0].perSecond(), r.Against[0] == Signature),

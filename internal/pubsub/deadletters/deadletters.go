@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// maxPulled is how many letters are pulled at a time, and the most that a run
-	// that is killed has published and not yet taken out of the parking.
+	// maxPulled is how many letters are pulled at a time, and the most that a killed
+	// run can have published without having removed them.
 	maxPulled              = 100
 	maxConcurrentPublishes = 10
 	// defaultLeaseTimeout is how long a killed run keeps its letters from other runs.

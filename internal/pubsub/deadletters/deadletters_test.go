@@ -16,7 +16,7 @@ import (
 )
 
 // TestLongBatch: a batch that takes longer than a lease keeps its letters. Nobody
-// else gets one meanwhile, each is seen once, and taking it out of the parking counts.
+// else gets one meanwhile, each is seen once, and removing it takes effect.
 func TestLongBatch(t *testing.T) {
 	const subscription = "projects/p/subscriptions/dead"
 	server := pstest.NewServer()

@@ -48,7 +48,7 @@ func (h *held) keep(ctx context.Context) (_ context.Context, stop func()) {
 	return ctx, func() { cancel(nil); renewing.Wait() }
 }
 
-// pull waits at most timeout and returns what has not come before, or nothing.
+// pull waits at most timeout and returns the letters that have not come before, or none.
 func (h *held) pull(ctx context.Context, timeout time.Duration) ([]*pubsubpb.PubsubMessage, error) {
 	pulling, cancel := context.WithTimeout(ctx, min(timeout, h.leaseTimeout/4))
 	defer cancel()

@@ -21,7 +21,7 @@ import (
 // until ctx is done. Then it finishes the requests in flight: the framework has no way to stop its
 // server, but every request knows its server.
 //
-// That server limits neither the time of a header nor idle time. Use it only for functions that
+// That server has no timeout for headers or idle connections. Use it only for functions that
 // nobody but Google's front end reaches.
 //
 // h is an HTTP function and not a CloudEvent function, because the framework drops the delivery attempt

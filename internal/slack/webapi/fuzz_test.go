@@ -37,7 +37,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if err := c.callOnce(t.Context(), "users.list", nil, &answer); err != nil {
 			if strings.Contains(c.describe("users.list", err).Error(), token) && !strings.Contains(body, token) {
-				t.Error("the error tells the token")
+				t.Error("the error reveals the token")
 			}
 			return
 		}

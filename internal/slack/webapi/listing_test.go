@@ -101,7 +101,8 @@ func TestFromACursor(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheNetworkWhileListing: a listing retries network faults as often, with pages of the same size.
+// TestFaultsOfTheNetworkWhileListing: a listing retries network faults as often as other calls do, with pages of
+// the same size.
 func TestFaultsOfTheNetworkWhileListing(t *testing.T) {
 	var limits []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

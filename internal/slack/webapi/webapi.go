@@ -145,8 +145,8 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Users lists everybody from a cursor on (users.list), from the first page if it
-// is empty. Pages may be short or empty before the last one. The sequence ends after an error. If
+// Users lists everybody (users.list) from the cursor on, or from the first page if the cursor is
+// empty. Pages may be short or empty before the last one. The sequence ends after an error. If
 // that wraps [syncs.ErrCursorExpired], list again from the first page.
 func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syncs.ListingPage, error] {
 	return func(yield func(syncs.ListingPage, error) bool) {
@@ -166,7 +166,7 @@ func (c *Client) Users(ctx context.Context, teamID, cursor string) iter.Seq2[syn
 	}
 }
 
-// page asks for fewer people when Slack fails to return as many.
+// page asks for fewer people once Slack has failed to return that many.
 func (c *Client) page(ctx context.Context, teamID, cursor string, limit *int) (syncs.ListingPage, error) {
 	for {
 		before, err := c.beforeNext(ctx)

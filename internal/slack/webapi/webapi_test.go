@@ -110,8 +110,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestRateLimitsAreCounted: rate limits are counted, and waited out for as long as Slack says.
-// TestProfile: custom fields come as Slack says them, and errors are about one user.
+// TestProfile: custom fields come as Slack sends them, and errors are about one user.
 func TestProfile(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 40, Faults: fakeslack.Faults{InfoError: map[string]string{"U0": "unknown_error"}}})
 	found := 0
@@ -156,6 +155,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
+// TestRateLimitsAreCounted: rate limits are counted, and waited out for as long as Slack says.
 func TestRateLimitsAreCounted(t *testing.T) {
 	w, c := start(t, fakeslack.Options{People: 1500, Faults: fakeslack.Faults{RateLimitEvery: 2, RetryAfter: 1}})
 	begin := time.Now()

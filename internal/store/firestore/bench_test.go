@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkContention is 32 deliveries that fight over ten people: of the status and
-// of the title, with history and without. In the end all are as the newest says.
+// of the title, with history and without. In the end everybody is as the newest message says.
 func BenchmarkContention(b *testing.B) {
 	const deliveries, people = 32, 10
 	for _, bench := range []struct {

@@ -5,7 +5,7 @@
 // time: a blind set would lose a race, and a transaction costs twice as much.
 // A change that history covers is one commit of two documents, by WriteBatch. The
 // client's documentation deprecates it in favour of transactions, which need a call
-// of their own before the commit (on the emulator 1.9 ms in place of 1.4), and of
+// of their own before the commit (on the emulator 1.9 ms instead of 1.4), and of
 // BulkWriter, which is not atomic. Any other change stays a single write.
 //
 // Removed users have no sort_name and no fingerprint, so lists and sums skip them
@@ -115,8 +115,8 @@ func (s *Store) put(ctx context.Context, u directory.User, expected directory.Re
 	} else {
 		batch.Update(doc, updates(d), current)
 	}
-	// Set: the condition on the user is the one that counts. A workspace that was purged and
-	// is told again may have the record already.
+	// Set: the condition on the user is the one that counts. After a purge, a message that comes
+	// again may find its record still there.
 	batch.Set(s.changes(record.TeamID).Doc(record.ID), s.recordDocument(*record))
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()

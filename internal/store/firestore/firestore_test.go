@@ -59,8 +59,8 @@ func open(t testing.TB, r *recorder) *Store {
 	return s
 }
 
-// TestContract: the horizon is a second, and of the writers some commit late, up to
-// half of that after the time that their record has.
+// TestContract: the horizon is a second, and some writers commit late, up to half a
+// second after their record's time.
 func TestContract(t *testing.T) {
 	emulator.Firestore(t)
 	r := &recorder{seen: map[string]query{}}

@@ -42,7 +42,7 @@ func (s *Store) Record(ctx context.Context, teamID, id string) (directory.Record
 }
 
 // EraseRecords deletes the history of a user, except that the user was forgotten. After
-// an error a part is gone, and calling it again goes on. It bills a read and a delete
+// an error part of it is gone; call it again to continue. It bills a read and a delete
 // for each record, and a read if there is none.
 func (s *Store) EraseRecords(ctx context.Context, teamID, userID string) error {
 	others := make([]string, 0, len(directory.RecordTypes))

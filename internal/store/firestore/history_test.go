@@ -36,7 +36,7 @@ func (c *calls) stream(ctx context.Context, d *grpc.StreamDesc, conn *grpc.Clien
 }
 
 // TestCost: a change of status is a read and a write, as without history; a change of
-// title is one commit of two documents; what comes again reads its record, too.
+// title is one commit of two documents; a message that comes again reads its record, too.
 func TestCost(t *testing.T) {
 	var asked calls
 	conn, err := grpc.NewClient(emulator.Firestore(t).Host, grpc.WithTransportCredentials(insecure.NewCredentials()),

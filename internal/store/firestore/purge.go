@@ -22,8 +22,8 @@ var leaves = []string{"users", "changes", "emoji", "leases", "pages"}
 
 // PurgeWorkspace deletes a workspace and every document below it, in bounded
 // batches, and returns how many there were. The workspace goes last, so that after an
-// interruption another call goes on. progress is called after each batch. It bills a
-// read and a delete for each document.
+// interruption another call can continue. progress is called after each batch. It bills
+// a read and a delete for each document.
 func (s *Store) PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error) {
 	p := purge{s, 0, progress}
 	if err := p.below(ctx, s.workspace(teamID)); err != nil {

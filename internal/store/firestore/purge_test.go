@@ -65,8 +65,8 @@ func documents(t *testing.T, s *Store) map[string]int {
 	return n
 }
 
-// TestPurgeWorkspace: all that is below a workspace goes, and the workspace; what
-// is broken off goes on; nobody else loses anything.
+// TestPurgeWorkspace: everything below a workspace is deleted, and then the workspace; an
+// interrupted purge can be continued; no other workspace loses anything.
 func TestPurgeWorkspace(t *testing.T) {
 	s := open(t, &recorder{seen: map[string]query{}})
 	fill(t, s, "T1", maxPurged+100)

@@ -158,7 +158,7 @@ func (r *recorder) check(t *testing.T) {
 	}
 }
 
-// TestServed: the check itself tells what an index serves from what none does.
+// TestServed: the check itself can tell the queries that an index serves from those that none does.
 func TestServed(t *testing.T) {
 	name, newest := IndexField{"sort_name", "ASCENDING"}, IndexField{"sort_version", "DESCENDING"}
 	for _, tt := range []struct {

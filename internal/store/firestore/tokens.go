@@ -13,7 +13,7 @@ import (
 )
 
 // Tokens are in a database of their own, at tokens/{hash}, so that restoring the
-// directory revives none that was revoked.
+// directory does not revive revoked ones.
 func (s *Store) tokens() *firestore.CollectionRef { return s.client.Collection("tokens") }
 
 // PutToken creates or replaces the token with that hash.

@@ -75,8 +75,8 @@ func listen[T any](ctx context.Context, c *firestore.CollectionRef, since time.T
 				next = at.Add(-watchMargin)
 			}
 		}
-		// The first snapshot has what the listener before told already. It does not count: in
-		// busy times it alone is more than a listener takes, and the next one would begin with it too.
+		// The first snapshot repeats what the listener before this one yielded. It does not count: in
+		// busy times it alone exceeds maxWatched, and the next listener would begin with it too.
 		if !first {
 			seen += len(all)
 		}

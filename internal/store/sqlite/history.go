@@ -11,9 +11,9 @@ import (
 	"rollcall/internal/directory"
 )
 
-// putRecord writes a record at a time after that of every other: now or, if it has a time already, as the
-// invented past of local mode has, at that one. There is one writer, so records become visible in the order of
-// their times, and the feed needs no horizon.
+// putRecord writes a record with a time after that of every other: now, or its own time if it has one, as in
+// the invented past of local mode. There is one writer, so records become visible in the order of their times,
+// and the feed needs no horizon.
 func (s *Store) putRecord(ctx context.Context, tx *sql.Tx, r directory.Record) (directory.Record, error) {
 	now := time.Now()
 	var last int64

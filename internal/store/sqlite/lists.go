@@ -92,7 +92,7 @@ func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) er
 		}
 		length[list] = n
 	}
-	// Of those that are all long, a word is likely to be rarer than what is no word, and a longer one than a shorter.
+	// Among long lists, a word's is likely to be shorter than another, and a longer word's than a shorter word's.
 	slices.SortStableFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(length[a], length[b]), cmp.Compare(letters(b), letters(a)))
 	})

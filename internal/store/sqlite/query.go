@@ -27,7 +27,7 @@ func (s *Store) query(ctx context.Context, visit func(*sql.Rows) error, text str
 	if err != nil {
 		return s.explain(err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close() //nolint:errcheck // rows.Err reports it
 	for rows.Next() {
 		if err := visit(rows); err != nil {
 			return s.explain(err)

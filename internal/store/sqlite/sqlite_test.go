@@ -146,7 +146,7 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// put stores n people, and returns what the first that is not stored fails with.
+// put stores n people, and returns the first error.
 func put(t *testing.T, s *Store, n int) error {
 	t.Helper()
 	for i := range n {
@@ -300,7 +300,7 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	wantSentence(t, err, dir, "cannot", "-data")
 }
 
-// TestFullDisk: what does not fit is refused with a sentence. What is there stays, and once there is room all goes on.
+// TestFullDisk: what does not fit is refused with a sentence. What is there stays, and once there is room all works again.
 func TestFullDisk(t *testing.T) {
 	s := openFile(t, filepath.Join(t.TempDir(), "x.db"))
 	limit := func(pages int) {

@@ -40,8 +40,8 @@ func (w *watchers[T]) remove(n *watcher[T]) {
 	delete(w.all, n)
 }
 
-// tell is called after each write. Writers that come together may tell in another
-// order than they wrote: replaces says whether v is newer than what was told before.
+// tell is called after each write. Concurrent writers may call it in another order
+// than they wrote: replaces reports whether v is newer than what was told before.
 func (w *watchers[T]) tell(teamID, id string, v T, replaces func(before T) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -53,7 +53,7 @@ func timeline(t *testing.T, s Store, id string) []directory.Record {
 	return page.Records
 }
 
-// testHistory: a record is written with each change that is one, and found by the message that made it.
+// testHistory: a record is written with each change that history covers, and found by the message that made it.
 func testHistory(t *testing.T, s Store) {
 	if _, err := s.Record(t.Context(), team, "none"); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("no record: %v", err)
@@ -114,7 +114,7 @@ func testHistoryIsAtomic(t *testing.T, s Store) {
 			t.Errorf("%s: read: %v", step.id, err)
 		}
 	}
-	// A record that is there already is no reason against the user.
+	// A record that exists already does not keep the user from being written.
 	if err := s.PutUser(t.Context(), directory.User{ID: "U2", TeamID: team, Version: 1}, 0, record("r2")); err != nil {
 		t.Errorf("the same record again: %v", err)
 	}

@@ -26,7 +26,7 @@ type Store interface {
 	// Workspaces returns all workspaces that were put, by id.
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
 	// PurgeWorkspace deletes a workspace and everything below it, and returns how many documents
-	// there were. progress is told so on the way.
+	// there were. It calls progress with the number so far.
 	PurgeWorkspace(ctx context.Context, teamID string, progress func(deleted int)) (deleted int, err error)
 	ListStore
 	HistoryStore

@@ -1,4 +1,4 @@
-// What all pages do: they tell times, follow changes and obey the keyboard. Without JavaScript, links and
+// What all pages do: show relative times, follow changes and obey the keyboard. Without JavaScript, links and
 // forms do the rest.
 
 import "./keys.js";

@@ -4,11 +4,12 @@ import { connect, connected, isAway, secondsSince } from "./stream.js";
 import { tellTimes } from "./times.js";
 
 let paused = false;
+export const isPaused = () => paused;
 let waiting = new Map(); // the newest change of each row that waits
-let stale = false; // what the page shows must be read again, as after too many changes
-let page = { read: () => location.reload() }; // how it shows a change (concerns, apply, erase), and reads itself again (read)
+let stale = false; // the page must be read again, for example after too many changes
+let page = { read: () => location.reload() }; // how it shows a change (concerns, apply, erase), and is read again (read)
 
-// showIn says how a page shows changes.
+// showIn sets how the page shows changes.
 export function showIn(how) { page = how; }
 
 export function listen() {
@@ -26,7 +27,7 @@ export function reset() {
 }
 
 // A list holds still while the pointer or the focus is in it, so that nobody misses what they aim at. A finger
-// does not hover: what it last touched counts as pointed at for ever.
+// does not hover, but browsers keep :hover on what it last touched.
 const hovers = matchMedia("(hover: hover)");
 
 function isHeld() {
@@ -40,7 +41,10 @@ function receive(change) {
     for (const [id, c] of waiting) if (c.id === change.erased || c.user === change.erased) waiting.delete(id);
   }
   if (isHeld() && (waiting.has(change.id) || page.concerns(change))) waiting.set(change.id, change);
-  else page.apply(change);
+  else {
+    page.apply(change);
+    tick();
+  }
   show();
 }
 
@@ -62,7 +66,7 @@ function show() {
     button.hidden = n === 0 && !stale;
   }
   const state = document.getElementById("live"), pause = document.getElementById("pause");
-  state.hidden = pause.hidden = !connected();
+  state.hidden = pause.hidden = !connected() && !document.querySelector("[data-refreshes]");
   if (state.hidden) return;
   state.dataset.state = isAway() ? "away" : paused ? "paused" : "live";
   const [word, more] = {
@@ -92,8 +96,9 @@ document.addEventListener("click", (e) => {
   if (e.target.closest("#pause")) {
     paused = !paused;
     release();
+    if (!paused) document.querySelectorAll("[data-missed]").forEach((part) => htmx.trigger(part, "refresh"));
   } else if (e.target.closest("#held")) {
-    document.getElementById("heading")?.focus({ preventScroll: true }); // the button goes
+    document.getElementById("heading")?.focus({ preventScroll: true }); // the button disappears
     release(true);
   }
 });

@@ -1,4 +1,4 @@
-// A person's page: it reads itself again when the person changes, and copies the id.
+// A person's page: it is read again when the person changes, and copies the id.
 
 import { showIn } from "./live.js";
 import { answered } from "./stream.js";
@@ -25,7 +25,7 @@ async function readAgain() {
   }
 }
 
-// parts are what each named part of the page says, without the times, which change by themselves.
+// parts returns the text of each named part of the page, without the times, which change by themselves.
 function parts(root) {
   const says = new Map();
   for (const part of root.querySelectorAll("[data-part], .timeline > li")) {
@@ -44,7 +44,7 @@ function mark(before) {
   }
 }
 
-// renew makes old say what fresh says, and touches only what differs: focus, selection and open parts stay.
+// renew makes old equal to fresh, and touches only what differs: focus, selection and open parts stay.
 function renew(old, fresh) {
   if (old.isEqualNode(fresh)) return;
   if (old.nodeName !== fresh.nodeName || old.id !== fresh.id || !(old instanceof Element)) {
@@ -72,7 +72,7 @@ document.addEventListener("click", async (e) => {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
     label.textContent = told.textContent = "Copied";
-  } catch { // the browser does not allow it, as over plain HTTP
+  } catch { // the browser does not allow it, for example over plain HTTP
     getSelection().selectAllChildren(document.querySelector(".facts code"));
     label.textContent = told.textContent = "Selected";
   }

@@ -1,6 +1,6 @@
 // The rows of a list: where a change belongs, what it changes, and how the list is read again.
 
-import { showIn } from "./live.js";
+import { isPaused, showIn } from "./live.js";
 import { isAway } from "./stream.js";
 import { tellTimes } from "./times.js";
 
@@ -28,7 +28,7 @@ function newRow(change) {
   const template = document.createElement("template");
   template.innerHTML = change.html;
   const row = template.content.querySelector("tr");
-  for (const link of row.querySelectorAll("a[href^='/users/']")) link.search = list().dataset.way ?? ""; // as the list's own
+  for (const link of row.querySelectorAll("a[href^='/users/']")) link.search = list().dataset.way ?? ""; // like the list's own links
   const shown = [...list().querySelectorAll("thead th")].map((th) => th.dataset.col);
   for (const cell of [...row.cells]) if (cell.dataset.col && !shown.includes(cell.dataset.col)) cell.remove();
   return row;
@@ -42,13 +42,13 @@ function put(row, others) {
   return at < 0 ? others.length : at;
 }
 
-// concerns reports whether the page shows what changes, before or after.
+// concerns reports whether a change alters what the page shows.
 function concerns(change) {
   if (!body() || document.getElementById(change.id)) return true;
   return !change.gone && put(newRow(change), [...body().rows]) >= 0;
 }
 
-// erase takes all rows of somebody away at once.
+// erase removes all of somebody's rows at once.
 function erase(id) {
   const rows = [...(body()?.rows ?? [])].filter((r) => r.id === id || r.dataset.user === id);
   rows.forEach((r) => r.remove());
@@ -82,8 +82,8 @@ function apply(change) {
   resized(!old);
 }
 
-// mark marks the cells that say something else than before. When somebody last changed always does, so it
-// is marked only if nothing else is. In a new row the first cell stands for all.
+// mark marks the cells whose content differs. The time of the last change always does, so it is marked only
+// if nothing else is. In a new row the first cell stands for all.
 function mark(row, old) {
   const cells = [...row.cells];
   if (!old) return cells[0].classList.add("changed");
@@ -93,7 +93,7 @@ function mark(row, old) {
   for (const c of marked.length ? marked : differ) c.classList.add("changed");
 }
 
-// says is what a cell shows, but for what the clock changes, and for pictures that could not be loaded.
+// says is what a cell shows, apart from what the clock changes, and pictures that could not be loaded.
 function says(cell, fresh = cell) {
   const copy = cell.cloneNode(true);
   for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
@@ -114,7 +114,7 @@ function shorten() {
   rows[rows.length - 1].remove();
   const next = section.querySelector("a[rel=next]"), last = rows[rows.length - 1];
   if (!next || !last?.dataset.place) return;
-  // The next page goes on from the row that is now the last. htmx has noted the old address, so the link is a new one.
+  // The next page goes on from the row that is now the last. htmx keeps a link's old address, so the link is a new one.
   const link = next.cloneNode(true), url = new URL(next.href);
   url.searchParams.set("after", last.dataset.place);
   link.href = url.pathname + url.search;
@@ -122,8 +122,8 @@ function shorten() {
   globalThis.htmx?.process(link);
 }
 
-// resized tells what part of the list the page now shows, and has the list counted again: soon if somebody came
-// or went before the viewer's eyes, otherwise later, because most changes elsewhere are of people who stay.
+// resized updates which part of the list the page shows, and has the list counted again: soon if a row came or
+// went on this page, otherwise later, because most changes elsewhere are to people who stay in the list.
 let counting;
 
 function resized(here) {
@@ -139,11 +139,12 @@ function resized(here) {
 
 function recount() {
   counting = undefined;
+  if (isPaused()) return resized();
   const count = document.getElementById("count");
   if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" });
 }
 
-// readAgain reads the list as its form has it. The address may say something else, where an answer to the form is missing.
+// readAgain reads the list that the form asks for. The address lags behind while an answer to the form is missing.
 let unanswered = false;
 
 export function asked(answer) { unanswered = !answer; }

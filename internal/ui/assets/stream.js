@@ -3,11 +3,11 @@
 const beatTimeout = 40000; // the server sends something every 15 seconds
 
 let source, address;
-let heard = Date.now(); // when the server last said anything; the first that it said is this page
+let heard = Date.now(); // when the server last sent anything, starting with this page
 let away = false, silence;
 
-// connect keeps a stream of events open, and leads from their names to what handles them. It ends the stream
-// before, unless that is the same one.
+// connect keeps a stream of events open; handlers are by the name of the event. It closes the previous stream,
+// unless that has the same address.
 export function connect(wanted, handlers) {
   if (wanted === address && source?.readyState !== EventSource.CLOSED) return;
   source?.close();
@@ -23,18 +23,18 @@ export function connect(wanted, handlers) {
   });
 }
 
-// disconnect ends the stream, as when the page is left.
+// disconnect ends the stream, for example when the viewer leaves the page.
 export function disconnect() { connect(undefined); }
 
 export const connected = () => source !== undefined;
 
-// secondsSince is how long ago the server was last heard of.
+// secondsSince is how long ago the server last sent anything.
 export const secondsSince = () => Math.round((Date.now() - heard) / 1000);
 
 export const isAway = () => away || connected() && Date.now() - heard > beatTimeout;
 
-// answered notes whether a request was answered. A connection that is back within seconds, as after a restart
-// of the server, is not worth a message.
+// answered notes whether a request was answered. A connection that is back within seconds, for example after a
+// restart of the server, is not worth a message.
 export function answered(yes) {
   if (yes) {
     heard = Date.now();

@@ -1,24 +1,29 @@
-// Parts of a page that htmx replaces: what goes on in the new ones as it was in the old ones, and what happens if a
-// request fails.
+// Parts of a page that htmx replaces: what the new ones keep of the old ones, and what happens if a request fails.
 
-import { listen, reset } from "./live.js";
+import { isPaused, listen, reset } from "./live.js";
 import { asked, list, readAgain } from "./rows.js";
 import { answered } from "./stream.js";
 import { tellTimes } from "./times.js";
 
-// If a request fails that the page makes by itself or as somebody types, the page stays as it is and tries again.
+// If a request fails that the page makes by itself or while somebody types, the page stays as it is and tries again.
 // Only a click leads to an error page.
 
 const ofForm = (e) => e.detail.requestConfig.elt.id === "find";
 const byItself = (e) => !e.detail.requestConfig.triggeringEvent || ofForm(e);
 let scrolled = 0, reached; // how far chosen columns are scrolled, and the row that has the focus
 
-// An answer for a list that has been replaced, as a late count is, leaves the new one alone. Events on what is no longer
-// in the document do not reach it, so each target listens for itself.
+// An answer for a list that has been replaced, such as a late count, leaves the new one alone. Events on elements that
+// were removed do not reach the document, so each target listens for itself.
 const leaveAlone = (e) => {
   if (!e.target.isConnected) e.detail.shouldSwap = false;
 };
 document.addEventListener("htmx:beforeRequest", (e) => e.detail.target.addEventListener("htmx:beforeSwap", leaveAlone));
+// A part that refreshes itself does not while the page is paused. Once the page goes on, it catches up.
+document.addEventListener("htmx:beforeRequest", (e) => {
+  if (!isPaused() || !e.target.matches("[data-refreshes]") || e.detail.requestConfig.triggeringEvent?.type === "refresh") return;
+  e.preventDefault();
+  e.target.dataset.missed = "";
+});
 document.addEventListener("htmx:beforeSwap", (e) => {
   if (e.detail.isError && byItself(e)) e.detail.shouldSwap = false;
   scrolled = document.querySelector(".chosen")?.scrollLeft ?? 0;
@@ -36,7 +41,7 @@ document.addEventListener("htmx:afterSettle", (e) => {
   moveFocus(e.detail.requestConfig?.elt);
 });
 
-// moveFocus goes on from where a link has led that is no longer there: after paging to the list's heading, after sorting to the same column's.
+// moveFocus moves the focus on from a link that is gone: after paging to the list's heading, after sorting to the same column's.
 function moveFocus(link) {
   if (!link?.matches?.("a") || link.isConnected) return;
   const same = link.dataset.focus && document.querySelector(`[data-focus="${link.dataset.focus}"]`);

@@ -1,4 +1,4 @@
-// Times, told by the browser's clock.
+// Times, by the browser's clock.
 
 const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const locale = "en-GB"; // the page's language, whatever the browser's is
@@ -15,14 +15,14 @@ function ago(seconds, relative) {
   return relative.format(-Math.max(0, Math.round(seconds)), "second");
 }
 
-// briefly tells a time in a narrow column: "3 min ago", "yesterday", "3 Nov".
+// briefly formats a time for a narrow column: "3 min ago", "yesterday", "3 Nov".
 function briefly(at, now) {
   const seconds = (now - at) / 1000;
   if (seconds < 2 * 86400) return ago(seconds, short);
   return (at.getFullYear() === now.getFullYear() ? day : dayAndYear).format(at);
 }
 
-const clocks = new Map(); // from zone and form to what formats it
+const clocks = new Map(); // formatters, by zone and form
 
 function clockOf(zone, brief) {
   const key = zone + brief;
@@ -33,7 +33,7 @@ function clockOf(zone, brief) {
   return clocks.get(key);
 }
 
-// write touches only what changes, which is little most of the time.
+// write touches only what changes, which is usually little.
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

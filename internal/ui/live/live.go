@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Watch yields what a workspace's writers write, from its first use until ctx is done. It may
+// Watch yields what is written to a workspace, from its first use until ctx is done. It may
 // also yield what was written shortly before.
 type Watch[T any] func(ctx context.Context, teamID string) iter.Seq2[[]T, error]
 
@@ -170,8 +170,8 @@ func (f *feed[T]) append(changes []change[T]) {
 	f.wakeAll()
 }
 
-// erase replaces what came before a person's erasure by the erasure, so that positions
-// stay valid. It returns a copy, because streams may be reading the original.
+// erase replaces everything that came before a person's erasure with the erasure, so that
+// positions stay valid. It returns a copy, because streams may be reading the original.
 func erase[T any](changes []change[T]) []change[T] {
 	changes = slices.Clone(changes)
 	erasures := map[string]change[T]{}
@@ -185,7 +185,7 @@ func erase[T any](changes []change[T]) []change[T] {
 	return changes
 }
 
-// reset starts a new epoch after changes that may have been missed.
+// reset starts a new epoch, because changes may have been missed.
 func (f *feed[T]) reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -164,7 +164,7 @@ func TestErasedIsNotReplayed(t *testing.T) {
 	}
 }
 
-// TestRows: a list loses what it does not show, and with an erasure all else of that person.
+// TestRows: a list loses what it does not show. An erasure also removes everything else about that person.
 func TestRows(t *testing.T) {
 	written := func(n int, r Row) change[int] { return change[int]{n, r} }
 	got := rowsOf([]change[int]{

@@ -21,7 +21,7 @@ const (
 // row is the data of a "row" event.
 type row struct {
 	ID     string `json:"id"`
-	Gone   bool   `json:"gone,omitempty"` // the viewer's list does not show it, or no longer
+	Gone   bool   `json:"gone,omitempty"` // the viewer's list does not, or no longer, show it
 	HTML   string `json:"html,omitempty"`
 	User   string `json:"user,omitempty"`   // whom the row shows, if its ID is another
 	Erased string `json:"erased,omitempty"` // a user whose rows must go at once
@@ -37,8 +37,8 @@ func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, posi
 	})
 }
 
-// Follow is like Stream, for a page that shows no rows but reads itself again: it sends "changed", without
-// data, once for all changes at a time that concern the page.
+// Follow is like Stream, for a page that shows no rows but refreshes itself: it sends "changed", without
+// data, once for each batch of changes that concern the page.
 func (h *Hub[T]) Follow(ctx context.Context, w http.ResponseWriter, teamID, position string, concern func(T) bool) {
 	h.serve(ctx, w, teamID, position, func(s stream, now string, changes []change[T]) error {
 		if !slices.ContainsFunc(changes, func(c change[T]) bool { return concern(c.written) }) {

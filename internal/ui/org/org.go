@@ -1,5 +1,5 @@
-// Package org makes a tree of who reports to whom. People say that themselves, one by
-// one, so some report to themselves, some to each other, and some to people nobody knows.
+// Package org makes a tree of who reports to whom. Each person's profile says that separately,
+// so some report to themselves, some to each other, and some to people nobody knows.
 package org
 
 import "slices"
@@ -18,8 +18,8 @@ type Chart struct {
 	roots   []string
 }
 
-// New makes a chart. Reports and roots keep the order of people; the first of several with
-// one id counts.
+// New makes a chart. Reports and roots keep the order of people; if several have the same id,
+// the first counts.
 //
 // Whoever reports to nobody, to themselves or to somebody who is not among people is a root.
 // Of people who report to each other in a circle, the one with the lowest id is.
@@ -56,7 +56,7 @@ func New(people []Person) *Chart {
 
 // openCircles makes a root of one person in each circle.
 func (c *Chart) openCircles(ids []string) {
-	walk := map[string]int{} // by the number of the walk up that first came by
+	walk := map[string]int{} // the number of the walk up that first reached each person
 	for i, id := range ids {
 		for ; id != "" && walk[id] == 0; id = c.manager[id] {
 			walk[id] = i + 1

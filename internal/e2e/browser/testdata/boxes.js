@@ -1,9 +1,9 @@
 // An expression whose value is a function. It returns what is wrong with the layout of a part of the page, judged
-// by the boxes of its text and controls, one line a fault.
+// by the boxes of its text and controls, one line per fault.
 ({ part, rows, lines, touch }) => {
   const faults = new Set();
   const page = document.documentElement, looked = document.querySelector(part);
-  // Nothing changes while the page is judged, so what costs time is found out once for each element.
+  // Nothing changes while the page is judged, so slow look-ups are made only once for each element.
   const once = (f) => {
     const known = new Map();
     return (e) => known.get(e) ?? known.set(e, f(e)).get(e);
@@ -11,7 +11,7 @@
   const style = once((e) => getComputedStyle(e));
   const boxOf = once((e) => e.getBoundingClientRect());
 
-  // What may break anywhere, because whoever reads it reads letter by letter.
+  // What may break anywhere, because it is read letter by letter.
   const mayBreak = "code, pre, kbd, a[href^='mailto:'], .id, #everything";
   const addresses = /:\/\/|@\S+\./;
   // Longer words are wider than a telephone.
@@ -134,7 +134,7 @@
 
   // A finger hits what is 44 px wide and high, whatever draws it. Links within a sentence are as high as its lines.
   function targets() {
-    const enough = 43;
+    const enough = 44;
     for (let e of looked.querySelectorAll("a[href], button, summary, select, textarea, input:not([type=hidden])")) {
       if (/^(checkbox|radio)$/.test(e.type)) e = e.closest("label") ?? e;
       if (!shown(e) || e.disabled) continue;
@@ -148,8 +148,8 @@
         const hit = document.elementFromPoint(x + dx, y + dy);
         return hit && (e.contains(hit) || e.control === hit || hit.closest("label")?.control === e);
       };
-      const reach = (dx, dy, from) => { let n = 0; while (from + n < enough && mine(n * dx, n * dy)) n++; return from + n; };
-      const width = reach(1, 0, reach(-1, 0, 0)), height = reach(0, 1, reach(0, -1, 0));
+      const reach = (dx, dy, from) => { let n = 1; while (from + n <= enough && mine(n * dx, n * dy)) n++; return from + n - 1; };
+      const width = reach(1, 0, reach(-1, 0, 1)), height = reach(0, 1, reach(0, -1, 1)); // the middle counts once
       if (Math.min(width, height) < enough) faults.add(`smaller than 44 px: ${name(e)} ${quote(e.textContent)} (${Math.round(r.width)}×${Math.round(r.height)})`);
     }
     scrollTo({ top: 0, behavior: "instant" });

@@ -1,5 +1,5 @@
-// An expression whose value is a function. It gives the focus to all that can have it, and returns what
-// does not show it by an outline of 2 px that differs from what is around it, one line each.
+// An expression whose value is a function. It focuses everything that can have the focus, and returns, one line
+// each, what does not show it by an outline of 2 px that stands out from its surroundings.
 () => {
   const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
@@ -40,6 +40,11 @@
     if (ratio < 3) faults.add(`the focus has a contrast of ${ratio.toFixed(1)} on ${what}`);
   }
   document.activeElement.blur();
+  for (const e of document.querySelectorAll(".button:not(.bare, [disabled]), .field, select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
+    if (!e.checkVisibility({ visibilityProperty: true })) continue;
+    const ratio = contrast(rgba(getComputedStyle(e).borderTopColor), background(e.parentElement));
+    if (ratio < 3) faults.add(`the border has a contrast of ${ratio.toFixed(2)} on ${e.localName}${e.id ? "#" + e.id : ""}.${e.className}`);
+  }
   scrollTo({ top: 0, behavior: "instant" });
   return [...faults];
 }
