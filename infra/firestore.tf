@@ -24,7 +24,7 @@ resource "google_firestore_backup_schedule" "weekly" {
 }
 
 locals {
-  # `go test ./internal/store/firestore -update` writes it from the list beside the queries.
+  # `go test ./infra -run TestIndexes -update` writes it from the list beside the queries.
   firestore = jsondecode(file("${path.module}/firestore-indexes.json"))
 
   # The provider's default is 20 minutes. An index over a large directory takes longer; a build has six hours.

@@ -2,6 +2,8 @@ package infra_test
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,20 +15,37 @@ import (
 	"rollcall/internal/slack"
 )
 
-// TestManifest: the Slack app subscribes to the events that the webhook publishes, and to no others.
-func TestManifest(t *testing.T) {
-	template := regexp.MustCompile(`(?m)^%\{.*\n`).ReplaceAllString(read(t, "slack/manifest.yaml"), "")
-	template = regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(template, "x")
-	var manifest struct {
-		Settings struct {
-			EventSubscriptions struct {
-				BotEvents []string `yaml:"bot_events"`
-			} `yaml:"event_subscriptions"`
-		}
+// manifest is what the tests look at in a Slack app's manifest.
+type manifest struct {
+	OAuthConfig struct {
+		Scopes struct{ Bot []string }
+	} `yaml:"oauth_config"`
+	Settings struct {
+		EventSubscriptions struct {
+			BotEvents []string `yaml:"bot_events"`
+		} `yaml:"event_subscriptions"`
+		SocketModeEnabled any `yaml:"socket_mode_enabled"` // in Terraform's template not yet a bool
 	}
-	if err := yaml.Unmarshal([]byte(template), &manifest); err != nil {
+}
+
+func parseManifest(t *testing.T, text string) (m manifest) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// deployedManifest returns Terraform's template without its directives.
+func deployedManifest(t *testing.T) manifest {
+	t.Helper()
+	template := regexp.MustCompile(`(?m)^%\{.*\n`).ReplaceAllString(read(t, "slack/manifest.yaml"), "")
+	return parseManifest(t, regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(template, "x"))
+}
+
+// TestManifest: the Slack app subscribes to the events that the webhook publishes, and to no others.
+func TestManifest(t *testing.T) {
+	deployed := deployedManifest(t)
 	// A user_change comes with every other event about a person (docs.slack.dev, pages user_profile_changed, user_status_changed
 	// and user_huddle_changed), so subscribing to those as well would only multiply the traffic.
 	want := map[string]struct {
@@ -38,7 +57,7 @@ func TestManifest(t *testing.T) {
 		"app_uninstalled": {callback(`{"type":"app_uninstalled"}`), directory.Disconnect},
 		"tokens_revoked":  {callback(`{"type":"tokens_revoked","tokens":{"oauth":[],"bot":["U1"]}}`), directory.Disconnect},
 	}
-	subscribed := manifest.Settings.EventSubscriptions.BotEvents
+	subscribed := deployed.Settings.EventSubscriptions.BotEvents
 	if diff := cmp.Diff([]string{"team_join", "user_change", "app_uninstalled", "tokens_revoked"}, subscribed); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -47,6 +66,43 @@ func TestManifest(t *testing.T) {
 		if err != nil || r.Change == nil || r.Change.EventType != event || r.Change.Operation != want[event].operation {
 			t.Errorf("the webhook does not understand %s: %+v, %v", event, r, err)
 		}
+	}
+}
+
+// TestManifestInREADME: the app of the README gets the same events as the deployed one, over Socket Mode. It has the
+// same scopes, except for users:read.email: without it Rollcall has everything but addresses, so the README leaves the
+// choice to its reader and says how to add it.
+func TestManifestInREADME(t *testing.T) {
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(read(t, "../README.md"))
+	if block == nil {
+		t.Fatal("the README has no manifest")
+	}
+	readme := parseManifest(t, block[1])
+	if diff := cmp.Diff(deployedManifest(t).Settings.EventSubscriptions, readme.Settings.EventSubscriptions); diff != "" {
+		t.Errorf("events (-deployed +README):\n%s", diff)
+	}
+	if readme.Settings.SocketModeEnabled != true {
+		t.Error("Socket Mode is off")
+	}
+	scopes := regexp.MustCompile(`"([a-z.]+:read(?:\.email)?)"`)
+	var all []string
+	for _, list := range []string{
+		regexp.MustCompile(`slack_scopes = .*`).FindString(read(t, "outputs.tf")),
+		regexp.MustCompile(`setsubtract\(var\.slack_optional_scopes, .*`).FindString(read(t, "variables.tf")),
+	} {
+		for _, m := range scopes.FindAllStringSubmatch(list, -1) {
+			all = append(all, m[1])
+		}
+	}
+	const email = "users:read.email"
+	got := append(readme.OAuthConfig.Scopes.Bot, email)
+	slices.Sort(all)
+	slices.Sort(got)
+	if diff := cmp.Diff(all, got); diff != "" {
+		t.Errorf("scopes (-Terraform's +README's and %s):\n%s", email, diff)
+	}
+	if !strings.Contains(block[1], "# add "+email) {
+		t.Errorf("the README does not offer %s", email)
 	}
 }
 

@@ -118,6 +118,7 @@ func TestWho(t *testing.T) {
 		{[]string{"kind", "admins"}, []string{"U4"}},
 		{[]string{"kind", "external"}, []string{"U3"}},
 		{[]string{"tz", "Europe/London"}, []string{"U1"}},
+		{[]string{"tz", "Asia/Tokyo,Europe/London"}, nil}, // it is one name
 		{[]string{"query", "LOVE ad"}, []string{"U1"}},
 		{[]string{"query", "cy"}, nil},
 		{[]string{"query", "+44 20 7946 0018"}, []string{"U4"}},

@@ -40,10 +40,10 @@ const (
 	prefix = "/api/"
 	// answerTimeout leaves time to write before the server's own deadline.
 	answerTimeout = 20 * time.Second
-	// maxConcurrentRows bounds how many people and changes all requests under way hold in memory, some
+	// maxRowsInMemory bounds how many people and changes all requests under way hold in memory, some
 	// kilobytes each. reserveTimeout is how long a request waits for its share.
-	maxConcurrentRows = 10 * maxLimit
-	reserveTimeout    = 5 * time.Second
+	maxRowsInMemory = 10 * maxLimit
+	reserveTimeout  = 5 * time.Second
 )
 
 // Options are what the API needs.
@@ -79,7 +79,7 @@ func New(o Options) http.Handler {
 	if err != nil {
 		panic(err) // the option is valid
 	}
-	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now), semaphore.NewWeighted(maxConcurrentRows), mcp.NewSchemaCache()})
+	return wrap(&handler{o, httpbody.NewPool(maxBody), newKeys(o.Tokens, o.Rate, o.Now), semaphore.NewWeighted(maxRowsInMemory), mcp.NewSchemaCache()})
 }
 
 // method is one method of the API.

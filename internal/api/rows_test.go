@@ -50,7 +50,7 @@ func TestRows(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		under(maxConcurrentRows / maxLimit)
+		under(maxRowsInMemory / maxLimit)
 		if w := ask("users.list?limit=1"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
 			t.Errorf("one too many: status %d: %s", w.Code, w.Body)
 		}
@@ -60,7 +60,7 @@ func TestRows(t *testing.T) {
 		under(1) // waits
 		close(store.answer)
 		wg.Wait()
-		under(maxConcurrentRows / maxLimit) // all is given back
+		under(maxRowsInMemory / maxLimit) // all is given back
 		wg.Wait()
 	})
 }

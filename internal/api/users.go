@@ -128,8 +128,11 @@ func (c *call) listed() (req directory.PageRequest, err error) {
 	}
 	f := &req.Filter
 	f.Home, f.AccountStatus, f.Group = true, directory.AccountStatus(c.args.values["status"]), directory.Group(c.args.values["kind"])
-	f.TZ = c.args.values["tz"]
-	if f.Validate() != nil || len(f.TZ) > maxTZ {
+	tz := c.args.values["tz"]
+	if tz != "" {
+		f.TimeZones = []string{tz}
+	}
+	if f.Validate() != nil || len(tz) > maxTZ {
 		return req, errArguments
 	}
 	if query := c.args.values["query"]; query != "" {
@@ -167,11 +170,7 @@ func (h *handler) usersInfo(ctx context.Context, c *call) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		o, err := visible(u, c.token)
-		if err != nil {
-			return answer{}, err
-		}
-		return ok(member{"user", o})
+		return userAnswer(u, c.token)
 	}
 	if len(ids) > maxLimit {
 		return answer{}, errArguments
@@ -223,6 +222,15 @@ func (h *handler) usersByID(ctx context.Context, c *call, team string, ids []str
 	return users, nil
 }
 
+// userAnswer answers with what the token may see of one person.
+func userAnswer(u directory.User, token tokens.Token) (answer, error) {
+	o, err := visible(u, token)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(member{"user", o})
+}
+
 // user returns the person that the call names.
 func (h *handler) user(ctx context.Context, c *call) (directory.User, error) {
 	id := c.args.values["user"]
@@ -250,11 +258,7 @@ func (h *handler) usersLookupByEmail(ctx context.Context, c *call) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	o, err := visible(u, c.token)
-	if err != nil {
-		return answer{}, err
-	}
-	return ok(member{"user", o})
+	return userAnswer(u, c.token)
 }
 
 // byEmail returns the person whose e-mail address the call names.

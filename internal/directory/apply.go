@@ -56,6 +56,7 @@ type Applied struct {
 // ApplyTo reads the user whom c is about, decides by [Apply], and writes on
 // condition that nobody wrote in between; if somebody did, it starts over until ctx ends.
 // Records are kept for the duration history; 0 means that none are written.
+// It is not called Update because [Update] is an [Operation].
 //
 // A message that comes again finds its change already made. ApplyTo then returns the record
 // that the first delivery wrote, because the worker may have been killed before it published

@@ -145,7 +145,7 @@ const (
 	contentBits = 31
 )
 
-// FingerprintLimit is above every fingerprint; its negative is below.
+// FingerprintLimit is exclusive: every fingerprint is below it and above its negative.
 const FingerprintLimit int64 = 1 << (idBits + contentBits)
 
 // FingerprintRange holds the fingerprints in [From, To).

@@ -79,13 +79,16 @@ func AllAccounts() []string {
 	return append(Filter{AccountStatus: Active}.Accounts(), Filter{AccountStatus: Deactivated}.Accounts()...)
 }
 
+// maxTimeZones is how many values Firestore's "in" takes (its page "Query limitations").
+const maxTimeZones = 30
+
 // Filter selects users. A user must match every field that is set.
 type Filter struct {
-	Words         []string // see [ParseQuery]: each begins one of [SearchWords], or is a code such as the id
+	Words         []string // see [ParseQuery]: each begins a word that the user is found by, or is a code such as the id
 	Fields        []FieldFilter
 	AccountStatus AccountStatus
 	Group         Group
-	TZ            string
+	TimeZones     []string // any of them; none for all
 	// Source is the source of the newest message. It works only alone and with [ByChange].
 	Source Source
 	// Home leaves out people of other workspaces, as users.list does. A Group overrides it.
@@ -95,13 +98,19 @@ type Filter struct {
 }
 
 // Validate returns an error that wraps [ErrInvalid] unless f.AccountStatus and f.Group exist,
-// and f.Fields could.
+// and f.TimeZones and f.Fields could.
 func (f Filter) Validate() error {
 	if f.AccountStatus != "" && f.AccountStatus != Active && f.AccountStatus != Deactivated {
 		return fmt.Errorf("%w: account status %q", ErrInvalid, f.AccountStatus)
 	}
 	if f.Group != "" && !slices.Contains(Groups, f.Group) {
 		return fmt.Errorf("%w: group %q", ErrInvalid, f.Group)
+	}
+	if len(f.TimeZones) > maxTimeZones {
+		return fmt.Errorf("%w: more than %d time zones", ErrInvalid, maxTimeZones)
+	}
+	if slices.Contains(f.TimeZones, "") {
+		return fmt.Errorf("%w: time zone without a name", ErrInvalid)
 	}
 	if len(f.Fields) > maxFieldFilters {
 		return fmt.Errorf("%w: more than %d custom fields", ErrInvalid, maxFieldFilters)
@@ -119,7 +128,7 @@ func (f Filter) Matches(u User) bool {
 	return !u.Removed &&
 		(f.AccountStatus == "" || u.Deleted == (f.AccountStatus == Deactivated)) &&
 		(f.Group == "" || u.Kind.Group() == f.Group) &&
-		(f.TZ == "" || u.TZ == f.TZ) &&
+		(len(f.TimeZones) == 0 || slices.Contains(f.TimeZones, u.TZ)) &&
 		(f.Source == "" || u.Source == f.Source) &&
 		(!f.Home || f.Group != "" || u.Kind != External) &&
 		u.Version >= f.Since &&

@@ -38,15 +38,13 @@ func ParseQuery(text string) []string {
 	})
 }
 
-// SearchWords returns the words that u is found by: those of real name, display
+// searchWords returns the words that u is found by: those of real name, display
 // name, username, email and title, then those of status, the time zone's city, pronouns,
 // Skype name and custom fields. In scripts without spaces between words, a word begins at
 // every character. The fields take turns, so that a long name does not keep anybody from
 // being found by username or email.
 //
 // A status counts until the next write, even if it has expired meanwhile.
-func SearchWords(u User) []string { return searchWords(u, u.detail()) }
-
 func searchWords(u User, d detail) []string {
 	found := inTurn(nil, maxWords, u.RealName, u.DisplayName, u.Name, u.Email, u.Title)
 	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, d)...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -42,7 +43,7 @@ func TestSearchWords(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, SearchWords(tt.user), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(tt.want, searchWords(tt.user, tt.user.detail()), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -178,6 +179,27 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
+// TestValidateTimeZones: a filter takes as many time zones as the stores do, each with a name.
+func TestValidateTimeZones(t *testing.T) {
+	many := slices.Repeat([]string{"Europe/London"}, maxTimeZones+1)
+	for i := range many {
+		many[i] += strconv.Itoa(i)
+	}
+	for _, zones := range [][]string{nil, many[:1], many[:maxTimeZones]} {
+		if err := (Filter{TimeZones: zones}).Validate(); err != nil {
+			t.Errorf("%d time zones: %v", len(zones), err)
+		}
+	}
+	for _, zones := range [][]string{many, {""}, {"Europe/London", ""}} {
+		if err := (Filter{TimeZones: zones}).Validate(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: error %v", zones, err)
+		}
+	}
+	if (Filter{TimeZones: []string{"Europe/London"}}).Matches(User{}) {
+		t.Error("somebody without a time zone matches")
+	}
+}
+
 func TestMatches(t *testing.T) {
 	ada := User{RealName: "Ada Lovelace", Name: "ada", Title: "Analyst", TZ: "Europe/London", Kind: Owner, Source: FromEvent}
 	tests := []struct {
@@ -194,8 +216,11 @@ func TestMatches(t *testing.T) {
 		{"deactivated", Filter{AccountStatus: Deactivated}, false},
 		{"owners are admins", Filter{Group: GroupAdmins}, true},
 		{"not a member", Filter{Group: GroupMembers}, false},
-		{"time zone", Filter{TZ: "Europe/London"}, true},
-		{"another time zone", Filter{TZ: "Europe/Berlin"}, false},
+		{"time zone", Filter{TimeZones: []string{"Europe/London"}}, true},
+		{"another time zone", Filter{TimeZones: []string{"Europe/Berlin"}}, false},
+		{"any of several time zones", Filter{TimeZones: []string{"Africa/Lagos", "Europe/London"}}, true},
+		{"none of several time zones", Filter{TimeZones: []string{"Africa/Lagos", "Europe/Berlin"}}, false},
+		{"several time zones and a word", Filter{TimeZones: []string{"Africa/Lagos", "Europe/London"}, Words: ParseQuery("byron")}, false},
 		{"source", Filter{Source: FromSync}, false},
 	}
 	for _, tt := range tests {
@@ -239,7 +264,7 @@ func FuzzSearch(f *testing.F) {
 		}
 		has, matches := slices.Contains(SearchTokens(u), token), filter.Matches(u)
 		if matches && !has || exact && has && !matches {
-			t.Errorf("%q: token %q: has it: %v, matches: %v, exact: %v; words %q", query, token, has, matches, exact, SearchWords(u))
+			t.Errorf("%q: token %q: has it: %v, matches: %v, exact: %v; words %q", query, token, has, matches, exact, searchWords(u, u.detail()))
 		}
 		if n := len(SearchTokens(u)); n > 24*15+24*23/2+2*(15+12)+2+3 {
 			t.Errorf("%d tokens", n)

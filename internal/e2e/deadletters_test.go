@@ -45,7 +45,7 @@ func TestRedrive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// at counts the people stored at a version.
+	// at returns how many people are stored at a version.
 	at := func(version directory.Version) int {
 		var n atomic.Int32
 		var all errgroup.Group
@@ -58,7 +58,7 @@ func TestRedrive(t *testing.T) {
 				return nil
 			})
 		}
-		all.Wait() //nolint:errcheck // none is returned
+		all.Wait() //nolint:errcheck // no function returns one
 		return int(n.Load())
 	}
 	dir := system.Build(t, "rollcallctl")

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	repeats    = 3 // of each event
-	maxSenders = 32
-	timeout    = 5 * time.Minute
+	repeats              = 3 // of each event
+	maxConcurrentSenders = 32
+	timeout              = 5 * time.Minute
 )
 
 var eventsFlag = flag.Int("events", 600, "number of events in TestManyEvents, each sent three times; two thirds as many dead letters in TestRedrive, at most 1,000")
@@ -78,9 +78,9 @@ func sendShuffled(t *testing.T, s *system.System, rng *rand.Rand, all []events.E
 	}
 	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
 	var wg sync.WaitGroup
-	for i := range maxSenders {
+	for i := range maxConcurrentSenders {
 		wg.Go(func() {
-			for body := range slices.Values(queue[i*len(queue)/maxSenders : (i+1)*len(queue)/maxSenders]) {
+			for body := range slices.Values(queue[i*len(queue)/maxConcurrentSenders : (i+1)*len(queue)/maxConcurrentSenders]) {
 				for {
 					status, err := s.Post(t.Context(), body)
 					if err == nil && status == http.StatusOK {

@@ -23,7 +23,8 @@ import (
 
 // BenchmarkStart measures the time from exec to the first answered request of each service,
 // configured as in production. It reports the fastest start, because a busy machine only
-// adds to it.
+// adds to it. Only this benchmark gives the table Starts in internal/loadtest/README.md, because
+// a start needs built programs, emulators and credentials.
 func BenchmarkStart(b *testing.B) {
 	environ := append(os.Environ(),
 		"PUBSUB_EMULATOR_HOST="+emulator.PubSub(b).Host, "FIRESTORE_EMULATOR_HOST="+emulator.Firestore(b).Host,

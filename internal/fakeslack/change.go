@@ -10,8 +10,8 @@ import (
 
 // Errors of the operations on people.
 var (
-	ErrUserNotFound = errors.New("no such user")
-	ErrWrongState   = errors.New("not possible in this user's state")
+	errUserNotFound = errors.New("no such user")
+	errWrongState   = errors.New("not possible in this user's state")
 )
 
 // Join adds the next person. Who that is depends on the seed and on how many people joined before.
@@ -51,7 +51,7 @@ func (w *Workspace) Remove(id string) error {
 	defer w.mu.Unlock()
 	i, ok := w.position[id]
 	if !ok {
-		return fmt.Errorf("%s: %w", id, ErrUserNotFound)
+		return fmt.Errorf("%s: %w", id, errUserNotFound)
 	}
 	w.listed = slices.Delete(w.listed, i, i+1)
 	delete(w.position, id)
@@ -69,7 +69,7 @@ func (w *Workspace) change(id string, op operation) ([]Event, error) {
 	defer w.mu.Unlock()
 	p := w.find(id)
 	if p == nil {
-		return nil, fmt.Errorf("%s: %w", id, ErrUserNotFound)
+		return nil, fmt.Errorf("%s: %w", id, errUserNotFound)
 	}
 	events, err := op(p, w.rng)
 	if err != nil {
@@ -173,7 +173,7 @@ func (w *Workspace) clearStatus(p *person, _ *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) putStatus(p *person, s status) ([]Event, error) {
 	if !p.active() || s == p.status {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	now := w.now()
 	p.status, p.statusExpiration = s, 0
@@ -188,7 +188,7 @@ func (w *Workspace) putStatus(p *person, s status) ([]Event, error) {
 
 func (w *Workspace) rename(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	family := pick(rng, p.culture.family)
 	for family == p.family {
@@ -201,7 +201,7 @@ func (w *Workspace) rename(p *person, rng *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) retitle(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	title := pick(rng, titles)
 	for title == p.title {
@@ -213,7 +213,7 @@ func (w *Workspace) retitle(p *person, rng *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) leave(p *person, _ *rand.Rand) ([]Event, error) {
 	if !p.active() || p.primaryOwner || p.kind == slackbot {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	p.deleted, p.status, p.statusExpiration, p.huddle = true, status{}, 0, ""
 	return w.changed(p, "", "was deactivated"), nil
@@ -221,7 +221,7 @@ func (w *Workspace) leave(p *person, _ *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) reactivate(p *person, _ *rand.Rand) ([]Event, error) {
 	if p.active() || p.forgotten {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	p.deleted = false
 	return w.changed(p, "", "was reactivated"), nil
@@ -229,7 +229,7 @@ func (w *Workspace) reactivate(p *person, _ *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) forget(p *person, _ *rand.Rand) ([]Event, error) {
 	if p.active() || p.forgotten {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	p.forgotten = true
 	return w.changed(p, "", "was forgotten"), nil

@@ -157,7 +157,7 @@ func TestDeactivateReactivateForget(t *testing.T) {
 		t.Errorf("deactivated: %v", u)
 	}
 	for name, op := range map[string]func(string) ([]Event, error){"status": w.SetStatus, "rename": w.Rename, "leave": w.Leave} {
-		if _, err := op(id); !errors.Is(err, ErrWrongState) {
+		if _, err := op(id); !errors.Is(err, errWrongState) {
 			t.Errorf("%s of a deactivated user: %v", name, err)
 		}
 	}
@@ -168,10 +168,10 @@ func TestDeactivateReactivateForget(t *testing.T) {
 	if u := do(w.Forget); u["is_forgotten"] != true || strings.Contains(string(encode(u)), before.(string)) {
 		t.Errorf("forgotten: %v", u)
 	}
-	if _, err := w.Return(id); !errors.Is(err, ErrWrongState) {
+	if _, err := w.Return(id); !errors.Is(err, errWrongState) {
 		t.Errorf("return of a forgotten user: %v", err)
 	}
-	if _, err := w.Leave("U404"); !errors.Is(err, ErrUserNotFound) {
+	if _, err := w.Leave("U404"); !errors.Is(err, errUserNotFound) {
 		t.Errorf("unknown: %v", err)
 	}
 }

@@ -19,7 +19,7 @@
 //
 //   - Keys of an active person: pages user-object, users.list, users.info and user_change;
 //     samples api/users.list.json, api/users.info.json and events/UserChangePayload.json. No
-//     recorded object has all of them. Who has which of the rarer keys is a guess, as is null for most of them.
+//     recorded object has all of them. Which people have the rarer keys is a guess, and so is null for most of those keys.
 //   - Custom fields (profile.fields): never in users.list and users.info (slackapi/python-slack-sdk#780,
 //     slack-go/slack#1002). Recorded answers have the key with null (slack-edge/slack-web-api-client#25),
 //     the examples on the pages lack it. Events have an object of {"value", "alt"}, {}, [] or null (page user_change,
@@ -56,7 +56,7 @@
 //
 // The default envelope is that of a recorded user event: token, team_id, api_app_id, type, event_id, event_time,
 // is_ext_shared_channel and one of authorizations, without context_team_id. team_join has no cache_ts (sample
-// events/TeamJoinPayload.json). [Envelopes] selects other forms: with context_team_id (EnvelopedEvent in slackapi/bolt-js,
+// events/TeamJoinPayload.json). Other forms, which the tests of this package use, are: with context_team_id (EnvelopedEvent in slackapi/bolt-js,
 // HubSpot/slack-client#313), with another team_id (slackapi/java-slack-sdk#629), an empty one (item4/yui#133) or none.
 // For an organisation-wide install the authorization has no team (tests of slackapi/bolt-python).
 //

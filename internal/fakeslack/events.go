@@ -17,30 +17,23 @@ type Event struct {
 	Summary  string          // for a log; contains nothing of the profile
 }
 
-// Envelopes select how envelopes name the workspace. The zero value is Slack's usual form.
-type Envelopes struct {
-	TeamID           EnvelopeTeam
+// envelopes select how envelopes name the workspace. The zero value is Slack's usual form.
+type envelopes struct {
+	TeamID           envelopeTeam
 	Context          bool // with the right context_team_id
 	NoAuthorizations bool
 }
 
-// EnvelopeTeam selects the team_id of an envelope.
-type EnvelopeTeam int
+// envelopeTeam selects the team_id of an envelope.
+type envelopeTeam int
 
-// The zero value is OwnTeam.
+// The zero value is ownTeam.
 const (
-	OwnTeam     EnvelopeTeam = iota
-	ForeignTeam              // the person's own workspace, or a partner's
-	EmptyTeam                // ""
-	MissingTeam
+	ownTeam     envelopeTeam = iota
+	foreignTeam              // the person's own workspace, or a partner's
+	emptyTeam                // ""
+	missingTeam
 )
-
-// SetEnvelopes changes Options.Envelopes.
-func (w *Workspace) SetEnvelopes(e Envelopes) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.envelopes = e
-}
 
 // The following need mu.
 
@@ -79,9 +72,9 @@ func (w *Workspace) nextTS() int64 {
 
 func eventTS(ts int64) string { return fmt.Sprintf("%d.%06d", ts/1e6, ts%1e6) }
 
-// envelope wraps an event for our installation. foreign is the team_id for ForeignTeam.
+// envelope wraps an event for our installation. foreign is the team_id for foreignTeam.
 func (w *Workspace) envelope(ts int64, inner map[string]any, foreign string) json.RawMessage {
-	o, e := w.options, w.envelopes
+	o, e := w.options, w.options.envelopes
 	body := map[string]any{
 		"token": "invented-verification-token", "api_app_id": appID, "type": "event_callback",
 		"event_id": "Ev" + strings.ToUpper(strconv.FormatInt(ts, 36)), "event_time": ts / 1e6,
@@ -95,11 +88,11 @@ func (w *Workspace) envelope(ts int64, inner map[string]any, foreign string) jso
 		authorized = nil // the installation belongs to no workspace
 	}
 	switch e.TeamID {
-	case OwnTeam:
+	case ownTeam:
 		body["team_id"] = o.TeamID
-	case ForeignTeam:
+	case foreignTeam:
 		body["team_id"] = foreign
-	case EmptyTeam:
+	case emptyTeam:
 		body["team_id"] = ""
 	}
 	if e.Context {

@@ -18,17 +18,17 @@ func (w *Workspace) Uninstall(refusal string) []Event {
 	return []Event{uninstalled, w.tokensRevoked([]string{w.app.id}, []string{})}
 }
 
-// RevokeBotToken revokes the bot token while the app stays installed. Slack then refuses it with
+// revokeBotToken revokes the bot token while the app stays installed. Slack then refuses it with
 // token_revoked.
-func (w *Workspace) RevokeBotToken() Event {
+func (w *Workspace) revokeBotToken() Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refusal = "token_revoked"
 	return w.tokensRevoked([]string{w.app.id}, []string{})
 }
 
-// RevokeUserTokens returns the event for revoked user tokens. It does not affect the bot.
-func (w *Workspace) RevokeUserTokens(userIDs ...string) Event {
+// revokeUserTokens returns the event for revoked user tokens. It does not affect the bot.
+func (w *Workspace) revokeUserTokens(userIDs ...string) Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.tokensRevoked([]string{}, userIDs)

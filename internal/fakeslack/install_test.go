@@ -29,10 +29,9 @@ type wideEnvelope struct {
 }
 
 func TestEnvelopes(t *testing.T) {
-	for team, want := range map[EnvelopeTeam]string{OwnTeam: `"T0ROLLCALL"`, ForeignTeam: `"T0HALDENPR"`, EmptyTeam: `""`, MissingTeam: "null"} {
+	for team, want := range map[envelopeTeam]string{ownTeam: `"T0ROLLCALL"`, foreignTeam: `"T0HALDENPR"`, emptyTeam: `""`, missingTeam: "null"} {
 		for _, context := range []bool{false, true} {
-			w := New(Options{})
-			w.SetEnvelopes(Envelopes{TeamID: team, Context: context})
+			w := New(Options{envelopes: envelopes{TeamID: team, Context: context}})
 			got := decode[wideEnvelope](t, w.Join()[0].Envelope)
 			if id := string(encode(got.TeamID)); id != want || (got.ContextTeamID == "T0ROLLCALL") != context {
 				t.Errorf("team_id %s, want %s; context_team_id %q", id, want, got.ContextTeamID)
@@ -42,7 +41,7 @@ func TestEnvelopes(t *testing.T) {
 			}
 		}
 	}
-	w := New(Options{Envelopes: Envelopes{NoAuthorizations: true}})
+	w := New(Options{envelopes: envelopes{NoAuthorizations: true}})
 	if got := decode[wideEnvelope](t, w.Join()[0].Envelope); got.Authorizations != nil {
 		t.Errorf("authorizations %v", got.Authorizations)
 	}
@@ -100,14 +99,14 @@ func TestUninstall(t *testing.T) {
 
 func TestRevocations(t *testing.T) {
 	w, server := serve(t, Options{})
-	tokens := decode[wideEnvelope](t, w.RevokeUserTokens("U1", "U2").Envelope).Event.Tokens
+	tokens := decode[wideEnvelope](t, w.revokeUserTokens("U1", "U2").Envelope).Event.Tokens
 	if diff := gocmp.Diff(map[string][]string{"bot": {}, "oauth": {"U1", "U2"}}, tokens); diff != "" {
 		t.Error(diff)
 	}
 	if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "" {
 		t.Errorf("after user tokens were revoked the bot's answers %s", answer["error"])
 	}
-	w.RevokeBotToken()
+	w.revokeBotToken()
 	if _, answer := call(t, w, server, "auth.test", nil); refusalOf(t, answer) != "token_revoked" {
 		t.Errorf("the bot's token answers %s", answer["error"])
 	}

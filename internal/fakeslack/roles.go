@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// huddleTimeout is when Slack ends a huddle that it hears no more about, as in a recorded event.
+// huddleTimeout is how long a huddle lasts without an update. A recorded event has the same duration.
 const huddleTimeout = 22 * time.Minute
 
 // JoinHuddle starts a huddle for an active person.
@@ -39,7 +39,7 @@ func (w *Workspace) Move(id string) ([]Event, error) { return w.change(id, w.mov
 func (w *Workspace) EditFields(id string) error {
 	_, err := w.change(id, func(p *person, rng *rand.Rand) ([]Event, error) {
 		if !p.active() || p.culture == nil {
-			return nil, ErrWrongState
+			return nil, errWrongState
 		}
 		if p.fields == nil {
 			p.fields = map[string]string{}
@@ -68,7 +68,7 @@ func (w *Workspace) toggleHuddle(p *person, rng *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) joinHuddle(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil || p.huddle != "" {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	p.huddle, p.huddleUntil = "R0"+base36(rng, 9), w.now().Add(huddleTimeout).Unix()
 	return w.huddled(p, "joined a huddle"), nil
@@ -76,7 +76,7 @@ func (w *Workspace) joinHuddle(p *person, rng *rand.Rand) ([]Event, error) {
 
 func (w *Workspace) leaveHuddle(p *person, _ *rand.Rand) ([]Event, error) {
 	if p.huddle == "" {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	p.huddle = ""
 	return w.huddled(p, "left a huddle"), nil
@@ -92,7 +92,7 @@ func (w *Workspace) huddled(p *person, what string) []Event {
 func (w *Workspace) become(k kind, admin bool) operation {
 	return func(p *person, _ *rand.Rand) ([]Event, error) {
 		if !p.active() || p.culture == nil || p.primaryOwner || p.kind == external || p.kind == k && p.admin == admin {
-			return nil, ErrWrongState
+			return nil, errWrongState
 		}
 		p.kind, p.admin, p.owner = k, admin, false
 		return w.changed(p, "", fmt.Sprintf("is now %s, admin %t", k, admin)), nil
@@ -101,7 +101,7 @@ func (w *Workspace) become(k kind, admin bool) operation {
 
 func (w *Workspace) move(p *person, rng *rand.Rand) ([]Event, error) {
 	if !p.active() || p.culture == nil {
-		return nil, ErrWrongState
+		return nil, errWrongState
 	}
 	tz := p.tz
 	for tz == p.tz {

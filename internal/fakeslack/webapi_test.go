@@ -309,7 +309,7 @@ func TestRemove(t *testing.T) {
 	if err := w.Remove(gone.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Remove(gone.ID); !errors.Is(err, ErrUserNotFound) || w.User(gone.ID) != nil {
+	if err := w.Remove(gone.ID); !errors.Is(err, errUserNotFound) || w.User(gone.ID) != nil {
 		t.Errorf("a second time: %v", err)
 	}
 	want := slices.Delete(slices.Clone(before), 100, 101)

@@ -17,11 +17,11 @@ type Options struct {
 	TeamID string // "T0ROLLCALL"
 	Name   string // "Marlow & Finch"
 	Domain string // "marlow-finch": the part before .slack.com, and before .example in e-mail addresses
-	People int    // in users.list, including Slackbot and bots; 250, or those in Known; these are the fewest
+	People int    // in users.list, including Slackbot and bots, at least those in Known; without Known 250
 	Seed   uint64 // the same seed gives the same people and the same joiners
 
 	Past  time.Duration     // how long ago the workspace begins; see [Workspace.Past]
-	Known []json.RawMessage // Slack's objects of people whom a workspace of this seed had; the new one has them again as they were
+	Known []json.RawMessage // Slack's objects of the people in an earlier workspace with this seed; the new one begins with them, unchanged
 
 	SigningSecret string // signs events
 	BotToken      string // for the Web API
@@ -32,10 +32,9 @@ type Options struct {
 	OrgWide    bool   // the app is installed for the whole organisation; needs Enterprise
 
 	Shapes         Shapes
-	Envelopes      Envelopes // see also [Workspace.SetEnvelopes]
-	PageSize       int       // the most people in an answer of users.list, whatever limit was asked for; 1000
-	GranularEvents bool      // also send user_profile_changed, user_status_changed and user_huddle_changed
-	HuddlesEvery   int       // in each nth Step somebody joins or leaves a huddle; 0 for never
+	PageSize       int  // the most people in an answer of users.list, whatever limit was asked for; 1000
+	GranularEvents bool // also send user_profile_changed, user_status_changed and user_huddle_changed
+	HuddlesEvery   int  // in each nth Step somebody joins or leaves a huddle; 0 for never
 
 	BaseURL string // of Handler; see also [Workspace.SetBaseURL]
 	Faults  Faults
@@ -45,6 +44,8 @@ type Options struct {
 
 	SocketPingInterval time.Duration // between pings on a Socket Mode connection; 5 s
 	AckTimeout         time.Duration // until an unacknowledged envelope is sent again; 3 s
+
+	envelopes envelopes
 }
 
 // Faults make the Web API misbehave. An "Every" of n affects each nth call of users.list, or of the
@@ -80,7 +81,6 @@ type Workspace struct {
 	past         time.Time // the clock of the past; zero in the present
 	botToken     string
 	refusal      slackError // the error for the bot token; "" while it is valid
-	envelopes    Envelopes
 	faults       Faults
 	rng          *rand.Rand
 	listed       []*person      // in the order of users.list; joiners come last
@@ -119,7 +119,7 @@ func New(o Options) *Workspace {
 	o.Domain = cmp.Or(o.Domain, "marlow-finch")
 	known := o.known()
 	if len(known) > 0 {
-		o.Past = 0 // they have it behind them
+		o.Past = 0 // the earlier workspace had it
 	} else {
 		o.People = cmp.Or(o.People, 250)
 	}
@@ -137,7 +137,6 @@ func New(o Options) *Workspace {
 		options:   o,
 		baseURL:   strings.TrimSuffix(o.BaseURL, "/"),
 		botToken:  o.BotToken,
-		envelopes: o.Envelopes,
 		faults:    o.Faults,
 		rng:       rand.New(rand.NewPCG(o.Seed, streamWorkspace)),
 		position:  map[string]int{},
@@ -252,7 +251,7 @@ func (w *Workspace) Options() Options {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := w.options
-	o.BaseURL, o.Faults, o.Envelopes, o.BotToken = w.baseURL, w.faults, w.envelopes, w.botToken
+	o.BaseURL, o.Faults, o.BotToken = w.baseURL, w.faults, w.botToken
 	return o
 }
 

@@ -36,7 +36,7 @@
 //
 // The version of a page is the time on Slack's clock of the answer before it, or the
 // page's cache_ts if that is earlier. So a sync never overwrites an event that arrives
-// while it runs. Listings may come from a cache all the same. If Slack's own updated in a
+// while it runs. But a listing may come from a cache. If Slack's own updated in a
 // listed object is earlier than in the stored one, the stored one stays, for two hours.
 // After that the listing wins, so that a disagreement between Slack's clocks cannot block
 // a repair for good.

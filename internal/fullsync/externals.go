@@ -8,26 +8,26 @@ import (
 	"time"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/fullsync/compare"
 	"rollcall/internal/syncs"
 )
 
 // maxAsked bounds how many people of other workspaces one sync asks Slack about.
 const maxAsked = 200
 
-// externals asks users.info about people of other workspaces, who are in no
+// askExternals asks users.info about people of other workspaces, who are in no
 // listing: all of them or, if there are many, a random sample. A sample chosen by
 // the clock might never reach some people, because syncs start at regular times.
-func (p *publishing) externals(ctx context.Context, l *listing, future []directory.Stored) error {
+// It repairs those who differ, and returns those who are gone.
+func (p *repairer) askExternals(ctx context.Context, sums compare.Sums, out outbox, l *listing, future []directory.Stored) (gone []directory.Stored, err error) {
 	s := p.record.value()
-	count, _, err := p.Store.SumFingerprints(ctx, s.TeamID, directory.Externals)
-	if err != nil {
-		return err
-	}
+	count, _, err := sums.SumFingerprints(ctx, s.TeamID, directory.Externals)
 	var asked []directory.Stored
-	if count > 0 {
-		if asked, err = p.Store.Fingerprints(ctx, s.TeamID, somebody(count)); err != nil {
-			return err
-		}
+	if err == nil && count > 0 {
+		asked, err = sums.Fingerprints(ctx, s.TeamID, somebody(count))
+	}
+	if err != nil {
+		return nil, err
 	}
 	asked = l.notIn(asked) // people who are listed after all were repaired with the others
 	for _, u := range l.notIn(future) {
@@ -40,8 +40,7 @@ func (p *publishing) externals(ctx context.Context, l *listing, future []directo
 		s.External.Stored, s.External.Asked = max(s.External.Stored, int(count)), len(asked)
 	})
 
-	var gone []directory.Stored
-	out := newOutbox(ctx, p.Options, p.record)
+	b := out.open(ctx)
 	for i := range asked {
 		user, v, askErr := p.ask(ctx, asked[i].ID)
 		switch {
@@ -53,17 +52,14 @@ func (p *publishing) externals(ctx context.Context, l *listing, future []directo
 		case askErr != nil:
 			err = askErr
 		default:
-			err = p.publish(out, asked[i].ID, need{directory.Update, &asked[i]}, user, v, false)
+			err = p.publish(b, asked[i].ID, need{directory.Update, &asked[i]}, user, v, false)
 		}
 		if err != nil {
 			break
 		}
-		p.Progress.repairing(p.record.value(), "people of other workspaces", i+1, len(asked))
+		p.record.progress.repairing(p.record.value(), "people of other workspaces", i+1, len(asked))
 	}
-	if err := out.finish(err); err != nil {
-		return err
-	}
-	return p.remove(ctx, gone, external)
+	return gone, b.finish(err)
 }
 
 // somebody is a random range that holds about [maxAsked] people.

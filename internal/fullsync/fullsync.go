@@ -37,18 +37,18 @@ type Slack interface {
 
 // Store is everything that a sync reads and writes. Each step uses one of its parts.
 type Store interface {
-	Workspaces
-	Leases
-	Records
-	Checkpoints
-	EmojiStore
-	ProfileStore
+	workspaceStore
+	leaseStore
+	recordStore
+	checkpointStore
+	emojiStore
+	profileStore
 	compare.Sums
-	People
+	peopleStore
 }
 
-// Workspaces are the workspaces that Rollcall knows.
-type Workspaces interface {
+// workspaceStore keeps the workspaces that Rollcall knows.
+type workspaceStore interface {
 	// PutWorkspace merges: fields that are empty in w keep their stored values, and times only grow.
 	PutWorkspace(ctx context.Context, w directory.Workspace) error
 	Workspaces(ctx context.Context) ([]directory.Workspace, error)
@@ -119,7 +119,7 @@ func run(ctx context.Context, o Options, admit func(directory.Workspace) error) 
 		err = admit(w)
 	}
 	if errors.Is(err, syncs.ErrDisconnected) {
-		return refused(ctx, o, r, w.Token, err)
+		return refused(ctx, o.Store, r, w.Token, err)
 	} else if err != nil {
 		return r.value(), err
 	}
@@ -128,10 +128,10 @@ func run(ctx context.Context, o Options, admit func(directory.Workspace) error) 
 	if o.DryRun {
 		err = repair(ctx, o, r)
 	} else if err = o.Store.PutWorkspace(ctx, w); err == nil {
-		err = hold(ctx, o, r, func(ctx context.Context) error { return repair(ctx, o, r) })
+		err = hold(ctx, o.Store, o.LeaseTimeout, r, func(ctx context.Context) error { return repair(ctx, o, r) })
 	}
 	if errors.Is(err, syncs.ErrDisconnected) && !o.DryRun {
-		err = errors.Join(err, disconnect(ctx, o, w, err))
+		err = errors.Join(err, disconnect(ctx, o.Store, w, err))
 	}
 	outcome := r.value()
 	o.Progress.end(outcome, err)
@@ -140,54 +140,59 @@ func run(ctx context.Context, o Options, admit func(directory.Workspace) error) 
 
 // repair does the work of a sync. Each step passes its result to the next.
 func repair(ctx context.Context, o Options, r *record) error {
-	before, err := recall(ctx, o, r)
+	out := outbox{publisher: o.Publisher, plan: o.Plan, record: r}
+	before, err := recall(ctx, o.Store, r)
 	if err != nil {
 		return err
 	}
-	listing, err := walk(ctx, o, r, before)
+	listing, err := walk(ctx, o.Slack, out, before)
 	if err != nil {
 		return err
 	}
-	copyEmoji(ctx, o, r)
+	copyEmoji(ctx, o.Slack, o.Store, r)
 	if r.value().Filling {
 		r.update(func(s *syncs.Sync) { s.Thorough = time.Now().UTC() })
 		return nil
 	}
-	difference, err := compareAll(ctx, o, r, listing, before)
+	difference, err := compareAll(ctx, o.Store, r, listing, before.done)
 	if err != nil {
 		return err
 	}
-	future, err := inFuture(ctx, o, r)
+	future, err := inFuture(ctx, o.Store, r.value().TeamID)
 	if err != nil {
 		return err
 	}
 	plan := planRepairs(difference, listing, future, r.value().Started, time.Now(), o.AllowMassDelete)
-	plan.report(ctx, o, r)
-	p := &publishing{Options: o, record: r, previous: before.done}
-	if err := p.repairs(ctx, plan.repairs, len(listing.versions)); err != nil {
+	plan.report(ctx, r)
+	p := &repairer{asker: asker{slack: o.Slack, record: r}, store: o.Store, isFirst: before.done == nil}
+	if err := p.publishRepairs(ctx, out, plan.repairs, len(listing.versions)); err != nil {
 		return err
 	}
 	// People of other workspaces are judged on their own, so a refusal does not concern them.
-	refusal := p.remove(ctx, plan.gone, listed)
+	refusal := remove(ctx, out, plan.gone, listed)
 	if refusal != nil && !errors.Is(refusal, ErrMassDelete) {
 		return refusal
 	}
-	if err := p.externals(ctx, listing, future); err != nil {
-		return errors.Join(refusal, err)
+	gone, err := p.askExternals(ctx, o.Store, out, listing, future)
+	if err == nil {
+		err = remove(ctx, out, gone, external)
 	}
-	return errors.Join(refusal, p.profiles(ctx))
+	if err == nil {
+		err = askProfiles(ctx, o.Slack, o.Store, out, o.Profiles)
+	}
+	return errors.Join(refusal, err)
 }
 
 // thoroughInterval is a little less than a day, so that a daily sync is always thorough.
 const thoroughInterval = 23 * time.Hour
 
-func compareAll(ctx context.Context, o Options, r *record, l *listing, before past) (compare.Difference, error) {
+func compareAll(ctx context.Context, sums compare.Sums, r *record, l *listing, previous *syncs.Sync) (compare.Difference, error) {
 	now, last := time.Now().UTC(), time.Time{}
-	if before.done != nil {
-		last = before.done.Thorough
+	if previous != nil {
+		last = previous.Thorough
 	}
 	thorough := now.Sub(last) > thoroughInterval
-	difference, err := compare.Run(ctx, o.Store, r.value().TeamID, l.people, thorough)
+	difference, err := compare.Run(ctx, sums, r.value().TeamID, l.people, thorough)
 	if err != nil {
 		return difference, fmt.Errorf("compare: %w", err)
 	}
@@ -200,32 +205,32 @@ func compareAll(ctx context.Context, o Options, r *record, l *listing, before pa
 
 // refused ends a sync whose token Slack does not accept. The workspace is known if the
 // token has opened it before.
-func refused(ctx context.Context, o Options, r *record, token string, err error) (syncs.Sync, error) {
+func refused(ctx context.Context, store workspaceStore, r *record, token string, err error) (syncs.Sync, error) {
 	r.update(func(s *syncs.Sync) {
 		s.State, s.Error, s.Ended = syncs.Disconnected, err.Error(), time.Now().UTC()
 	})
-	all, storeErr := o.Store.Workspaces(ctx)
+	all, storeErr := store.Workspaces(ctx)
 	for _, w := range all {
 		if w.Token != token {
 			continue
 		}
 		r.update(func(s *syncs.Sync) { s.TeamID = w.ID })
-		o.Progress.start(w)
-		if !o.DryRun {
-			storeErr = errors.Join(disconnect(ctx, o, w, err), o.Store.PutSync(ctx, r.value()))
+		r.progress.start(w)
+		if !r.dryRun {
+			storeErr = errors.Join(disconnect(ctx, store, w, err), r.save(ctx))
 		}
 		break
 	}
 	outcome := r.value()
-	o.Progress.end(outcome, err)
+	r.progress.end(outcome, err)
 	return outcome, errors.Join(err, storeErr)
 }
 
 // disconnect records when Slack first refused the workspace's token.
-func disconnect(ctx context.Context, o Options, w directory.Workspace, err error) error {
+func disconnect(ctx context.Context, store workspaceStore, w directory.Workspace, err error) error {
 	refusal, ok := errors.AsType[*syncs.DisconnectedError](err)
 	if !ok || w.Disconnected() {
 		return nil
 	}
-	return o.Store.PutWorkspace(context.WithoutCancel(ctx), directory.Workspace{ID: w.ID, DisconnectedAt: refusal.At})
+	return store.PutWorkspace(context.WithoutCancel(ctx), directory.Workspace{ID: w.ID, DisconnectedAt: refusal.At})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"rollcall/internal/syncs"
@@ -16,8 +17,8 @@ const (
 	endTimeout = 5 * time.Second
 )
 
-// Leases keep two syncs of one workspace apart.
-type Leases interface {
+// leaseStore keeps two syncs of one workspace apart.
+type leaseStore interface {
 	// Lease gives the workspace to holder until the given time, or fails with [syncs.ErrLeased].
 	Lease(ctx context.Context, teamID, holder string, until time.Time) error
 	// Release ends holder's lease, if holder still has it.
@@ -26,18 +27,19 @@ type Leases interface {
 
 // lease is a sync's hold on its workspace.
 type lease struct {
-	Options
+	store          leaseStore
+	log            *slog.Logger
 	teamID, holder string
 	timeout        time.Duration
 }
 
 // hold runs work while it holds the workspace's lease, and then records how the sync ended.
-func hold(ctx context.Context, o Options, r *record, work func(context.Context) error) error {
+func hold(ctx context.Context, store leaseStore, timeout time.Duration, r *record, work func(context.Context) error) error {
 	s := r.value()
-	l := lease{Options: o, teamID: s.TeamID, holder: s.ID + "-" + rand.Text(), timeout: leaseTimeout}
-	if o.LeaseTimeout > 0 {
-		l.timeout = o.LeaseTimeout
+	if timeout <= 0 {
+		timeout = leaseTimeout
 	}
+	l := lease{store: store, log: r.log, teamID: s.TeamID, holder: s.ID + "-" + rand.Text(), timeout: timeout}
 	if err := l.acquire(ctx); err != nil {
 		return err
 	}
@@ -59,17 +61,17 @@ func hold(ctx context.Context, o Options, r *record, work func(context.Context) 
 	if !errors.Is(err, syncs.ErrLeased) { // if so, the record belongs to another sync
 		err = errors.Join(err, r.end(ending, err, ctx.Err() != nil))
 	}
-	return errors.Join(err, o.Store.Release(ending, l.teamID, l.holder))
+	return errors.Join(err, store.Release(ending, l.teamID, l.holder))
 }
 
 // acquire waits long enough for the lease of a dead holder to expire, and no longer.
 func (l lease) acquire(ctx context.Context) error {
 	for start := time.Now(); ; {
-		err := l.Store.Lease(ctx, l.teamID, l.holder, time.Now().Add(l.timeout))
+		err := l.store.Lease(ctx, l.teamID, l.holder, time.Now().Add(l.timeout))
 		if !errors.Is(err, syncs.ErrLeased) || time.Since(start) > l.timeout*5/4 {
 			return err
 		}
-		l.Log.DebugContext(ctx, "waiting for another full sync's lease to end", "team_id", l.teamID)
+		l.log.DebugContext(ctx, "waiting for another full sync's lease to end", "team_id", l.teamID)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -91,7 +93,7 @@ func (l lease) renew(ctx context.Context, stop context.CancelCauseFunc) {
 		}
 		until := time.Now().Add(l.timeout)
 		renewing, cancel := context.WithTimeout(ctx, l.timeout/3) // a store that does not answer must not outlast the lease
-		err := l.Store.Lease(renewing, l.teamID, l.holder, until)
+		err := l.store.Lease(renewing, l.teamID, l.holder, until)
 		cancel()
 		switch {
 		case err == nil:
@@ -100,7 +102,7 @@ func (l lease) renew(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(fmt.Errorf("lease lost: %w", err))
 			return
 		case ctx.Err() == nil:
-			l.Log.WarnContext(ctx, "lease not renewed", "team_id", l.teamID, "error", err)
+			l.log.WarnContext(ctx, "lease not renewed", "team_id", l.teamID, "error", err)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// meters count what a sync uses of Slack, Firestore and Pub/Sub.
+// meters count what a sync uses of Slack, Firestore and Pub/Sub. Nothing wraps Slack: only
+// its client knows how often it waits and retries.
 type meters struct {
 	slack    Slack
 	before   syncs.Usage

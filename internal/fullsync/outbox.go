@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,31 +15,37 @@ import (
 // maxConcurrentMessages bounds the messages that wait for Pub/Sub to accept them.
 const maxConcurrentMessages = 100
 
-// outbox publishes messages, several at a time. A dry run prints them instead.
+// outbox publishes a sync's messages. A dry run prints them instead.
 type outbox struct {
-	Options
-	record *record
+	publisher Publisher
+	plan      io.Writer // what a dry run prints to
+	record    *record
+}
+
+// batch is what one step publishes, several messages at a time.
+type batch struct {
+	outbox
 	teamID string
 	group  *errgroup.Group
 	ctx    context.Context //nolint:containedctx // ends with the first message that is refused
 }
 
-func newOutbox(ctx context.Context, o Options, r *record) *outbox {
-	b := &outbox{Options: o, record: r, teamID: r.value().TeamID}
+func (o outbox) open(ctx context.Context) *batch {
+	b := &batch{outbox: o, teamID: o.record.value().TeamID}
 	b.group, b.ctx = errgroup.WithContext(ctx)
 	b.group.SetLimit(maxConcurrentMessages)
 	return b
 }
 
 // send publishes c, and counts it once Pub/Sub has accepted it.
-func (b *outbox) send(c directory.Change, count func(*syncs.Sync)) error {
-	if b.DryRun {
+func (b *batch) send(c directory.Change, count func(*syncs.Sync)) error {
+	if b.record.dryRun {
 		b.record.update(count)
-		_, err := fmt.Fprintf(b.Plan, "%s\t%s\n", c.Operation, c.UserID)
+		_, err := fmt.Fprintf(b.plan, "%s\t%s\n", c.Operation, c.UserID)
 		return err
 	}
 	b.group.Go(func() error {
-		err := b.Publisher.Publish(b.ctx, c)
+		err := b.publisher.Publish(b.ctx, c)
 		if err == nil {
 			b.record.update(count)
 		}
@@ -51,10 +58,10 @@ func (b *outbox) send(c directory.Change, count func(*syncs.Sync)) error {
 }
 
 // wait returns once everything is accepted, or the first error.
-func (b *outbox) wait() error { return b.group.Wait() }
+func (b *batch) wait() error { return b.group.Wait() }
 
 // finish is wait after err, which may only be the cancellation that a failed message caused.
-func (b *outbox) finish(err error) error {
+func (b *batch) finish(err error) error {
 	if refused := b.wait(); refused != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return refused
 	}

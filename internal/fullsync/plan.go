@@ -10,8 +10,8 @@ import (
 	"rollcall/internal/syncs"
 )
 
-// People are the stored users.
-type People interface {
+// peopleStore has the stored users.
+type peopleStore interface {
 	// User returns a user and its revision, or [directory.ErrNotFound].
 	User(ctx context.Context, teamID, userID string) (directory.User, directory.Revision, error)
 	// Users returns a page of the users that are not removed.
@@ -128,15 +128,15 @@ func isInFuture(s directory.Stored, now time.Time) bool {
 }
 
 // report records and logs what the plan leaves alone.
-func (p plan) report(ctx context.Context, o Options, r *record) {
+func (p plan) report(ctx context.Context, r *record) {
 	r.update(func(s *syncs.Sync) { s.Stale, s.Forgotten, s.Future = p.stale, len(p.forgotten), p.future })
 	teamID := r.value().TeamID
 	if len(p.forgotten) > 0 {
 		slices.Sort(p.forgotten)
-		o.Log.WarnContext(ctx, "people stored as forgotten are active in Slack: an operator must lift them", "team_id", teamID, "users", len(p.forgotten), "user_ids", p.forgotten)
+		r.log.WarnContext(ctx, "people stored as forgotten are active in Slack: an operator must lift them", "team_id", teamID, "users", len(p.forgotten), "user_ids", p.forgotten)
 	}
 	if p.future > 0 {
-		o.Log.WarnContext(ctx, "people were stored with a version in the future, and are sent again", "team_id", teamID, "users", p.future)
+		r.log.WarnContext(ctx, "people were stored with a version in the future, and are sent again", "team_id", teamID, "users", p.future)
 	}
 }
 
@@ -145,12 +145,11 @@ const maxFuturePage = 500
 
 // inFuture returns everybody stored with a version in the future, usually nobody.
 // They come first in the list by change, before a cursor just after now.
-func inFuture(ctx context.Context, o Options, r *record) (all []directory.Stored, err error) {
-	teamID := r.value().TeamID
+func inFuture(ctx context.Context, store peopleStore, teamID string) (all []directory.Stored, err error) {
 	soon := directory.Cursor{Version: directory.VersionOf(time.Now().Add(directory.MaxAhead)), ID: "Z"}
 	req := directory.PageRequest{Order: directory.ByChange, Limit: maxFuturePage, Before: &soon}
 	for {
-		page, err := o.Store.Users(ctx, teamID, req)
+		page, err := store.Users(ctx, teamID, req)
 		if err != nil {
 			return nil, err
 		}

@@ -14,8 +14,8 @@ import (
 // DefaultProfiles is what five minutes of Slack's Tier 4 allow (100 calls a minute).
 const DefaultProfiles = 500
 
-// ProfileStore keeps what Slack says about custom fields.
-type ProfileStore interface {
+// profileStore keeps what Slack says about custom fields.
+type profileStore interface {
 	// ProfilesDue returns the ids of up to limit users, in the order in which to ask for their profiles.
 	ProfilesDue(ctx context.Context, teamID string, limit int) ([]string, error)
 	// CountProfiles counts the users who have a profile to ask for, and of these the ones who were never asked about.
@@ -25,38 +25,35 @@ type ProfileStore interface {
 	TeamProfile(ctx context.Context, teamID string) (json.RawMessage, error)
 }
 
-// profiles publishes the custom fields of those whose turn it is.
-func (p *publishing) profiles(ctx context.Context) error {
-	if p.Profiles <= 0 || p.DryRun {
+// askProfiles asks for the custom fields of up to budget people who are due, and publishes them.
+func askProfiles(ctx context.Context, slack Slack, store profileStore, out outbox, budget int) error {
+	r := out.record
+	if budget <= 0 || r.dryRun {
 		return nil
 	}
-	teamID := p.record.value().TeamID
-	p.record.update(func(s *syncs.Sync) { s.Profiles.Budget = p.Profiles })
-	if known, err := p.copyTeamProfile(ctx, teamID); err != nil || !known {
+	teamID := r.value().TeamID
+	r.update(func(s *syncs.Sync) { s.Profiles.Budget = budget })
+	if known, err := copyTeamProfile(ctx, slack, store, r); err != nil || !known {
 		return err
 	}
-	all, never, err := p.Store.CountProfiles(ctx, teamID)
+	all, never, err := store.CountProfiles(ctx, teamID)
 	if err != nil {
 		return err
 	}
-	due, err := p.Store.ProfilesDue(ctx, teamID, p.Profiles)
+	due, err := store.ProfilesDue(ctx, teamID, budget)
 	if err != nil {
 		return err
 	}
-	first := map[string]bool{} // those who were never asked come first
-	for _, id := range due[:min(never, len(due))] {
-		first[id] = true
-	}
-	p.record.update(func(s *syncs.Sync) { s.Profiles.Due, s.Profiles.People, s.Profiles.NeverAsked = len(due), all, never })
+	r.update(func(s *syncs.Sync) { s.Profiles.Due, s.Profiles.People, s.Profiles.NeverAsked = len(due), all, never })
+	b := out.open(ctx)
+	unreadable := 0
 	// In another order each time, because people who cannot be read stay at the head of the
 	// queue, and [maxUnreadable] of them in a row end the round.
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // there is nothing to guess
-	out := newOutbox(ctx, p.Options, p.record)
-	unreadable := 0
-	for i, id := range due {
-		if err = p.profile(ctx, out, id, first[id]); errors.Is(err, syncs.ErrUnreadable) {
-			p.Log.WarnContext(ctx, "custom fields not read", "team_id", teamID, "user_id", id, "error", err)
-			p.record.update(func(s *syncs.Sync) { s.Profiles.Failed++ })
+	for i, place := range rand.Perm(len(due)) { //nolint:gosec // there is nothing to guess
+		id, isFirst := due[place], place < never // those who were never asked about are due first
+		if err = askProfile(ctx, slack, b, id, isFirst); errors.Is(err, syncs.ErrUnreadable) {
+			r.log.WarnContext(ctx, "custom fields not read", "team_id", teamID, "user_id", id, "error", err)
+			r.update(func(s *syncs.Sync) { s.Profiles.Failed++ })
 			err = nil
 			if unreadable++; unreadable == maxUnreadable {
 				break
@@ -66,14 +63,14 @@ func (p *publishing) profiles(ctx context.Context) error {
 			break
 		}
 		unreadable = 0
-		p.Progress.repairing(p.record.value(), "profiles", i+1, len(due))
+		r.progress.repairing(r.value(), "profiles", i+1, len(due))
 	}
-	return out.finish(err)
+	return b.finish(err)
 }
 
-// profile asks for one user's custom fields and publishes them. Slack knows no fields of people it does not find.
-func (p *publishing) profile(ctx context.Context, out *outbox, id string, isFirst bool) error {
-	fields, v, err := p.Slack.Profile(ctx, id)
+// askProfile asks for one user's custom fields and publishes them.
+func askProfile(ctx context.Context, slack Slack, b *batch, id string, isFirst bool) error {
+	fields, v, err := slack.Profile(ctx, id)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil // the next listing says whether the person is gone
 	} else if err != nil {
@@ -90,11 +87,11 @@ func (p *publishing) profile(ctx context.Context, out *outbox, id string, isFirs
 	if err != nil {
 		return err
 	}
-	c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: out.teamID, User: user, Version: v, Source: directory.FromProfile})
+	c, err := directory.NewChange(directory.Change{Operation: directory.Update, TeamID: b.teamID, User: user, Version: v, Source: directory.FromProfile})
 	if err != nil {
 		return errors.Join(syncs.ErrUnreadable, err)
 	}
-	return out.send(c, func(s *syncs.Sync) {
+	return b.send(c, func(s *syncs.Sync) {
 		s.Profiles.Asked++
 		if isFirst {
 			s.Profiles.NeverAsked--
@@ -103,19 +100,20 @@ func (p *publishing) profile(ctx context.Context, out *outbox, id string, isFirs
 }
 
 // copyTeamProfile stores the definitions of the custom fields. It reports whether the token may read them.
-func (p *publishing) copyTeamProfile(ctx context.Context, teamID string) (bool, error) {
-	defined, err := p.Slack.TeamProfile(ctx)
+func copyTeamProfile(ctx context.Context, slack Slack, store profileStore, r *record) (bool, error) {
+	teamID := r.value().TeamID
+	defined, err := slack.TeamProfile(ctx)
 	if err != nil {
 		return false, err
 	}
-	p.record.update(func(s *syncs.Sync) { s.Profiles.NoScope = defined == nil })
+	r.update(func(s *syncs.Sync) { s.Profiles.NoScope = defined == nil })
 	if defined == nil {
-		p.Log.InfoContext(ctx, "custom fields not asked for: the token lacks the scope users.profile:read", "team_id", teamID)
+		r.log.InfoContext(ctx, "custom fields not asked for: the token lacks the scope users.profile:read", "team_id", teamID)
 		return false, nil
 	}
-	stored, err := p.Store.TeamProfile(ctx, teamID)
+	stored, err := store.TeamProfile(ctx, teamID)
 	if err != nil || bytes.Equal(stored, defined) {
 		return err == nil, err
 	}
-	return true, p.Store.PutTeamProfile(ctx, teamID, defined)
+	return true, store.PutTeamProfile(ctx, teamID, defined)
 }

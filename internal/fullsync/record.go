@@ -3,6 +3,7 @@ package fullsync
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -17,21 +18,23 @@ const (
 	minSaveInterval, maxSaveInterval = 2 * time.Second, 10 * time.Second
 )
 
-// Records are the sync records of a workspace.
-type Records interface {
+// recordStore keeps the sync records of a workspace.
+type recordStore interface {
 	PutSync(ctx context.Context, s syncs.Sync) error
 	// Syncs returns the latest records, newest first.
 	Syncs(ctx context.Context, teamID string, limit int) ([]syncs.Sync, error)
 }
 
-// record is the record of a running sync. It is safe for concurrent use.
+// record is a running sync's record, with its log and its progress. It is safe for concurrent use.
 type record struct {
 	store interface {
-		Records
-		Checkpoints
+		recordStore
+		checkpointStore
 	}
-	dryRun bool
-	meters meters
+	log      *slog.Logger
+	progress *Progress
+	dryRun   bool
+	meters   meters
 
 	mu         sync.Mutex
 	sync       syncs.Sync // with the costs of the runs before this one
@@ -44,7 +47,7 @@ type record struct {
 func newRecord(o *Options) *record {
 	now := time.Now().UTC()
 	m := measure(o)
-	return &record{store: o.Store, dryRun: o.DryRun, meters: m, sync: syncs.Sync{
+	return &record{store: o.Store, log: o.Log, progress: o.Progress, dryRun: o.DryRun, meters: m, sync: syncs.Sync{
 		ID: now.Format("20060102T150405.000Z"), State: syncs.Running, Started: now, ExpireAt: now.Add(recordTTL), MassRemoval: o.AllowMassDelete,
 	}}
 }
@@ -57,10 +60,7 @@ func (r *record) update(change func(*syncs.Sync)) {
 
 // compared is update after the comparison.
 func (r *record) compared(change func(*syncs.Sync)) {
-	r.update(change)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.isCompared = true
+	r.update(func(s *syncs.Sync) { change(s); r.isCompared = true })
 }
 
 // value returns a copy of the record as it is now.

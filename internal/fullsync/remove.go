@@ -42,40 +42,37 @@ var (
 )
 
 // remove deletes the people who are gone from Slack, unless they are too many.
-func (p *publishing) remove(ctx context.Context, gone []directory.Stored, g group) error {
+func remove(ctx context.Context, out outbox, gone []directory.Stored, g group) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	if !p.AllowMassDelete {
-		if err := p.allowed(ctx, len(gone), g); err != nil {
+	own := out.record.value()
+	if !own.MassRemoval {
+		if err := allowed(ctx, out.record.store, own, len(gone), g); err != nil {
 			return err
 		}
 	}
-	out := newOutbox(ctx, p.Options, p.record)
-	since := p.record.value().Since
-	var err error
+	b := out.open(ctx)
 	for _, s := range gone {
-		var user json.RawMessage
-		if user, err = json.Marshal(map[string]string{"id": s.ID}); err != nil {
-			break
+		user, err := json.Marshal(map[string]string{"id": s.ID})
+		c := directory.Change{Operation: directory.Delete, TeamID: b.teamID, User: user, Version: own.Since, Source: directory.FromSync}
+		if err == nil {
+			c, err = directory.NewChange(c)
 		}
-		var c directory.Change
-		c, err = directory.NewChange(directory.Change{Operation: directory.Delete, TeamID: out.teamID, User: user, Version: since, Source: directory.FromSync})
+		if err == nil {
+			err = b.send(c, g.count)
+		}
 		if err != nil {
-			break
-		}
-		if err = out.send(c, g.count); err != nil {
-			break
+			return b.finish(err)
 		}
 	}
-	return out.finish(err)
+	return b.wait()
 }
 
 // allowed counts the removals of the last day together, so that many syncs cannot remove
 // a tenth each. Removals that an operator has allowed do not count.
-func (p *publishing) allowed(ctx context.Context, gone int, g group) error {
-	own := p.record.value()
-	before, err := lastDay(ctx, p.Store, own)
+func allowed(ctx context.Context, store recordStore, own syncs.Sync, gone int, g group) error {
+	before, err := lastDay(ctx, store, own)
 	if err != nil {
 		return err
 	}
@@ -91,7 +88,7 @@ func (p *publishing) allowed(ctx context.Context, gone int, g group) error {
 
 // lastDay returns the syncs before own that ended within a day, back to the last one
 // that ran with -allow-mass-delete.
-func lastDay(ctx context.Context, store Records, own syncs.Sync) (before []syncs.Sync, err error) {
+func lastDay(ctx context.Context, store recordStore, own syncs.Sync) (before []syncs.Sync, err error) {
 	start := time.Now().Add(-removalInterval)
 	for limit := 32; ; limit *= 4 {
 		all, err := store.Syncs(ctx, own.TeamID, limit)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rollcall/internal/directory"
@@ -21,8 +22,8 @@ const (
 	maxCheckpointAge = 15 * time.Minute
 )
 
-// Checkpoints keep the pages of a running sync.
-type Checkpoints interface {
+// checkpointStore keeps the pages of a running sync.
+type checkpointStore interface {
 	PutSyncPage(ctx context.Context, teamID, syncID string, p syncs.Page) error
 	// SyncPages returns a sync's pages in the order of their numbers.
 	SyncPages(ctx context.Context, teamID, syncID string) ([]syncs.Page, error)
@@ -36,28 +37,25 @@ type past struct {
 }
 
 // recall resumes the last sync if it did not end, or starts a new one.
-func recall(ctx context.Context, o Options, r *record) (past, error) {
+func recall(ctx context.Context, sums compare.Sums, r *record) (past, error) {
 	p, teamID := past{listing: &listing{}}, r.value().TeamID
-	recent, err := o.Store.Syncs(ctx, teamID, maxRecent)
+	recent, err := r.store.Syncs(ctx, teamID, maxRecent)
 	if err != nil {
 		return p, err
 	}
-	for i := range recent {
-		if recent[i].State == syncs.Done {
-			p.done = &recent[i]
-			break
-		}
+	if i := slices.IndexFunc(recent, func(s syncs.Sync) bool { return s.State == syncs.Done }); i >= 0 {
+		p.done = &recent[i]
 	}
-	if o.DryRun {
+	if r.dryRun {
 		return p, nil
 	}
 	if len(recent) > 0 && (recent[0].State != syncs.Done && recent[0].State != syncs.Disconnected) {
-		if p.listing, err = resume(ctx, o, r, recent[0]); err != nil {
+		if p.listing, err = resume(ctx, r, recent[0]); err != nil {
 			return p, err
 		}
 	}
 	if len(p.listing.versions) == 0 && p.done == nil {
-		count, _, err := o.Store.SumFingerprints(ctx, teamID, directory.Listed)
+		count, _, err := sums.SumFingerprints(ctx, teamID, directory.Listed)
 		if err != nil {
 			return p, err
 		}
@@ -68,8 +66,8 @@ func recall(ctx context.Context, o Options, r *record) (past, error) {
 
 // resume returns what an unfinished sync has listed, if it is fresh and no page is
 // missing. People on a missing page would seem to be gone.
-func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listing, error) {
-	pages, err := o.Store.SyncPages(ctx, last.TeamID, last.ID)
+func resume(ctx context.Context, r *record, last syncs.Sync) (*listing, error) {
+	pages, err := r.store.SyncPages(ctx, last.TeamID, last.ID)
 	if err != nil || len(pages) == 0 {
 		return &listing{}, err
 	}
@@ -77,25 +75,25 @@ func resume(ctx context.Context, o Options, r *record, last syncs.Sync) (*listin
 	usable := pages[n-1].Number == n && time.Since(pages[n-1].At) <= maxCheckpointAge
 	for i := 0; usable && i < n; i++ {
 		if err := l.add(pages[i]); err != nil {
-			o.Log.WarnContext(ctx, "checkpoint not used", "team_id", last.TeamID, "sync_id", last.ID, "error", err)
+			r.log.WarnContext(ctx, "checkpoint not used", "team_id", last.TeamID, "sync_id", last.ID, "error", err)
 			usable = false
 		}
 	}
 	if !usable {
-		return &listing{}, o.Store.DeleteSyncPages(ctx, last.TeamID, last.ID)
+		return &listing{}, r.store.DeleteSyncPages(ctx, last.TeamID, last.ID)
 	}
-	o.Log.InfoContext(ctx, "resuming from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(l.people))
+	r.log.InfoContext(ctx, "resuming from a checkpoint", "team_id", last.TeamID, "sync_id", last.ID, "pages", n, "listed", len(l.people))
 	last.Since, last.Pages, last.Listed = l.since(), n, len(l.people)
 	r.resume(last)
-	o.Progress.resumed(len(l.people))
+	r.progress.resumed(len(l.people))
 	return l, nil
 }
 
 // walk lists everybody, starting where an earlier sync stopped.
-func walk(ctx context.Context, o Options, r *record, before past) (*listing, error) {
-	l := before.listing
+func walk(ctx context.Context, slack Slack, out outbox, before past) (*listing, error) {
+	r, l := out.record, before.listing
 	for attempt := 1; !l.complete(); attempt++ {
-		err := walkOn(ctx, o, r, l, before.done)
+		err := walkOn(ctx, slack, out, l, before.done)
 		if err == nil {
 			break
 		}
@@ -103,10 +101,10 @@ func walk(ctx context.Context, o Options, r *record, before past) (*listing, err
 			return l, err
 		}
 		s := r.value()
-		o.Log.WarnContext(ctx, "listing starts over", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
+		r.log.WarnContext(ctx, "listing starts over", "team_id", s.TeamID, "sync_id", s.ID, "error", err)
 		l = &listing{}
-		if !o.DryRun {
-			if err := o.Store.DeleteSyncPages(ctx, s.TeamID, s.ID); err != nil {
+		if !r.dryRun {
+			if err := r.store.DeleteSyncPages(ctx, s.TeamID, s.ID); err != nil {
 				return l, err
 			}
 		}
@@ -119,13 +117,13 @@ func walk(ctx context.Context, o Options, r *record, before past) (*listing, err
 }
 
 // walkOn reads page after page, and adds each one to the listing and the checkpoint.
-func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syncs.Sync) error {
-	start := r.value()
-	for page, err := range o.Slack.Users(ctx, start.TeamID, l.cursor) {
+func walkOn(ctx context.Context, slack Slack, out outbox, l *listing, previous *syncs.Sync) error {
+	r, start := out.record, out.record.value()
+	for page, err := range slack.Users(ctx, start.TeamID, l.cursor) {
 		if err != nil {
 			return err
 		}
-		// A version in the future would block events. A wrong clock is no one person's fault, so the sync fails.
+		// A version in the future would block events. A wrong clock affects everybody, so the sync fails.
 		if err := page.Version.Validate(time.Now()); err != nil {
 			return fmt.Errorf("page %d of users.list: %w", len(l.versions)+1, err)
 		}
@@ -134,16 +132,16 @@ func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syn
 			return err
 		}
 		if len(leftOut) > 0 {
-			o.Log.WarnContext(ctx, "listed users who cannot be stored are left out", "team_id", start.TeamID, "user_ids", leftOut)
+			r.log.WarnContext(ctx, "listed users who cannot be stored are left out", "team_id", start.TeamID, "user_ids", leftOut)
 		}
 		if start.Filling {
-			if err := fill(ctx, o, r, page); err != nil {
+			if err := fill(ctx, out, page); err != nil {
 				return err
 			}
 		}
-		if !o.DryRun {
+		if !r.dryRun {
 			p.At, p.ExpireAt = time.Now().UTC(), start.ExpireAt
-			if err := o.Store.PutSyncPage(ctx, start.TeamID, start.ID, p); err != nil {
+			if err := r.store.PutSyncPage(ctx, start.TeamID, start.ID, p); err != nil {
 				return err
 			}
 		}
@@ -153,7 +151,7 @@ func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syn
 		r.update(func(s *syncs.Sync) {
 			s.Pages, s.Listed, s.Since, s.Failed = len(l.versions), len(l.people), l.since(), l.failed
 		})
-		o.Progress.walked(r.value(), previous)
+		r.progress.walked(r.value(), previous)
 		if err := r.saveNowAndThen(ctx); err != nil {
 			return err
 		}
@@ -162,17 +160,17 @@ func walkOn(ctx context.Context, o Options, r *record, l *listing, previous *syn
 }
 
 // fill inserts everybody on the page into an empty directory.
-func fill(ctx context.Context, o Options, r *record, page syncs.ListingPage) error {
-	p := newOutbox(ctx, o, r)
+func fill(ctx context.Context, out outbox, page syncs.ListingPage) error {
+	b := out.open(ctx)
 	for _, user := range page.Users {
-		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: p.teamID, User: user,
+		c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: b.teamID, User: user,
 			Version: page.Version, Source: directory.FromSync, InList: true, FirstLoad: true})
 		if err != nil {
 			continue // digest leaves this person out too
 		}
-		if err := p.send(c, func(s *syncs.Sync) { s.Inserted++ }); err != nil {
+		if err := b.send(c, func(s *syncs.Sync) { s.Inserted++ }); err != nil {
 			break // wait returns the error
 		}
 	}
-	return p.wait()
+	return b.wait()
 }

@@ -35,8 +35,8 @@ func ParsePeople(text string) (int, error) {
 	return n, nil
 }
 
-// inventedSlack has its own loopback port and posts its events to the webhook. Its people are those whom the store
-// has already, as they were, and as many more as are asked for.
+// inventedSlack listens on its own loopback port and posts its events to the webhook. It begins with the people in
+// the store, unchanged, and invents more until there are o.People.
 func inventedSlack(ctx context.Context, o Options, address string, back *backends, out io.Writer, log *slog.Logger) (*slackSide, error) {
 	known, err := storedPeople(ctx, back.store)
 	if err != nil {
@@ -95,9 +95,10 @@ type stored struct {
 	listed  []string          // ids of all but people of other workspaces
 }
 
-// storedPeople returns nobody for a new file. The first sync comes after the past, so a file without any has only a
-// part of the past, which is made anew. A sync that was interrupted is not resumed: it may have listed changes that
-// were not delivered, and these never happened to the people of this start.
+// storedPeople returns the people in the store, none if the file is new. The first sync comes after the past, so a
+// file without a sync has only a part of the past: storedPeople deletes it, and the caller invents it again. It also
+// deletes the pages of an interrupted sync, which may list changes that were never delivered: the stored people,
+// with whom this start begins, do not have them.
 func storedPeople(ctx context.Context, store Store) (all stored, err error) {
 	if last, err := store.Syncs(ctx, inventedTeam, 1); err != nil {
 		return all, err

@@ -45,12 +45,12 @@ const historyTTL = 90 * 24 * time.Hour
 type Options struct {
 	Config         config.Local
 	Data           string                 // the store's file; empty to keep nothing
-	People         int                    // in the invented workspace; 0 for as many as are stored, or 250
+	People         int                    // in the invented workspace; 0: those in the store, or 250 if it is new
 	ChangeInterval time.Duration          // in the invented workspace
 	SyncInterval   time.Duration          // between full syncs, after one at the start
 	Out            io.Writer              // for the user
 	Terminal       bool                   // Out is a terminal
-	Browse         func(url string) error // opens the page once it is ready; nil if nobody wants that
+	Browse         func(url string) error // opens the page once it is ready; nil: no browser is opened
 
 	pushing func(pubsub.Topology) // tells tests where Pub/Sub pushes to
 }

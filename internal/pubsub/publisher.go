@@ -31,6 +31,10 @@ const (
 	CountThreshold = 16
 )
 
+// maxConcurrentPublishes is more than the webhook's concurrent requests (80), so that none waits for
+// others. The client's default is 25 for each CPU.
+const maxConcurrentPublishes = 100
+
 // Publisher publishes changes to one topic.
 type Publisher struct{ publisher *pubsub.Publisher }
 
@@ -39,9 +43,7 @@ func NewPublisher(client *pubsub.Client, topicID string) *Publisher {
 	p := client.Publisher(topicID)
 	p.PublishSettings.DelayThreshold = DelayThreshold
 	p.PublishSettings.CountThreshold = CountThreshold
-	// More than the webhook's concurrent requests (80), so that none waits for others. The
-	// client's default is 25 for each CPU.
-	p.PublishSettings.NumGoroutines = 100
+	p.PublishSettings.NumGoroutines = maxConcurrentPublishes
 	// The client retries in the background after its caller has given up. These limits keep
 	// an outage of Pub/Sub from filling the memory: beyond them a publish fails at once.
 	p.PublishSettings.Timeout = 5 * time.Second

@@ -52,7 +52,7 @@ func parseFlags(flags *flag.FlagSet, usage string, args []string, out io.Writer)
 func WithoutFlags(name string, run func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		flags := flag.NewFlagSet(name, flag.ContinueOnError)
-		if err := ParseFlags(flags, fmt.Sprintf("usage: go run ./functions/%s\n\nEnvironment variables configure it: see README.md.\n\n", name), os.Args[1:]); err != nil {
+		if err := ParseFlags(flags, fmt.Sprintf("usage: go run ./functions/%s\n\nEnvironment variables configure it: see internal/config/README.md.\n\n", name), os.Args[1:]); err != nil {
 			return err
 		}
 		return run(ctx)

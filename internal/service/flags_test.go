@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -80,6 +81,31 @@ func TestWithoutFlags(t *testing.T) {
 		if string(wrong) != want || ran != (want == "") {
 			t.Errorf("%q: ran %v, %v", args, ran, err)
 		}
+	}
+}
+
+// TestHelpOfServices: the page that -help names is there.
+func TestHelpOfServices(t *testing.T) {
+	defer func(args []string, out *os.File) { os.Args, os.Stdout = args, out }(os.Args, os.Stdout)
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	os.Args, os.Stdout = []string{"thing", "-help"}, file
+	if err := WithoutFlags("thing", nil)(t.Context()); !errors.Is(err, errDone) {
+		t.Fatal(err)
+	}
+	printed, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = "internal/config/README.md"
+	if !strings.HasPrefix(string(printed), "usage: go run ./functions/thing\n\nEnvironment variables configure it: see "+page+".\n\n  -version\n") {
+		t.Errorf("printed %q", printed)
+	}
+	if _, err := os.Stat("../../" + page); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 	"github.com/vearutop/statigz"
 )
 
-// Three files are from npm packages. Open Props 1.7.23 has the sizes, fonts and colours that base.css builds
+// Three files are from npm packages. Open Props 1.7.23 has the fonts, sizes and colours that base.css builds
 // on. They are plain custom properties, which need no build, no special markup and no change to the
-// Content-Security-Policy. The file has only the parts that are used, each unchanged, because a telephone should
-// not load the rest. modern-normalize 3.0.1 evens out the differences between browsers. htmx, the htmx.min.js
+// Content-Security-Policy. The file has only those of its groups that pages use something of, each unchanged,
+// because a telephone should not load the rest. modern-normalize 3.0.1 evens out the differences between browsers. htmx, the htmx.min.js
 // of htmx.org 2.0.11, loads parts of a page into the current one.
 //
 //go:embed assets

@@ -93,8 +93,7 @@ func parsePlace(text string) (*directory.RecordCursor, error) {
 	return &c, nil
 }
 
-// requestedChanges returns the list that an address asks for, with its workspace filled in. It fails
-// with [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+// requestedChanges returns the list that an address asks for, and its workspace. See [handler.workspace] for errors.
 func (h *handler) requestedChanges(r *http.Request, view string) (changeList, directory.Workspace, error) {
 	q, err := query(r)
 	if err != nil {
@@ -104,16 +103,9 @@ func (h *handler) requestedChanges(r *http.Request, view string) (changeList, di
 	if err != nil {
 		return l, directory.Workspace{}, err
 	}
-	_, current, err := h.current(r.Context(), l.teamID)
-	if err == nil && current.ID == "" {
-		err = directory.ErrNotFound
-	}
-	if err != nil {
-		h.missing(r, view, l.teamID, "", err)
-		return l, current, err
-	}
+	current, err := h.workspace(r, view, l.teamID)
 	l.teamID = current.ID
-	return l, current, nil
+	return l, current, err
 }
 
 // values are the parameters of the list's address, without a place in the list.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -49,7 +50,7 @@ func TestZones(t *testing.T) {
 	}
 	winter, summer := time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 15, 0, 0, 0, 0, time.UTC)
 	want := []group{{"UTC+1", "Berlin, Paris, Madrid, 1 more", 75, 4}, {"UTC−5", "New York", 30, 1}, {"UTC−3", "Buenos Aires", 9, 1}, {"UTC+5:30", "Kolkata", 8, 1},
-		{"UTC+9", "Tokyo", 7, 1}, {"UTC+13", "Auckland", 6, 1}, {"Others", "Los Angeles, Denver, , 1 more", 10, 4}}
+		{"UTC+9", "Tokyo", 7, 1}, {"UTC+13", "Auckland", 6, 1}, {"Others", "Los Angeles, Denver, Atlantis", 8, 3}}
 	if diff := cmp.Diff(want, at(winter)); diff != "" {
 		t.Errorf("in winter (-want +got):\n%s", diff)
 	}
@@ -67,6 +68,67 @@ func TestZones(t *testing.T) {
 	for _, zone := range []string{"Europe%2FBerlin", "Europe%2FParis", "Asia%2FTokyo"} {
 		if n := strings.Count(page, `href="/?team=`+team+`&amp;tz=`+zone+`"`); n != 1 {
 			t.Errorf("%d links to the people in %s", n, zone)
+		}
+	}
+}
+
+// TestGroupsOfZones: the bar of several zones leads to exactly the people in them, if the list can be filtered by so many.
+func TestGroupsOfZones(t *testing.T) {
+	f := people(t)
+	last := done(noon.Add(-time.Hour))
+	last.TimeZones = map[string]int{"Europe/Paris": 3, "Europe/Berlin": 2, "Asia/Tokyo": 1}
+	f.syncs = []syncs.Sync{last}
+	for id, zone := range map[string]string{"UA": "Europe/Berlin", "UB": "Europe/Paris", "UC": "Europe/London", "UD": "Asia/Tokyo", "UE": "", "UF": "Europe/Paris"} {
+		f.users = append(f.users, user(t, fmt.Sprintf(`{"id":%q,"name":%[1]q,"tz":%q,"deleted":%t}`, id, zone, id == "UF")))
+	}
+	h := serving(t, f)
+	page := get(t, h, "/status").Body.String()
+	address := "/?team=" + team + "&tz=Europe%2FBerlin%2CEurope%2FParis"
+	bars := find(t, page, element("a", "href", address))
+	if len(bars) != 1 || !strings.HasPrefix(bars[0], "UTC+") || !strings.HasSuffix(bars[0], "5") {
+		t.Fatalf("the bar is %q", bars)
+	}
+	if got := find(t, page, func(n *html.Node) bool { return n.Data == "summary" && strings.Contains(text(n), "Paris") }); !cmp.Equal(got, []string{"Paris, Berlin"}) {
+		t.Errorf("below it is %q", got)
+	}
+	list := get(t, h, address).Body.String()
+	if got, _ := read(t, list); !cmp.Equal(got, []string{"UA", "UB"}) {
+		t.Errorf("it leads to %q", got)
+	}
+	if got := find(t, list, element("a", "class", "chip")); len(got) != 2 || !strings.HasPrefix(got[1], "Remove filter: Berlin, Paris") {
+		t.Errorf("with the chips %q", got)
+	}
+	many := map[string]int{}
+	for i := range 31 {
+		many[fmt.Sprintf("Nowhere/%d", i)] = 1
+	}
+	all := zonesChart(many, team, "1", noon).Groups
+	if len(all) != 1 || all[0].URL != "" || len(all[0].Zones) != 31 || all[0].Zones[0].URL == "" {
+		t.Errorf("of 31 time zones: %+v", all)
+	}
+	delete(many, "Nowhere/0")
+	if all := zonesChart(many, team, "1", noon).Groups; len(all) != 1 || all[0].URL == "" {
+		t.Errorf("of 30 time zones: %+v", all)
+	}
+}
+
+// TestZoneOptions: the menu has what is selected, be it one time zone, several or nobody's.
+func TestZoneOptions(t *testing.T) {
+	counts := map[string]int{"Asia/Tokyo": 1, "Europe/London": 2}
+	anyone, tokyo, london := choiceOption{Label: "Any time zone"}, choiceOption{Value: "Asia/Tokyo", Label: "Asia/Tokyo"}, choiceOption{Value: "Europe/London", Label: "Europe/London"}
+	selected := func(value, label string) choiceOption { return choiceOption{value, label, true} }
+	for name, tt := range map[string]struct {
+		chosen []string
+		want   []choiceOption
+	}{
+		"none":    {nil, []choiceOption{selected("", "Any time zone"), tokyo, london}},
+		"one":     {[]string{"Asia/Tokyo"}, []choiceOption{anyone, selected("Asia/Tokyo", "Asia/Tokyo"), london}},
+		"nobody":  {[]string{"America/New_York"}, []choiceOption{anyone, tokyo, london, selected("America/New_York", "America/New York")}},
+		"two":     {[]string{"America/New_York", "Asia/Tokyo"}, []choiceOption{anyone, selected("America/New_York,Asia/Tokyo", "New York, Tokyo"), tokyo, london}},
+		"several": {[]string{"A/A", "A/B", "C", "D", "E"}, []choiceOption{anyone, selected("A/A,A/B,C,D,E", "A, B +3"), tokyo, london}},
+	} {
+		if diff := cmp.Diff(tt.want, zoneOptions(tt.chosen, counts)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

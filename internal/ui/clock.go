@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"strings"
 	"sync"
 	"time"
 )
@@ -31,5 +30,5 @@ func clock(now time.Time, name string) (at, place string) {
 	if z == nil {
 		return "", ""
 	}
-	return now.In(z).Format("15:04"), zoneName(name[strings.LastIndexByte(name, '/')+1:])
+	return now.In(z).Format("15:04"), cityName(name)
 }

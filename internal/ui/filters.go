@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rollcall/internal/directory"
@@ -11,6 +12,9 @@ import (
 
 // findForm is the id of the form that searches and filters.
 const findForm = "find"
+
+// maxChipCities is how many of several time zones a chip names.
+const maxChipCities = 2
 
 // findView is the form that searches and filters.
 type findView struct {
@@ -52,7 +56,7 @@ func (l listRequest) find(zones map[string]int, fields profile) findView {
 	v := findView{l.teamID, l.query, []choice{
 		{Label: "Accounts", Name: "show", Options: options(show, string(directory.Active), "Active", string(directory.Deactivated), "Deactivated", everybody, "All")},
 		{Label: "Kind", Name: "kind", Options: options(string(f.Group), kinds...)},
-		{Label: "Time zone", Name: "tz", Options: zoneOptions(f.TZ, zones)},
+		{Label: "Time zone", Name: "tz", Options: zoneOptions(f.TimeZones, zones)},
 	}}
 	for _, field := range fields.Visible() {
 		set := filterValue(f, field.ID)
@@ -88,17 +92,40 @@ func filterValue(f directory.Filter, id string) string {
 	return f.Fields[i].Value
 }
 
-func zoneOptions(selected string, zones map[string]int) []choiceOption {
-	all := slices.Sorted(maps.Keys(zones))
-	if selected != "" && zones[selected] == 0 {
+// zoneOptions are the time zones that people have, and what is selected if that is several or nobody's.
+func zoneOptions(chosen []string, zones map[string]int) []choiceOption {
+	all, selected := slices.Sorted(maps.Keys(zones)), joinZones(chosen)
+	names := []string{"", "Any time zone"}
+	switch {
+	case len(chosen) > 1:
+		names = append(names, selected, zoneNames(chosen))
+	case selected != "" && zones[selected] == 0:
 		all = append(all, selected)
 	}
-	names := []string{"", "Any time zone"}
 	for _, zone := range all {
 		names = append(names, zone, zoneName(zone))
 	}
 	return options(selected, names...)
 }
+
+// zoneNames is short: "Europe/London" for one, "Berlin, Madrid +3" for several.
+func zoneNames(zones []string) string {
+	if len(zones) == 1 {
+		return zoneName(zones[0])
+	}
+	var cities []string
+	for _, zone := range zones[:min(len(zones), maxChipCities)] {
+		cities = append(cities, cityName(zone))
+	}
+	text := strings.Join(cities, ", ")
+	if more := len(zones) - len(cities); more > 0 {
+		text += " +" + strconv.Itoa(more)
+	}
+	return text
+}
+
+// cityName is the last part of a time zone's name.
+func cityName(zone string) string { return zoneName(zone[strings.LastIndexByte(zone, '/')+1:]) }
 
 func zoneName(zone string) string { return strings.ReplaceAll(zone, "_", " ") }
 
@@ -131,8 +158,8 @@ func (h *handler) chips(ctx context.Context, l listRequest) (all []chip) {
 	if f.Group != "" {
 		add("kind", groupNames[f.Group], directory.Filter{Group: f.Group}, func(f *directory.Filter) { f.Group = "" })
 	}
-	if f.TZ != "" {
-		add("tz", zoneName(f.TZ), directory.Filter{TZ: f.TZ}, func(f *directory.Filter) { f.TZ = "" })
+	if len(f.TimeZones) > 0 {
+		add("tz", zoneNames(f.TimeZones), directory.Filter{TimeZones: f.TimeZones}, func(f *directory.Filter) { f.TimeZones = nil })
 	}
 	for _, field := range f.Fields {
 		add(field.ID, h.fieldLabel(ctx, l.teamID, field), directory.Filter{Fields: []directory.FieldFilter{field}}, func(f *directory.Filter) {

@@ -37,7 +37,7 @@ func FuzzPages(f *testing.F) {
 	if err := errors.Join(store.PutWorkspace(f.Context(), directory.Workspace{ID: team}), store.PutUser(f.Context(), ada(f), 0, nil)); err != nil {
 		f.Fatal(err)
 	}
-	for _, target := range []string{"/", "/?q=ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed", "/users/" + team + "/U1", "/users/" + team + "/U1.json", "/users/" + team + "/U1?sort=changed&q=<zq1>&show=all&after=WyJhIiwxLCJVMSJd&from=50", "/users/" + team + "/U1/events?since=x-1", "/users/count?q=<zq1>", "/users.csv?team=" + team,
+	for _, target := range []string{"/", "/?q=ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed", "/?tz=Europe/London,Asia/<zq1>,Europe/London", "/users/" + team + "/U1", "/users/" + team + "/U1.json", "/users/" + team + "/U1?sort=changed&q=<zq1>&show=all&after=WyJhIiwxLCJVMSJd&from=50", "/users/" + team + "/U1/events?since=x-1", "/users/count?q=<zq1>", "/users.csv?team=" + team,
 		"/users.json", "/changes?type=user.created&oldest=2022-03-30&user=U1", "/changes.csv?after=WzEsImEiXQ", "/changes/events?since=x-1", "/events?since=x-1", "/status?team=" + team + "&started=1648641600", "/nowhere/%2e%2e/%00", "/?after=WyJhIiwxLCJVMSJd", "//x", "/assets/../x"} {
 		f.Add("GET", target, "")
 	}
@@ -91,6 +91,26 @@ func FuzzIAP(f *testing.F) {
 		payload, err := validate(r, validator, audience)
 		if err == nil && !strings.HasPrefix(token, strings.TrimSuffix(good, signature)) {
 			t.Errorf("%q passes as %v", token, payload.Claims)
+		}
+	})
+}
+
+// FuzzListRequest: any parameters are a list or an error, and a list's address gives the same list again.
+func FuzzListRequest(f *testing.F) {
+	f.Add("team=T1&q=Ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed")
+	f.Add("tz=Europe/London,Asia/Tokyo,Europe/London")
+	f.Add("tz=,")
+	f.Add("after=WyJhIiwxLCJVMSJd&before=")
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL.RawQuery = query
+		l, err := listRequestOf(r)
+		if err != nil {
+			return
+		}
+		again, err := parseListRequest(l.values())
+		if err != nil || again.address("/") != l.address("/") {
+			t.Errorf("%q becomes %q, error %v", l.address("/"), again.address("/"), err)
 		}
 	})
 }

@@ -20,6 +20,8 @@ const (
 	maxQueryBytes = 500
 	// maxZoneBytes is well above the longest of IANA's names.
 	maxZoneBytes = 100
+	// maxZonesBytes is room for as many time zones as a filter can have.
+	maxZonesBytes = 4_000
 	// everybody is the value of "show" that includes deactivated people.
 	everybody = "all"
 	// maxFrom is more people than a workspace has.
@@ -50,23 +52,28 @@ func query(r *http.Request) (url.Values, error) {
 	return values, nil
 }
 
-// requested returns the list that an address asks for, and its workspace. It fails with
-// [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+// requested returns the list that an address asks for, and its workspace. See [handler.workspace] for errors.
 func (h *handler) requested(r *http.Request, view string) (listRequest, directory.Workspace, error) {
 	l, err := listRequestOf(r)
 	if err != nil {
 		return l, directory.Workspace{}, err
 	}
-	_, current, err := h.current(r.Context(), l.teamID)
+	current, err := h.workspace(r, view, l.teamID)
+	l.teamID = current.ID
+	return l, current, err
+}
+
+// workspace returns the one that an address names, or the first one. It fails with
+// [directory.ErrNotFound], and audits that, if the viewer sees no such workspace.
+func (h *handler) workspace(r *http.Request, view, teamID string) (directory.Workspace, error) {
+	_, current, err := h.current(r.Context(), teamID)
 	if err == nil && current.ID == "" {
 		err = directory.ErrNotFound
 	}
 	if err != nil {
-		h.missing(r, view, l.teamID, "", err)
-		return l, current, err
+		h.missing(r, view, teamID, "", err)
 	}
-	l.teamID = current.ID
-	return l, current, nil
+	return current, err
 }
 
 func listRequestOf(r *http.Request) (listRequest, error) {
@@ -74,21 +81,21 @@ func listRequestOf(r *http.Request) (listRequest, error) {
 	if err != nil {
 		return listRequest{}, err
 	}
-	return parseListing(values)
+	return parseListRequest(values)
 }
 
-// parseListing reads the parameters q, show, kind, tz, sort, cols, after, before and from, and those
+// parseListRequest reads the parameters q, show, kind, tz, sort, cols, after, before and from, and those
 // whose names are the ids of custom fields.
 // Without show, deactivated people are left out.
-func parseListing(values url.Values) (listRequest, error) {
+func parseListRequest(values url.Values) (listRequest, error) {
 	l := listRequest{teamID: values.Get("team"), query: values.Get("q"), req: directory.PageRequest{Limit: pageSize}}
 	if len(l.query) > maxQueryBytes {
 		return l, fmt.Errorf("%w: query of %d bytes", directory.ErrInvalid, len(l.query))
 	}
-	if len(values.Get("tz")) > maxZoneBytes {
-		return l, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(values.Get("tz")))
+	zones, err := parseZones(values.Get("tz"))
+	if err != nil {
+		return l, err
 	}
-	var err error
 	if l.cols, err = parseColumns(values["cols"]); err != nil {
 		return l, err
 	}
@@ -97,7 +104,7 @@ func parseListing(values url.Values) (listRequest, error) {
 	}
 	f := &l.req.Filter
 	*f = directory.Filter{Words: directory.ParseQuery(l.query), AccountStatus: directory.AccountStatus(values.Get("show")),
-		Group: directory.Group(values.Get("kind")), TZ: values.Get("tz")}
+		Group: directory.Group(values.Get("kind")), TimeZones: zones}
 	switch f.AccountStatus {
 	case "":
 		f.AccountStatus = directory.Active
@@ -127,6 +134,29 @@ func parseListing(values url.Values) (listRequest, error) {
 		*place = &c
 	}
 	return l, f.Validate()
+}
+
+// parseZones reads time zones between commas, which no name has. They are sorted, so that a choice has one address.
+func parseZones(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if len(text) > maxZonesBytes {
+		return nil, fmt.Errorf("%w: time zones of %d bytes", directory.ErrInvalid, len(text))
+	}
+	zones := strings.Split(text, ",")
+	for _, zone := range zones {
+		if len(zone) > maxZoneBytes {
+			return nil, fmt.Errorf("%w: time zone of %d bytes", directory.ErrInvalid, len(zone))
+		}
+	}
+	slices.Sort(zones)
+	return slices.Compact(zones), nil
+}
+
+// joinZones is the inverse of [parseZones].
+func joinZones(zones []string) string {
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(zones))), ",")
 }
 
 // parseOrder reads an order. Addresses from older releases name the order of versions. Few people mean that one, so
@@ -172,7 +202,7 @@ func (l listRequest) values() url.Values {
 	set("q", l.query, "")
 	set("show", show, string(directory.Active))
 	set("kind", string(l.req.Filter.Group), "")
-	set("tz", l.req.Filter.TZ, "")
+	set("tz", joinZones(l.req.Filter.TimeZones), "")
 	for _, f := range l.req.Filter.Fields {
 		set(f.ID, f.Value, "")
 	}

@@ -50,7 +50,7 @@ func listOfWay(teamID string, values url.Values) (*listRequest, error) {
 		return nil, nil
 	}
 	values.Set("team", teamID)
-	l, err := parseListing(values)
+	l, err := parseListRequest(values)
 	return &l, err
 }
 

@@ -47,6 +47,17 @@ func TestViewers(t *testing.T) {
 	}
 }
 
+// TestWorkspaceIcon: the bar shows the workspace's icon, unless it is from an origin that pages may not load from.
+func TestWorkspaceIcon(t *testing.T) {
+	for icon, want := range map[string]bool{"": false, "https://avatars.slack-edge.com/2022-03-30/icon_68.png": true, "https://evil.example/icon.png": false} {
+		f := people(t)
+		f.workspaces[0].Icon = icon
+		if got := strings.Contains(get(t, serving(t, f), "/").Body.String(), `width="22"`); got != want {
+			t.Errorf("%q: shown: %v", icon, got)
+		}
+	}
+}
+
 // TestViewersOfWorkspaces: no page tells anybody but a workspace's viewers that it exists.
 func TestViewersOfWorkspaces(t *testing.T) {
 	const hidden = "T0HIDDEN"

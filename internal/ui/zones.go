@@ -49,10 +49,12 @@ type zones struct {
 
 // zoneGroup are the time zones of one offset, or all the others.
 type zoneGroup struct {
-	bar
+	bar          // without URL if no filter takes so many zones
 	Names string // of the biggest zones
 	Zones []bar  // the biggest first
 	Rest  bool   // all others
+
+	names []string // of all zones, as Slack writes them
 }
 
 const unknownZone = "Unknown"
@@ -60,22 +62,24 @@ const unknownZone = "Unknown"
 func zonesChart(counts map[string]int, teamID, syncID string, now time.Time) zones {
 	grouped := map[string]*zoneGroup{}
 	for _, name := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) }) {
+		if name == "" { // no filter finds who has none
+			continue
+		}
 		label := offsetName(name, now)
 		g := grouped[label]
 		if g == nil {
 			g = &zoneGroup{bar: bar{Label: label}}
 			grouped[label] = g
 		}
-		g.add(bar{Label: zoneName(name), URL: listRequest{teamID: teamID, req: directory.PageRequest{Order: directory.ByName,
-			Filter: directory.Filter{AccountStatus: directory.Active, TZ: name}}}.address("/"), Value: counts[name]})
+		g.add(bar{Label: zoneName(name), URL: zonesAddress(teamID, name), Value: counts[name]}, name)
 	}
 	all := slices.SortedFunc(maps.Values(grouped), func(a, b *zoneGroup) int { return cmp.Or(b.Value-a.Value, cmp.Compare(a.Label, b.Label)) })
 	if len(all) > maxOffsets {
 		others := &zoneGroup{bar: bar{Label: "Others"}, Rest: true}
 		for _, g := range all[maxOffsets-1:] {
-			for _, z := range g.Zones {
+			for i, z := range g.Zones {
 				z.About = g.Label
-				others.add(z)
+				others.add(z, g.names[i])
 			}
 		}
 		slices.SortStableFunc(others.Zones, func(a, b bar) int { return b.Value - a.Value })
@@ -88,25 +92,31 @@ func zonesChart(counts map[string]int, teamID, syncID string, now time.Time) zon
 	}
 	for i, b := range scale(bars) {
 		g := *all[i]
-		g.bar, g.Names = b, cityNames(g.Zones)
-		if len(g.Zones) == 1 {
-			g.URL = g.Zones[0].URL
-		}
+		g.bar, g.Names, g.URL = b, cityNames(g.Zones), zonesAddress(teamID, g.names...)
 		z.Groups = append(z.Groups, g)
 	}
 	return z
 }
 
-func (g *zoneGroup) add(zone bar) {
-	g.Zones = append(g.Zones, zone)
+func (g *zoneGroup) add(zone bar, name string) {
+	g.Zones, g.names = append(g.Zones, zone), append(g.names, name)
 	g.Value += zone.Value
+}
+
+// zonesAddress leads to the active people in time zones; it is empty if no filter takes so many.
+func zonesAddress(teamID string, names ...string) string {
+	f := directory.Filter{AccountStatus: directory.Active, TimeZones: names}
+	if f.Validate() != nil {
+		return ""
+	}
+	return listRequest{teamID: teamID, req: directory.PageRequest{Order: directory.ByName, Filter: f}}.address("/")
 }
 
 // cityNames are those of the biggest zones: "Berlin, Paris, Madrid, 4 more".
 func cityNames(all []bar) string {
 	var names []string
 	for _, z := range all[:min(len(all), maxZoneNames)] {
-		names = append(names, z.Label[strings.LastIndexByte(z.Label, '/')+1:])
+		names = append(names, cityName(z.Label))
 	}
 	if more := len(all) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))

@@ -31,7 +31,7 @@ type view struct {
 	name, url string
 	list      bool // it lists people
 	plain     bool // without JavaScript
-	bar       bool // the menus in the bar are looked at too: one page of each style sheet has this, all with -everywhere
+	main      bool // it is looked at on all screens, with the menus in the bar; the others only with -everywhere
 }
 
 // views are all kinds of pages of a furnished site.
@@ -39,20 +39,20 @@ func views(s *site) []view {
 	mine := "team=" + s.slack.Options().TeamID
 	person := s.URL + "/users/" + s.slack.Options().TeamID + "/"
 	return []view{
-		{name: "list", bar: true, url: s.URL + "/?" + mine, list: true},
+		{name: "list", main: true, url: s.URL + "/?" + mine, list: true},
 		{name: "list without JavaScript", url: s.URL + "/?" + mine, list: true, plain: true},
 		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
 		{name: "all columns", url: s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,Xf0REPORTSTO,changed&" + mine},
 		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
-		{name: "person", bar: true, url: person + "U0FULL"},
+		{name: "person", main: true, url: person + "U0FULL"},
 		{name: "person of long words", url: person + "U0LONG"},
 		{name: "deactivated", url: person + "U0LEFT"},
 		{name: "forgotten", url: person + "U0FORGOTTEN"},
-		{name: "changes", bar: true, url: s.URL + "/changes?" + mine},
+		{name: "changes", main: true, url: s.URL + "/changes?" + mine},
 		{name: "no changes", url: s.URL + "/changes?type=user.removed&" + mine},
 		{name: "changes of a person", url: s.URL + "/changes?user=U0FULL&" + mine},
-		{name: "chart of people", bar: true, url: s.URL + "/org?" + mine},
-		{name: "status", bar: true, url: s.URL + "/status?" + mine},
+		{name: "chart of people", main: true, url: s.URL + "/org?" + mine},
+		{name: "status", main: true, url: s.URL + "/status?" + mine},
 		{name: "sync starting", url: s.URL + fmt.Sprintf("/status?started=%d&", time.Now().Add(time.Minute).Unix()) + mine},
 		{name: "sync failed", url: s.URL + "/status?team=" + other},
 		{name: "sync running", url: s.URL + "/status?team=" + running},

@@ -71,7 +71,7 @@ func TestHeldByPointer(t *testing.T) {
 func (tb *tab) point(selector string) {
 	tb.t.Helper()
 	at := eval[[]float64](tb, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`, selector))
-	call(tb, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.MouseMoved, X: at[0], Y: at[1]})
+	call(tb, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: at[0], Y: at[1]})
 }
 
 // TestMarked: the cell that changed is marked, and nothing else.

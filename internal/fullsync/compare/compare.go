@@ -96,8 +96,8 @@ type Difference struct {
 	Stored    int                // how many people are stored
 }
 
-// Ranges returns the ranges that a comparison of n listed people starts with.
-func Ranges(n int, thorough bool) []directory.FingerprintRange {
+// firstRanges returns the ranges that a comparison of n listed people starts with.
+func firstRanges(n int, thorough bool) []directory.FingerprintRange {
 	count := 1
 	if thorough && n > maxRanges {
 		count = maxRanges
@@ -126,7 +126,7 @@ func Ranges(n int, thorough bool) []directory.FingerprintRange {
 func Run(ctx context.Context, sums Sums, teamID string, people People, thorough bool) (Difference, error) {
 	c := &comparison{sums: sums, teamID: teamID, people: people}
 	var level []span
-	for _, r := range Ranges(len(people), thorough) {
+	for _, r := range firstRanges(len(people), thorough) {
 		level = append(level, span{FingerprintRange: r})
 	}
 	if thorough && len(people) <= maxRanges {

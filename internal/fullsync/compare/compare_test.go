@@ -188,7 +188,7 @@ func TestChangesThatCancel(t *testing.T) {
 func TestRanges(t *testing.T) {
 	for _, n := range []int{0, 10, maxRanges + 1, 3 << 19} {
 		for _, thorough := range []bool{false, true} {
-			ranges := Ranges(n, thorough)
+			ranges := firstRanges(n, thorough)
 			at := directory.Listed.From
 			for _, r := range ranges {
 				if r.From != at || r.To < r.From {

@@ -10,8 +10,8 @@ import (
 	"rollcall/internal/pubsub"
 )
 
-// attributes are as many as Rollcall's messages have: they cost as much as everything else in
-// a small message.
+// attributes are as many as those of Rollcall's messages, because attributes cost as much as the
+// rest of a small message.
 var attributes = map[string]string{
 	"operation": "update", "team_id": "T0000000001", "source": "event", "event_type": "user_change", "event_id": "Ev0000000001",
 }

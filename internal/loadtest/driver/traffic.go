@@ -64,12 +64,12 @@ func (m Mix) pick() string {
 	panic("unreachable: the parts are summed above")
 }
 
-// traffic makes the events of invented workspaces. Each event is made when it is
-// needed and has new content, so that documents change as in production.
+// traffic makes the events of invented workspaces. It makes each event on demand, with new
+// content, so that documents change as in production.
 type traffic struct {
 	mix        Mix
 	workspaces []workspace
-	arrivals   [][]byte // joins of everybody who is there before the first change
+	arrivals   [][]byte // the joins of all people, sent before the first change
 }
 
 type workspace struct {

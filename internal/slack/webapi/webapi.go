@@ -212,14 +212,8 @@ func (c *Client) User(ctx context.Context, userID string) (json.RawMessage, dire
 		User    json.RawMessage `json:"user"`
 		CacheTS seconds         `json:"cache_ts"`
 	}
-	err = c.call(ctx, "users.info", url.Values{"user": {userID}, "include_locale": {"true"}}, &answer)
-	switch {
-	case isError(err, "user_not_found"), isError(err, "user_not_visible"):
-		return nil, 0, errors.Join(directory.ErrNotFound, err)
-	case isAnswer(err):
-		return nil, 0, errors.Join(syncs.ErrUnreadable, err)
-	case err != nil:
-		return nil, 0, err
+	if err := c.call(ctx, "users.info", url.Values{"user": {userID}, "include_locale": {"true"}}, &answer); err != nil {
+		return nil, 0, aboutUser(err)
 	}
 	version, err := c.versionAt(before, answer.CacheTS)
 	if err != nil {
@@ -241,15 +235,10 @@ func (c *Client) Profile(ctx context.Context, userID string) (fields json.RawMes
 			Fields json.RawMessage `json:"fields"`
 		} `json:"profile"`
 	}
-	err = c.call(ctx, "users.profile.get", url.Values{"user": {userID}}, &answer)
-	switch {
-	case isError(err, "user_not_found"), isError(err, "user_not_visible"):
-		return nil, 0, errors.Join(directory.ErrNotFound, err)
-	case isAnswer(err):
-		return nil, 0, errors.Join(syncs.ErrUnreadable, err)
-	case err != nil:
-		return nil, 0, err
-	case answer.Profile == nil:
+	if err := c.call(ctx, "users.profile.get", url.Values{"user": {userID}}, &answer); err != nil {
+		return nil, 0, aboutUser(err)
+	}
+	if answer.Profile == nil {
 		return nil, 0, fmt.Errorf("slack users.profile.get: %w: no profile in the answer", syncs.ErrUnreadable)
 	}
 	v, err = c.versionAt(before, 0)
@@ -270,6 +259,17 @@ func (c *Client) TeamProfile(ctx context.Context) (json.RawMessage, error) {
 		return nil, nil
 	}
 	return answer.Profile, err
+}
+
+// aboutUser wraps an error that is about only the user whom the call named.
+func aboutUser(err error) error {
+	switch {
+	case isError(err, "user_not_found"), isError(err, "user_not_visible"):
+		return errors.Join(directory.ErrNotFound, err)
+	case isAnswer(err):
+		return errors.Join(syncs.ErrUnreadable, err)
+	}
+	return err
 }
 
 // isAnswer reports whether Slack itself answered with the error, and a new setup of the app would

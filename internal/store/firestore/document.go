@@ -11,8 +11,29 @@ import (
 
 // derived are the fields of a user's document besides those of [directory.User].
 // Lists filter and sort by all but the last, so a removed user has none of them.
-// written_at is Firestore's own clock, which [Store.Watch] follows.
-var derived = []string{"sort_version", "search", "account", "email_key", "written_at"}
+// A field whose value is nil is left out.
+var derived = []struct {
+	name      string
+	ofRemoved bool // a removed user has it too
+	value     func(directory.User) any
+}{
+	{name: "sort_version", value: func(u directory.User) any { return int64(u.Version) }},
+	{name: "search", value: func(u directory.User) any {
+		if tokens := directory.SearchTokens(u); len(tokens) > 0 {
+			return tokens
+		}
+		return nil
+	}},
+	{name: "account", value: func(u directory.User) any { return directory.Account(u) }},
+	{name: "email_key", value: func(u directory.User) any {
+		if key := directory.EmailKey(u.Email); key != "" {
+			return key
+		}
+		return nil
+	}},
+	// Firestore's own clock, which [Store.Watch] follows.
+	{name: "written_at", ofRemoved: true, value: func(directory.User) any { return firestore.ServerTimestamp }},
+}
 
 // dropped are fields that earlier releases wrote.
 var dropped = []string{"overlay"}
@@ -21,16 +42,16 @@ var dropped = []string{"overlay"}
 func document(u directory.User) map[string]any {
 	d := encode(u)
 	if !u.Removed {
-		d["sort_version"], d["account"] = int64(u.Version), directory.Account(u)
 		d["updated"] = u.Updated // 0 too, or a list by it would lack whoever has none
-		if tokens := directory.SearchTokens(u); len(tokens) > 0 {
-			d["search"] = tokens
+	}
+	for _, f := range derived {
+		if u.Removed && !f.ofRemoved {
+			continue
 		}
-		if key := directory.EmailKey(u.Email); key != "" {
-			d["email_key"] = key
+		if value := f.value(u); value != nil {
+			d[f.name] = value
 		}
 	}
-	d["written_at"] = firestore.ServerTimestamp
 	return d
 }
 
@@ -47,8 +68,8 @@ func updates(d map[string]any) []firestore.Update {
 	for _, f := range userFields {
 		set(f.name)
 	}
-	for _, name := range derived {
-		set(name)
+	for _, f := range derived {
+		set(f.name)
 	}
 	for _, name := range dropped {
 		set(name)

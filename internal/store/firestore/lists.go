@@ -3,16 +3,23 @@ package firestore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"cloud.google.com/go/firestore"
 	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/directory"
 )
 
-// filtered adds f to q, for a list in that order. If exact is false, the result also has
-// some users whom f excludes.
-func filtered(q firestore.Query, f directory.Filter, o directory.Order) (_ firestore.Query, exact bool) {
+// maxDisjunctions bounds the combinations of accounts and time zones that one query asks for. Firestore
+// takes 30, and 100 filters and orders in all of them together (its page "Query limitations"): each
+// combination has up to four filters, and the query two orders and a parent.
+const maxDisjunctions = 24
+
+// filtered adds f to q, for a list in that order. Several time zones may take several queries, which
+// have no user in common. If exact is false, the results also have some users whom f excludes.
+func filtered(q firestore.Query, f directory.Filter, o directory.Order) (all []firestore.Query, exact bool) {
 	token, exact := f.Token()
 	if token != "" {
 		q = q.Where("search", "array-contains", token)
@@ -20,14 +27,11 @@ func filtered(q firestore.Query, f directory.Filter, o directory.Order) (_ fires
 	accounts := f.Accounts()
 	// All other fields are only in indexes with the account, see [Indexes]. Removed users
 	// have none, so this leaves them out of lists by updated, which they have.
-	if base, _ := o.Base(); len(accounts) == 0 && (token != "" || f.TZ != "" || base == directory.ByUpdated) {
+	if base, _ := o.Base(); len(accounts) == 0 && (token != "" || len(f.TimeZones) > 0 || base == directory.ByUpdated) {
 		accounts = directory.AllAccounts()
 	}
 	if len(accounts) > 0 {
 		q = q.Where("account", "in", accounts)
-	}
-	if f.TZ != "" {
-		q = q.Where("tz", "==", f.TZ)
 	}
 	if f.Source != "" {
 		q = q.Where("source", "==", string(f.Source))
@@ -35,7 +39,17 @@ func filtered(q firestore.Query, f directory.Filter, o directory.Order) (_ fires
 	if f.Since > 0 {
 		q = q.Where("sort_version", ">=", int64(f.Since))
 	}
-	return q, exact
+	zones := slices.Compact(slices.Sorted(slices.Values(f.TimeZones)))
+	switch len(zones) {
+	case 0:
+		return []firestore.Query{q}, exact
+	case 1:
+		return []firestore.Query{q.Where("tz", "==", zones[0])}, exact
+	}
+	for some := range slices.Chunk(zones, maxDisjunctions/len(accounts)) {
+		all = append(all, q.Where("tz", "in", some))
+	}
+	return all, exact
 }
 
 // ordered walks forward or backward from a cursor, or from the beginning if it is
@@ -61,26 +75,32 @@ func ordered(q firestore.Query, o directory.Order, backward bool, from *director
 
 // Users returns a page of users without their parts, and without removed ones. It bills a read for each row
 // and, unless the request is bare, one more. If the index returns false matches, it bills at most two reads a
-// row, and the page may end early.
+// row, and the page may end early. Where a filter by time zones takes several queries, it bills as much for each.
 func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequest) (directory.Page, error) {
-	base, exact := filtered(s.users(teamID).Query, req.Filter, req.Order)
-	base = base.Select(listedFields...)
+	queries, exact := filtered(s.users(teamID).Query, req.Filter, req.Order)
 	from := req.After
 	if req.Before != nil {
 		from = req.Before
 	}
 	read := func(from *directory.Cursor, limit int) ([]directory.User, error) {
-		snapshots, err := ordered(base, req.Order, req.Before != nil, from).Limit(limit).Documents(ctx).GetAll()
-		if err != nil {
-			return nil, fmt.Errorf("firestore: %w", err)
+		parts := make([][]directory.User, len(queries))
+		reading, ctx := errgroup.WithContext(ctx)
+		for i, q := range queries {
+			reading.Go(func() (err error) {
+				parts[i], err = listed(ctx, ordered(q, req.Order, req.Before != nil, from).Limit(limit))
+				return err
+			})
 		}
-		rows := make([]directory.User, len(snapshots))
-		for i, snapshot := range snapshots {
-			if rows[i], err = userOf(snapshot); err != nil {
-				return nil, err
+		if err := reading.Wait(); err != nil || len(parts) == 1 {
+			return parts[0], err
+		}
+		rows := slices.SortedFunc(slices.Values(slices.Concat(parts...)), func(a, b directory.User) int {
+			if req.Before != nil {
+				a, b = b, a
 			}
-		}
-		return rows, nil
+			return req.Order.Compare(directory.CursorOf(a), directory.CursorOf(b))
+		})
+		return rows[:min(len(rows), limit)], nil
 	}
 	if exact {
 		rows, err := read(from, req.Rows())
@@ -112,15 +132,41 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 	}
 }
 
+// listed returns a query's users without their parts.
+func listed(ctx context.Context, q firestore.Query) ([]directory.User, error) {
+	snapshots, err := q.Select(listedFields...).Documents(ctx).GetAll()
+	if err != nil {
+		return nil, fmt.Errorf("firestore: %w", err)
+	}
+	rows := make([]directory.User, len(snapshots))
+	for i, snapshot := range snapshots {
+		if rows[i], err = userOf(snapshot); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
 // Count returns how many users match the filter, or an upper bound if exact is
-// false. It bills one read per 1,000 users counted, at least one.
+// false. It bills one read per 1,000 users counted, at least one for each query.
 func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n int, exact bool, err error) {
 	order := directory.ByName
 	if f.Since > 0 {
 		order = directory.ByChange
 	}
-	q, exact := filtered(s.users(teamID).Query, f, order)
-	n, err = count(ctx, ordered(q, order, false, nil))
+	queries, exact := filtered(s.users(teamID).Query, f, order)
+	parts := make([]int, len(queries))
+	counting, ctx := errgroup.WithContext(ctx)
+	for i, q := range queries {
+		counting.Go(func() (err error) {
+			parts[i], err = count(ctx, ordered(q, order, false, nil))
+			return err
+		})
+	}
+	err = counting.Wait()
+	for _, part := range parts {
+		n += part
+	}
 	return n, exact, err
 }
 

@@ -25,6 +25,8 @@ type query struct {
 	equal, contains []string
 	orders          []IndexField
 	summed          []string
+	disjunctions    int // combinations of the values that it asks for
+	parts           int // filters of all combinations, orders and a parent
 }
 
 func (r *recorder) stream(ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -69,7 +71,9 @@ func parse(q *firestorepb.StructuredQuery, summed []string) query {
 		filters = append(filters, f)
 	}
 	var ranges []string
+	parsed.disjunctions = 1
 	for _, f := range filters {
+		parsed.disjunctions *= max(1, len(f.GetFieldFilter().GetValue().GetArrayValue().GetValues()))
 		switch path := f.GetFieldFilter().GetField().GetFieldPath(); f.GetFieldFilter().GetOp() {
 		case firestorepb.StructuredQuery_FieldFilter_EQUAL, firestorepb.StructuredQuery_FieldFilter_IN:
 			parsed.equal = append(parsed.equal, path)
@@ -89,11 +93,15 @@ func parse(q *firestorepb.StructuredQuery, summed []string) query {
 			parsed.orders = append(parsed.orders, IndexField{path, "ASCENDING"})
 		}
 	}
+	parsed.parts = parsed.disjunctions*len(filters) + len(q.GetOrderBy()) + 1
 	return parsed
 }
 
 // served returns why Firestore would refuse the query, or nothing.
 func (q query) served() string {
+	if q.disjunctions > 30 || q.parts > 100 { // Firestore's page "Query limitations"
+		return "asks for too much"
+	}
 	fields := slices.Concat(q.equal, q.contains, q.summed)
 	for _, o := range q.orders {
 		fields = append(fields, o.Path)
@@ -106,7 +114,7 @@ func (q query) served() string {
 		return q.servedAlone(fields[0])
 	}
 	filters := slices.Sorted(slices.Values(slices.Concat(q.equal, q.contains)))
-	for _, ix := range Indexes {
+	for _, ix := range Indexes() {
 		first := len(ix.Fields) - len(q.orders)
 		if ix.Collection != q.collection || first != len(filters) || !slices.Equal(ix.Fields[first:], q.orders) {
 			continue
@@ -126,7 +134,8 @@ func (q query) served() string {
 
 // servedAlone is about a field that has the automatic indexes, if it is not exempt.
 func (q query) servedAlone(field string) string {
-	i := slices.IndexFunc(Exemptions, func(e Exemption) bool { return e.Collection == q.collection && e.Field == field })
+	exemptions := Exemptions()
+	i := slices.IndexFunc(exemptions, func(e Exemption) bool { return e.Collection == q.collection && e.Field == field })
 	if i < 0 {
 		return ""
 	}
@@ -134,7 +143,7 @@ func (q query) servedAlone(field string) string {
 	for _, o := range q.orders {
 		directions = append(directions, o.Order)
 	}
-	orders := Exemptions[i].Orders // either serves an equality
+	orders := exemptions[i].Orders // either serves an equality
 	if len(q.contains) == 0 && len(orders) > 0 && (len(directions) == 0 || slices.Contains(orders, directions[0])) {
 		return ""
 	}
@@ -179,6 +188,9 @@ func TestServed(t *testing.T) {
 		{query{collection: "users", equal: []string{"source"}, orders: []IndexField{name}}, "no composite index"},
 		{query{collection: "users", equal: []string{"search"}, orders: []IndexField{name}}, "no composite index"},
 		{query{collection: "syncs", equal: []string{"tz"}, orders: []IndexField{name}}, "no composite index"},
+		{query{collection: "users", orders: []IndexField{name}, disjunctions: 30, parts: 100}, ""},
+		{query{collection: "users", orders: []IndexField{name}, disjunctions: 31, parts: 65}, "too much"},
+		{query{collection: "users", orders: []IndexField{name}, disjunctions: 25, parts: 103}, "too much"},
 		{query{collection: "users", orders: []IndexField{name}, summed: []string{"fingerprint"}}, "no composite index"},
 	} {
 		if got := tt.query.served(); got == "" != (tt.want == "") || !strings.Contains(got, tt.want) {

@@ -54,9 +54,37 @@ func listsOf(u directory.User) []string {
 	return slices.Compact(all)
 }
 
-// meeting returns FROM and WHERE of a query for the intersection of a filter's lists, in the table of one order.
-func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string) (text string, args []any, err error) {
-	all := lists(f.AccountStatus, f.Group, f.TZ, f.Source, f.Terms())
+// member is a condition on the list that a user is in.
+type member struct {
+	condition string
+	arg       any
+}
+
+// anyZone is the condition of being in one of several time zones' lists; nobody is in two. It also reports
+// whether they have so few people that sorting them costs little.
+func (s *Store) anyZone(ctx context.Context, teamID string, names []string) (_ member, few bool, err error) {
+	var zones []string
+	for _, tz := range names {
+		zones = append(zones, lists("", "", tz, "", nil)...)
+	}
+	encoded, err := encode(zones)
+	if err != nil {
+		return member{}, false, err
+	}
+	m := member{"IN (SELECT value FROM json_each(?))", encoded}
+	var n int
+	err = s.queryRow(ctx, []any{&n}, `SELECT count(*) FROM (SELECT 1 FROM by_name WHERE team_id = ? AND list `+m.condition+` LIMIT ?)`, teamID, encoded, maxRarity)
+	return m, n < maxRarity, err
+}
+
+// meeting returns FROM and WHERE of a query for the intersection of a filter's lists, in the table of one order. inOrder
+// says that rows are read in that order, and only the first of them.
+func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, table, column string, inOrder bool) (text string, args []any, err error) {
+	tz := ""
+	if len(f.TimeZones) == 1 {
+		tz = f.TimeZones[0]
+	}
+	all := lists(f.AccountStatus, f.Group, tz, f.Source, f.Terms())
 	if f.Home && f.Group == "" {
 		all = append(all, home)
 	}
@@ -66,13 +94,28 @@ func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, 
 	if err := s.rarestFirst(ctx, teamID, all); err != nil {
 		return "", nil, err
 	}
-	text = fmt.Sprintf(" FROM %s AS l", table)
-	for i, list := range all[1:] { // CROSS JOIN keeps SQLite from choosing another order
-		other := fmt.Sprintf("l%d", i+1)
-		text += fmt.Sprintf(" CROSS JOIN %s AS %s ON %[2]s.team_id = l.team_id AND %[2]s.list = ? AND %[2]s.%[3]s = l.%[3]s AND %[2]s.id = l.id", table, other, column)
-		args = append(args, list)
+	members := make([]member, len(all))
+	for i, list := range all {
+		members[i] = member{"= ?", list}
 	}
-	text, args = text+" WHERE l.team_id = ? AND l.list = ?", append(args, teamID, all[0])
+	if len(f.TimeZones) > 1 {
+		zones, few, err := s.anyZone(ctx, teamID, f.TimeZones)
+		if err != nil {
+			return "", nil, err
+		}
+		if few || !inOrder { // SQLite has to sort what several lists have
+			members = slices.Insert(members, 0, zones)
+		} else {
+			members = append(members, zones)
+		}
+	}
+	text = fmt.Sprintf(" FROM %s AS l", table)
+	for i, m := range members[1:] { // CROSS JOIN keeps SQLite from choosing another order
+		other := fmt.Sprintf("l%d", i+1)
+		text += fmt.Sprintf(" CROSS JOIN %s AS %s ON %[2]s.team_id = l.team_id AND %[2]s.list %[4]s AND %[2]s.%[3]s = l.%[3]s AND %[2]s.id = l.id", table, other, column, m.condition)
+		args = append(args, m.arg)
+	}
+	text, args = text+" WHERE l.team_id = ? AND l.list "+members[0].condition, append(args, teamID, members[0].arg)
 	if f.Since > 0 && column == "version" {
 		text, args = text+" AND l.version >= ?", append(args, int64(f.Since))
 	}
@@ -120,7 +163,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 		table, column = "by_updated", "updated"
 		place = func(c *directory.Cursor) any { return c.Updated }
 	}
-	text, args, err := s.meeting(ctx, teamID, req.Filter, table, column)
+	text, args, err := s.meeting(ctx, teamID, req.Filter, table, column, true)
 	if err != nil {
 		return directory.Page{}, err
 	}
@@ -148,7 +191,7 @@ func (s *Store) Count(ctx context.Context, teamID string, f directory.Filter) (n
 	if f.Since > 0 {
 		table, column = "by_change", "version"
 	}
-	text, args, err := s.meeting(ctx, teamID, f, table, column)
+	text, args, err := s.meeting(ctx, teamID, f, table, column, false)
 	if err != nil {
 		return 0, false, err
 	}

@@ -30,9 +30,9 @@ const schemaVersion = 5
 var schema string
 
 const (
-	busyTimeout = time.Second
-	maxReaders  = 4
-	pageSize    = 4096 // SQLite's default
+	busyTimeout        = time.Second
+	maxConcurrentReads = 4
+	pageSize           = 4096 // SQLite's default
 	// maxLog is how many pages the write-ahead log gathers before they move to the
 	// file, which waits for the disk.
 	maxLog = 8_000
@@ -92,8 +92,8 @@ func open(path string, temporary bool) (*Store, error) {
 	if s.read, err = s.connect("_query_only=1"); err != nil {
 		return nil, errors.Join(err, s.write.Close())
 	}
-	s.read.SetMaxOpenConns(maxReaders)
-	s.read.SetMaxIdleConns(maxReaders)
+	s.read.SetMaxOpenConns(maxConcurrentReads)
+	s.read.SetMaxIdleConns(maxConcurrentReads)
 	err = s.prepare(context.Background(), time.Now())
 	if err == nil {
 		err = s.put.prepare(context.Background(), s.write)
@@ -195,6 +195,8 @@ func (s *Store) check(ctx context.Context, c *sql.Conn) error {
 	if version != schemaVersion {
 		return s.damaged()
 	}
+	// Unlike integrity_check, quick_check does not compare the indexes with the tables. That would
+	// double the second that it takes for 20,000 people, at every start.
 	var result string
 	if err := c.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&result); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,42 @@ import (
 	"rollcall/internal/directory"
 	"rollcall/internal/store/storetest"
 )
+
+// TestMain is also the other process of [openElsewhere].
+func TestMain(m *testing.M) {
+	if path := os.Getenv("OPEN_FILE"); path != "" {
+		s, err := Open(path)
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			fmt.Fprint(os.Stdout, err)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// openElsewhere opens and closes the file in another process, and returns its error.
+func openElsewhere(t *testing.T, path string, environ ...string) error {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), program)
+	c.Env = slices.Concat(os.Environ(), environ, []string{"OPEN_FILE=" + path})
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("the other process: %v\n%s", err, &stderr)
+	}
+	if len(out) > 0 {
+		return errors.New(string(out))
+	}
+	return nil
+}
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
@@ -63,8 +100,12 @@ func TestOneProcessAtATime(t *testing.T) {
 	s := openFile(t, path)
 	_, err := Open(path)
 	wantSentence(t, err, path, "open in another process", "-data")
+	wantSentence(t, openElsewhere(t, path), path, "open in another process", "-data")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := openElsewhere(t, path); err != nil {
+		t.Error(err)
 	}
 	openFile(t, path)
 }

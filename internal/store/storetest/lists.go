@@ -83,6 +83,7 @@ func testFilters(t *testing.T, s Store) {
 	fields := [][]directory.FieldFilter{{{ID: "XfBOSS", Value: "U0BOSS0001"}}, {{ID: "XfBOSS", Value: "w0boss0002"}}, {{ID: "XfBOSS"}},
 		{{ID: "XfTEAM", Value: "ada’s r&d"}}, {{ID: "XfTEAM", Value: "Baking"}}, {{ID: "XfTEAM", Value: "bak"}}, {{ID: "XfTEAM"}},
 		{{ID: "XfTEAM", Value: "Ada’s R&D"}, {ID: "XfBOSS", Value: "W0BOSS0002"}}}
+	zones := [][]string{nil, nil, nil, nil, nil, {"Europe/London"}, {"Mars/Crater"}, {"Europe/London", "Mars/Crater"}}
 	rounds := 40
 	if testing.Short() {
 		rounds = 10
@@ -92,7 +93,7 @@ func testFilters(t *testing.T, s Store) {
 			Words:         directory.ParseQuery(queries[rng.IntN(len(queries))]),
 			AccountStatus: []directory.AccountStatus{"", "", directory.Active, directory.Deactivated}[rng.IntN(4)],
 			Group:         append(slices.Clone(directory.Groups), "", "", "", "", "")[rng.IntN(10)],
-			TZ:            []string{"", "", "", "Europe/London", "Mars/Crater"}[rng.IntN(5)],
+			TimeZones:     zones[rng.IntN(len(zones))],
 			Home:          rng.IntN(2) == 0,
 		}
 		if rng.IntN(3) == 0 {
@@ -103,6 +104,21 @@ func testFilters(t *testing.T, s Store) {
 			f.Since = []directory.Version{0, 1_075, 9_000}[rng.IntN(3)]
 		}
 		checkFilter(t, s, all, f, o)
+	}
+	// Several time zones: with everything else, alone, and as many as there can be.
+	some := []string{"Asia/Tokyo", "Europe/London", "Mars/Crater", "Mars/Dune", "Mars/Valley"}
+	many := slices.Clone(some)
+	for i := len(many); i < 30; i++ {
+		many = append(many, fmt.Sprintf("Mars/Crater_%02d", i))
+	}
+	for i, f := range []directory.Filter{
+		{TimeZones: some[:2], AccountStatus: directory.Active},
+		{TimeZones: some[1:], Home: true},
+		{TimeZones: some, AccountStatus: directory.Active, Words: directory.ParseQuery("ad"), Fields: fields[0]},
+		{TimeZones: some[:3], Group: directory.GroupAdmins, Words: directory.ParseQuery("ada")},
+		{TimeZones: many, AccountStatus: directory.Active, Group: directory.GroupMembers},
+	} {
+		checkFilter(t, s, all, f, directory.Orders[i])
 	}
 	for i, o := range directory.Orders {
 		checkFilter(t, s, all, []directory.Filter{{}, {Fields: fields[0]}}[i%2], o)
@@ -240,29 +256,37 @@ func testUsersByEmail(t *testing.T, s Store) {
 	}
 }
 
-// testWatch: every user that is written is yielded, in the end as of the newest write.
-func testWatch(t *testing.T, s Store) {
-	apply(t, s, change(directory.Insert, 1, `{"id":"U1","name":"before"}`))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	ready, seen := make(chan struct{}), make(chan directory.User, 1000)
-	var watching sync.WaitGroup
-	watching.Go(func() {
+// watch follows a store until the context of all is done, and then closes ended. It returns once the
+// store watches.
+func watch[T any](t *testing.T, all iter.Seq2[[]T, error]) (seen <-chan T, ended <-chan struct{}) {
+	t.Helper()
+	ready, each, end := make(chan struct{}), make(chan T, 1000), make(chan struct{})
+	go func() {
+		defer close(end)
 		open := false
-		for users, err := range s.Watch(ctx, team) {
+		for items, err := range all {
 			if err != nil {
 				t.Errorf("watch: %v", err)
 			}
-			for _, u := range users {
-				seen <- u
+			for _, item := range items {
+				each <- item
 			}
 			if !open {
 				open = true
 				close(ready)
 			}
 		}
-	})
+	}()
 	<-ready
+	return each, end
+}
+
+// testWatch: every user that is written is yielded, in the end as of the newest write.
+func testWatch(t *testing.T, s Store) {
+	apply(t, s, change(directory.Insert, 1, `{"id":"U1","name":"before"}`))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen, ended := watch(t, s.Watch(ctx, team))
 	want := map[string]directory.Version{}
 	put := func(op directory.Operation, v directory.Version, id string) {
 		apply(t, s, change(op, v, fmt.Sprintf(`{"id":%q,"name":"v%d"}`, id, v)))
@@ -290,7 +314,7 @@ func testWatch(t *testing.T, s Store) {
 		}
 	}
 	cancel()
-	watching.Wait()
+	<-ended
 }
 
 func testEmoji(t *testing.T, s Store) {

@@ -205,24 +205,7 @@ func testFeed(t *testing.T, s Store) {
 func testWatchHistory(t *testing.T, s Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ready, seen := make(chan struct{}), make(chan directory.Record, 1000)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		open := false
-		for records, err := range s.WatchRecords(ctx, team) {
-			if err != nil {
-				t.Errorf("watch: %v", err)
-			}
-			for _, r := range records {
-				seen <- r
-			}
-			if !open {
-				open = true
-				close(ready)
-			}
-		}
-	})
-	<-ready
+	seen, ended := watch(t, s.WatchRecords(ctx, team))
 	want := map[string]bool{}
 	for i := range 20 {
 		want[applyKept(t, s, titled(fmt.Sprintf("U%d", i%3), directory.Version(i+1), fmt.Sprint(i)), kept).Record.ID] = true
@@ -242,5 +225,5 @@ func testWatchHistory(t *testing.T, s Store) {
 		}
 	}
 	cancel()
-	watching.Wait()
+	<-ended
 }

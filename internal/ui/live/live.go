@@ -1,6 +1,7 @@
 // Package live sends a workspace's changes to browsers as they are written. All
 // viewers of a workspace share one watch of the store, and each change is rendered
-// once for all of them.
+// once for all of them. The page patches the row in place instead of loading itself again,
+// which would cost fifty reads for each viewer of every change.
 package live
 
 import (

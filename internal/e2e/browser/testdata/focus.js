@@ -40,7 +40,7 @@
     if (ratio < 3) faults.add(`the focus has a contrast of ${ratio.toFixed(1)} on ${what}`);
   }
   document.activeElement.blur();
-  for (const e of document.querySelectorAll(".button:not(.bare, [disabled]), .field, select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
+  for (const e of document.querySelectorAll(".button:not(.bare, [disabled], [aria-disabled=true]), .field, select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
     const ratio = contrast(rgba(getComputedStyle(e).borderTopColor), background(e.parentElement));
     if (ratio < 3) faults.add(`the border has a contrast of ${ratio.toFixed(2)} on ${e.localName}${e.id ? "#" + e.id : ""}.${e.className}`);
