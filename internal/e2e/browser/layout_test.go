@@ -34,8 +34,10 @@ type screen struct {
 
 var (
 	allScreens = []screen{{1440, 900, false}, {1024, 768, false}, {960, 720, false}, {900, 720, false}, {768, 1024, false}, {700, 900, false}, {390, 844, true}, {320, 568, true}}
-	// fewScreens find most of what allScreens find, in much less time.
-	fewScreens = []screen{{1440, 900, false}, {390, 844, true}, {320, 568, true}}
+	// mainScreens are for the main pages, and fewScreens for the others. They find most of what allScreens
+	// find, in much less time.
+	mainScreens = []screen{{1440, 900, false}, {1024, 768, false}, {768, 1024, false}, {390, 844, true}, {320, 568, true}}
+	fewScreens  = []screen{{1440, 900, false}, {390, 844, true}, {320, 568, true}}
 )
 
 var everywhere = flag.Bool("everywhere", false, "look at all pages on all screens and in forced colours too, which takes minutes")
@@ -90,8 +92,11 @@ func TestLook(t *testing.T) {
 			l := look{tab: open(t), view: v, shades: shades, pictures: pictures, faults: map[string][]string{}}
 			l.expect("status of 40")
 			screens := fewScreens
-			if v.main || *everywhere {
+			switch {
+			case *everywhere:
 				screens = allScreens
+			case v.main:
+				screens = mainScreens
 			}
 			for _, on := range screens {
 				l.on(on)
