@@ -245,9 +245,9 @@ func uiRequests(t *testing.T, w *world) []hostile {
 		{name: "events from nowhere", send: w.get(t, "/events?since=hello"), status: 200, holds: "retry: 1000", stream: true},
 		{name: "events from before the beginning", send: w.get(t, "/events?since=AAAAAAAA--9223372036854775808"), status: 200, holds: "retry: 1000", stream: true},
 		{name: "events from a forged place", send: w.get(t, "/events", with("Last-Event-ID: AAAAAAAA-99999999999999999999")), status: 200, holds: "retry: 1000", stream: true},
-		{name: "a sync that began in the future", send: w.get(t, "/status?started=9223372036854775807"), status: 200, holds: `hx-trigger="every 30s"`},
-		{name: "a sync that began at no time", send: w.get(t, "/status?started=-9223372036854775808"), status: 200, holds: `hx-trigger="every 30s"`},
-		{name: "a sync that began in words", send: w.get(t, "/status?started=%3Cscript%3E"), status: 200, holds: `hx-trigger="every 30s"`},
+		{name: "a sync that began in the future", send: w.get(t, "/status?started=9223372036854775807"), status: 200, holds: `hx-trigger="every 30s, refresh"`},
+		{name: "a sync that began at no time", send: w.get(t, "/status?started=-9223372036854775808"), status: 200, holds: `hx-trigger="every 30s, refresh"`},
+		{name: "a sync that began in words", send: w.get(t, "/status?started=%3Cscript%3E"), status: 200, holds: `hx-trigger="every 30s, refresh"`},
 
 		{name: "sync from another site", send: sync("", "Sec-Fetch-Site: cross-site"), status: 403},
 		{name: "sync from a sister site", send: sync("", "Sec-Fetch-Site: same-site"), status: 403},
