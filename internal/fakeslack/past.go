@@ -9,7 +9,7 @@ import (
 
 const (
 	pastJoinShare       = 25 // one in this many people joined in the past
-	pastChangeShare     = 20 // one in this many people changes on a working day, on average
+	pastChangeShare     = 30 // one in this many people changes on a working day, on average
 	maxPastDailyChanges = 40 // on average
 	weekendShare        = 5  // a day of the weekend has a working day's changes divided by this
 	morning             = 7 * time.Hour
