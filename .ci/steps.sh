@@ -71,11 +71,11 @@ need_tools_of_the_tests() {
   java -version
   node --version
   npm --version
-  if ! command -v chromium; then
+  if ! command -v chromium-headless-shell; then
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-color-emoji >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium-headless-shell fonts-noto-color-emoji >/dev/null
   fi
-  chromium --version
+  chromium-headless-shell --version
 }
 
 # fuzz runs each target for as many inputs. Counted, not timed: at the end of its

@@ -87,6 +87,13 @@ function write(state, word, more) {
   if (span.textContent !== rest) span.textContent = rest;
 }
 
+// breathe shows that the server was heard. An animation without end would keep the browser painting.
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+function breathe() {
+  if (!calm.matches) document.getElementById("live").animate({ opacity: [1, 0.35, 1] }, { duration: 1600, pseudoElement: "::before" });
+}
+
 // tick is the one timer of a page: all times change together, and not while they are held.
 function tick() {
   if (!isHeld()) tellTimes(document.getElementById("content"));
@@ -106,5 +113,6 @@ for (const leaving of ["pointerout", "focusout"]) {
   document.addEventListener(leaving, () => { if (waiting.size || stale) setTimeout(release); });
 }
 document.addEventListener("rollcall:connection", show);
+document.addEventListener("rollcall:heard", breathe);
 setInterval(show, 1000);
 setInterval(tick, 15000);

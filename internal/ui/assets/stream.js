@@ -38,6 +38,7 @@ export const isAway = () => away || connected() && Date.now() - heard > beatTime
 export function answered(yes) {
   if (yes) {
     heard = Date.now();
+    document.dispatchEvent(new Event("rollcall:heard"));
     clearTimeout(silence);
     silence = undefined;
     say(false);
