@@ -86,7 +86,7 @@ func (r *running) address(t *testing.T) string {
 
 func eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if check() {
 			return
 		}

@@ -192,7 +192,7 @@ func (tb *tab) eventually(what, expression string) {
 
 func (tb *tab) within(limit time.Duration, what, expression string) {
 	tb.t.Helper()
-	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && Boolean(`+expression+")")) // evaluating fails between two pages
 		cancel()

@@ -129,7 +129,7 @@ func filled(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site 
 // settle waits until the worker has written everybody.
 func (s *site) settle(t *testing.T, people int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		n, _, err := s.store.Count(t.Context(), s.slack.Options().TeamID, directory.Filter{})
 		if err != nil {
 			t.Fatal(err)

@@ -203,7 +203,7 @@ func (s *System) Parked(t *testing.T, want int, timeout time.Duration) []*pubsub
 // Eventually calls check until it returns true, and fails the test after the timeout.
 func Eventually(t *testing.T, timeout time.Duration, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if check() {
 			return
 		}
