@@ -96,7 +96,7 @@ func TestPeopleAreOfEveryKind(t *testing.T) {
 			if real := profile["real_name"].(string); real == "" || !utf8.ValidString(real) || strings.Contains(real, "_") {
 				t.Errorf("real name %q", real)
 			}
-			if want := "http://x/avatars/" + id + "-72.png"; profile["image_72"] != want {
+			if want := "http://x/avatars/" + id + "-72.svg"; profile["image_72"] != want {
 				t.Errorf("image %v, want %s", profile["image_72"], want)
 			}
 			if u["deleted"] == true {
@@ -182,6 +182,14 @@ func TestTimeZones(t *testing.T) {
 			if label, _ := z.at(at); label == "" {
 				t.Errorf("%s has no label at %v", name, at)
 			}
+		}
+	}
+}
+
+func TestInitials(t *testing.T) {
+	for in, want := range map[string]string{"Zoë St John": "ZJ", "王小明": "王", "मीरा शर्मा": "मीश", "": "", "佐藤 さくら": "佐さ"} {
+		if got := initialsOf(in); got != want {
+			t.Errorf("initials of %q: %q, want %q", in, got, want)
 		}
 	}
 }

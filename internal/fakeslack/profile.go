@@ -59,10 +59,10 @@ func (p Person) putImages(w writer) {
 		if size > maxGeneratedImage && !p.person.ownPicture {
 			continue
 		}
-		w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.png", p.baseURL, p.person.id, size)
+		w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.svg", p.baseURL, p.person.id, size)
 	}
 	if p.person.ownPicture {
-		w.o["image_original"] = fmt.Sprintf("%s/avatars/%s-%d.png", p.baseURL, p.person.id, imageSizes[len(imageSizes)-1])
+		w.o["image_original"] = fmt.Sprintf("%s/avatars/%s-%d.svg", p.baseURL, p.person.id, imageSizes[len(imageSizes)-1])
 		w.o["is_custom_image"] = true
 	}
 }
@@ -136,7 +136,7 @@ func (p Person) putPlaceholders(w writer) {
 	maps.Copy(w.o, map[string]any{"real_name": "Deactivated User", "real_name_normalized": "Deactivated User", "team": who.teamID})
 	for _, size := range imageSizes {
 		if size <= maxGeneratedImage {
-			w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.png", p.baseURL, who.id, size)
+			w.o[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.svg", p.baseURL, who.id, size)
 		}
 	}
 	if who.index%2 == 0 {

@@ -2,8 +2,8 @@ package fakeslack
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
-	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -217,6 +217,7 @@ func TestDateIsTheWorkspacesClock(t *testing.T) {
 
 func TestAvatars(t *testing.T) {
 	w, server := serve(t, Options{})
+	w.listed[12].realName = `<script> "&`
 	get := func(path string) (*http.Response, string) {
 		t.Helper()
 		response, err := http.Get(server.URL + path)
@@ -231,16 +232,18 @@ func TestAvatars(t *testing.T) {
 		return response, string(body)
 	}
 	for _, p := range w.listed {
-		response, body := get("/avatars/" + p.id + "-72.png")
-		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "image/png" {
+		response, body := get("/avatars/" + p.id + "-72.svg")
+		if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "image/svg+xml" || response.Header.Get("Content-Security-Policy") == "" {
 			t.Fatalf("%d %v", response.StatusCode, response.Header)
 		}
-		picture, err := png.DecodeConfig(strings.NewReader(body))
-		if err != nil || picture.Width != 72 || picture.Height != 72 {
-			t.Errorf("%+v, %v", picture, err)
+		var svg struct {
+			Text string `xml:"text"`
+		}
+		if err := xml.Unmarshal([]byte(body), &svg); err != nil || svg.Text == "" {
+			t.Errorf("%v in %s", err, body)
 		}
 	}
-	for _, path := range []string{"/avatars/U404-72.png", "/avatars/USLACKBOT-73.png", "/avatars/USLACKBOT.png"} {
+	for _, path := range []string{"/avatars/U404-72.svg", "/avatars/USLACKBOT-73.svg", "/avatars/USLACKBOT.svg"} {
 		if response, _ := get(path); response.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, response.StatusCode)
 		}
