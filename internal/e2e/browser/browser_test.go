@@ -106,11 +106,13 @@ func TestLive(t *testing.T) {
 		}
 	}
 	before := eval[string](tb, fmt.Sprintf(`document.getElementById(%q).dataset.changed`, who))
+	tb.run(chromedp.Evaluate[chromedp.Void](`{ const animate = Element.prototype.animate; globalThis.breaths = 0; Element.prototype.animate = function (...how) { if (this.id === "live") breaths++; return animate.apply(this, how); } }`))
 	events, err := s.slack.SetStatus(who)
 	start := time.Now()
 	s.deliver(t, events, err)
 	tb.eventually("the row changes", fmt.Sprintf(`document.getElementById(%q).dataset.changed > %q`, who, before))
 	t.Logf("a row changed %v after Slack's event", time.Since(start))
+	tb.eventually("the dot breathes, and nothing moves without end", `breaths > 0 && document.getAnimations().every((a) => a.effect.getComputedTiming().iterations === 1)`)
 	tb.promptly(s, who)
 
 	// Somebody who joins appears at once, in the right place.
