@@ -2,8 +2,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CI=true
-# Packages that start emulators share two cores. The other flags save compiling and linking: built like the images
-# (.ko.yaml), packages are compiled once for both; nobody debugs here; go vet has a step of its own.
+# Packages that start emulators share two cores, so tests get an hour. The rest shortens builds: with -trimpath and
+# without cgo, packages compile once for tests and images (.ko.yaml); -w drops debug information; go vet has its own step.
 export GOFLAGS="${GOFLAGS:-} -timeout=60m -trimpath -ldflags=-w -vet=off"
 export CGO_ENABLED=0
 scratch=$(mktemp -d)

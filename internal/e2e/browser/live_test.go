@@ -101,6 +101,13 @@ func TestNotYetLive(t *testing.T) {
 	}
 }
 
+// countBreaths counts in breaths how often the dot in the bar breathes.
+var countBreaths = chromedp.Evaluate[chromedp.Void](`{
+	const animate = Element.prototype.animate;
+	globalThis.breaths = 0;
+	Element.prototype.animate = function (...how) { if (this.id === "live") breaths++; return animate.apply(this, how); };
+}`)
+
 // TestPause: while the page is paused nothing changes in it, and it says how much waits.
 func TestPause(t *testing.T) {
 	tb := open(t)
@@ -109,9 +116,9 @@ func TestPause(t *testing.T) {
 	tb.visit(s.URL)
 	tb.ready()
 	tb.eventually("the bar says that it is live", `/^Live · \d+ s ago$/.test(document.getElementById("live").textContent)`)
-	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	tb.run(chromedp.Click(chromedp.CSS("#pause")), countBreaths)
 	s.put(t, renamed("U2", ""))
-	tb.eventually("one waits", held+` === "1 new change" && document.getElementById("live").textContent === "Paused · 1 waiting" && document.getElementById("pause").getAttribute("aria-pressed") === "true"`)
+	tb.eventually("one waits, and the dot does not move", `breaths === 0 && `+held+` === "1 new change" && document.getElementById("live").textContent === "Paused · 1 waiting" && document.getElementById("pause").getAttribute("aria-pressed") === "true"`)
 	if n := tb.names(); len(n) != 1 {
 		t.Errorf("a paused list became %q", n)
 	}
@@ -120,7 +127,8 @@ func TestPause(t *testing.T) {
 	s.put(t, renamed("U2", "Typographer"))
 	tb.eventually("it is still paused", held)
 	tb.run(chromedp.Click(chromedp.CSS("#pause")))
-	tb.eventually("it goes on", `document.getElementById("U2").textContent.includes("Typographer") && document.getElementById("held").hidden && document.getElementById("live").dataset.state === "live"`)
+	s.put(t, renamed("U3", ""))
+	tb.eventually("it goes on, and the dot breathes", `breaths > 0 && document.getElementById("U2").textContent.includes("Typographer") && document.getElementById("held").hidden && document.getElementById("live").dataset.state === "live"`)
 }
 
 // TestPausedStatus: a page that refreshes itself says so, stops while it is paused, and catches up afterwards.

@@ -55,7 +55,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	return ctx, chromedp.Do(ctx)
 })
 
-// installedBrowser prefers the Chromium that can only be headless: it takes less than half the time of the whole one.
+// installedBrowser prefers chromium-headless-shell: it needs less than half the processor time of the full browser.
 func installedBrowser() (path string, err error) {
 	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {

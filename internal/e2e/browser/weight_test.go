@@ -32,10 +32,10 @@ func TestWeight(t *testing.T) {
 			tb.visit(s.URL + page.path)
 			tb.loaded()
 			tb.eventually("what the page loads by itself", `!document.querySelector("a#count") && !document.querySelector(".htmx-request")`)
-			// A browser that has no window loads no icon by itself.
+			// chromium-headless-shell does not load the icon by itself.
 			eval[string](tb, `fetch(document.querySelector("link[rel=icon]").href).then((icon) => icon.text())`)
 			for deadline := time.Now().Add(showTimeout); w.of("favicon.svg") == 0 && time.Now().Before(deadline); {
-				time.Sleep(10 * time.Millisecond) // the browser says when it has ended after the page knows
+				time.Sleep(10 * time.Millisecond) // the DevTools event may come after the page has the answer
 			}
 			total := w.of("")
 			t.Logf("%s: %.1f kB in %d requests", page.name, total/1000, len(w.sizes))

@@ -81,8 +81,8 @@ func (r *rig) suffer(t *testing.T, mix events.Mix, fault func()) tally {
 	r.late.atWorst()
 	from := time.Now()
 	fault()
-	if time.Since(from) < lasts { // it goes on until it is healed
-		from = time.Now() // what began before may have come through
+	if time.Since(from) < lasts { // the fault lasts until heal
+		from = time.Now() // events sent earlier may have got through
 		time.Sleep(lasts)
 	}
 	to := time.Now()

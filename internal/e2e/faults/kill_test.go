@@ -119,7 +119,7 @@ func TestWebhookKilled(t *testing.T) {
 			r.webhook.Kill()
 			if name == "after" {
 				events.Stored(t, r.System, one, waitTimeout) // although Slack has no answer
-				r.delivered(t, 1)                            // before heal breaks the worker's connections
+				r.delivered(t, 1)                            // heal breaks connections: the worker must have its answer first
 			}
 			if sent.progress() != 0 {
 				t.Fatal("answered already: the test proves nothing")

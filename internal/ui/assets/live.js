@@ -87,11 +87,12 @@ function write(state, word, more) {
   if (span.textContent !== rest) span.textContent = rest;
 }
 
-// breathe shows that the server was heard. An animation without end would keep the browser painting.
+// breathe pulses the dot once when something arrives from the server. An endless animation would keep the browser
+// repainting. A paused page does not move.
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function breathe() {
-  if (!calm.matches) document.getElementById("live").animate({ opacity: [1, 0.35, 1] }, { duration: 1600, pseudoElement: "::before" });
+  if (!calm.matches && !paused) document.getElementById("live").animate({ opacity: [1, 0.35, 1] }, { duration: 1600, pseudoElement: "::before" });
 }
 
 // tick is the one timer of a page: all times change together, and not while they are held.
