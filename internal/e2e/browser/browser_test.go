@@ -185,6 +185,19 @@ func TestKeyboard(t *testing.T) {
 	tb.eventually("the person's page", fmt.Sprintf(`document.querySelector("h1 bdi")?.textContent === %q && location.pathname.startsWith("/users/")`, second))
 }
 
+// TestSortOnATelephone: a telephone has no columns, but both headings that sort.
+func TestSortOnATelephone(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	tb.visit(s.URL)
+	tb.ready()
+	for _, step := range []struct{ column, sorted string }{{"changed", "descending"}, {"changed", "ascending"}, {"person", "ascending"}} {
+		tb.run(chromedp.Click(chromedp.CSS(fmt.Sprintf("#list thead [data-col=%s] a", step.column))))
+		tb.eventually("sorted by "+step.column, fmt.Sprintf(`document.querySelector("#list thead [aria-sort]").dataset.col === %q && document.querySelector("#list thead [aria-sort]").ariaSort === %q`, step.column, step.sorted))
+	}
+}
+
 // TestHeadings: the sticky headings cover neither the row with the focus nor the first row.
 func TestHeadings(t *testing.T) {
 	tb := open(t)
