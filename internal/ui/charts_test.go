@@ -191,7 +191,7 @@ func TestCustomFieldsCard(t *testing.T) {
 		last.Profiles = tt.profiles
 		f.syncs = []syncs.Sync{last}
 		o := testOptions(t, f)
-		if err := newHistorian(t, o.Store).store.PutTeamProfile(t.Context(), team, json.RawMessage(`{"fields":[{"id":"Xf1","label":"Badge number"}]}`)); err != nil {
+		if err := newHistorian(t, o.Store).store.PutTeamProfile(t.Context(), team, json.RawMessage(`{"fields":[{"id":"Xf1","label":"Badge number"},{"id":"Xf2","label":"Shoe size","is_hidden":true}]}`)); err != nil {
 			t.Fatal(err)
 		}
 		root, err := html.Parse(strings.NewReader(get(t, New(t.Context(), o), "/status").Body.String()))
@@ -201,6 +201,9 @@ func TestCustomFieldsCard(t *testing.T) {
 		for n := range root.Descendants() {
 			for _, a := range n.Attr {
 				if a.Key == "id" && a.Val == "fields" {
+					if strings.Contains(text(n), "Shoe size") {
+						t.Errorf("%s: a hidden field in %q", name, text(n))
+					}
 					for _, want := range tt.want {
 						if got := text(n); !strings.Contains(got, want) {
 							t.Errorf("%s: no %q in %q", name, want, got)

@@ -159,7 +159,7 @@ func (h *handler) statusOf(ctx context.Context, v *statusView, teamID string) ([
 	}
 	if last != nil {
 		v.Charts.Zones = zonesChart(last.TimeZones, teamID, last.ID, h.Now())
-		v.Fields = newFieldsView(*last, h.labels(ctx, teamID), v.Charts.askable)
+		v.Fields = newFieldsView(*last, h.profile(ctx, teamID).Visible(), v.Charts.askable)
 	}
 	return records, nil
 }

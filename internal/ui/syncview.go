@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/syncs"
 )
 
@@ -115,11 +116,11 @@ type fieldsView struct {
 	People int // people who can have some
 }
 
-func newFieldsView(last syncs.Sync, labels map[string]string, people int) *fieldsView {
+func newFieldsView(last syncs.Sync, fields directory.Fields, people int) *fieldsView {
 	v := &fieldsView{Profiles: last.Profiles, People: people}
 	v.Known = max(0, people-v.NeverAsked)
-	for id, label := range labels {
-		v.Labels = append(v.Labels, firstNonEmpty(label, id))
+	for _, f := range fields {
+		v.Labels = append(v.Labels, firstNonEmpty(f.Label, f.ID))
 	}
 	slices.Sort(v.Labels)
 	return v

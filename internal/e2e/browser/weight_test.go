@@ -17,12 +17,13 @@ import (
 func TestWeight(t *testing.T) {
 	s := filled(t, fakeslack.Options{})
 	s.retitle(t, 60)
+	s.readProfiles(t, 40)
 	for _, page := range []struct {
 		name, path string
 		max        float64
 	}{
 		{"list", "/", 70_000},
-		{"person", "/users/" + s.slack.Options().TeamID + "/" + s.people(t)[0].ID, 30_000},
+		{"person", "/users/" + s.slack.Options().TeamID + "/" + s.people(t)[1].ID + "?sort=name", 30_000},
 		{"changes", "/changes", 70_000},
 		{"status", "/status", 70_000},
 	} {
