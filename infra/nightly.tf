@@ -15,7 +15,7 @@ resource "google_cloud_scheduler_job" "nightly" {
   name        = "${local.name}-nightly"
   region      = var.region
   description = "Starts the nightly tests."
-  schedule    = "23 1 * * *" # off the full hour, when most jobs start
+  schedule    = "23 1 * * *" # not on the hour, when most jobs start
   time_zone   = "Etc/UTC"
   pubsub_target {
     topic_name = google_pubsub_topic.nightly[each.key].id

@@ -31,7 +31,7 @@ func run(ctx context.Context) error {
 	flags := flag.NewFlagSet("fullsync", flag.ContinueOnError)
 	flags.BoolVar(&o.DryRun, "dry-run", false, "print what would change, and change nothing")
 	flags.BoolVar(&o.AllowMassDelete, "allow-mass-delete", false, "remove users even if they are more than a tenth of the directory")
-	flags.IntVar(&o.Profiles, "profiles", fullsync.DefaultProfiles, "ask Slack for the custom fields of up to `N` people a workspace; 0 for none")
+	flags.IntVar(&o.Profiles, "profiles", fullsync.DefaultProfiles, "ask Slack for the custom fields of up to `N` people per workspace; 0 for none")
 	if err := service.ParseFlags(flags, usage, os.Args[1:]); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func main() { service.Main(run) }
 func run(ctx context.Context) (err error) {
 	o := local.Options{Out: os.Stdout, Terminal: terminal.Is(os.Stdout)}
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	flags.StringVar(&o.Data, "data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" means one in the user's cache folder, and \"\" none")
+	flags.StringVar(&o.Data, "data", byDefault, "`file` that keeps the directory; \""+byDefault+"\" is one in the user's cache folder, \"\" keeps nothing")
 	flags.DurationVar(&o.ChangeInterval, "change-every", local.ChangeInterval, "time between changes in the invented workspace")
 	flags.DurationVar(&o.SyncInterval, "sync-every", local.SyncInterval, "time between full syncs")
 	open := flags.Bool("open", false, "open the page in a browser once it is ready")

@@ -40,7 +40,7 @@ const (
 	prefix = "/api/"
 	// answerTimeout leaves time to write before the server's own deadline.
 	answerTimeout = 20 * time.Second
-	// maxRowsInMemory bounds how many people and changes all requests under way hold in memory, some
+	// maxRowsInMemory bounds how many people and changes all requests in progress hold in memory, some
 	// kilobytes each. reserveTimeout is how long a request waits for its share.
 	maxRowsInMemory = 10 * maxLimit
 	reserveTimeout  = 5 * time.Second

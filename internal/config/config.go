@@ -103,7 +103,7 @@ func (c Worker) validate() error {
 		err = errors.Join(err, errors.New("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT: set both, or neither for unsigned pushes"))
 	}
 	if c.HistoryDays < 0 || c.HistoryDays > maxHistoryDays {
-		err = errors.Join(err, fmt.Errorf("HISTORY_DAYS: %d is not in 0 to %d", c.HistoryDays, maxHistoryDays))
+		err = errors.Join(err, fmt.Errorf("HISTORY_DAYS: %d is not between 0 and %d", c.HistoryDays, maxHistoryDays))
 	}
 	switch {
 	case c.PushSignature != "required" && !c.SignatureRemoved():
@@ -156,7 +156,7 @@ func (v *Viewers) UnmarshalText(text []byte) error {
 		}
 		for one := range strings.SplitSeq(who, ",") {
 			if one = strings.TrimSpace(one); !viewerPattern.MatchString(one) {
-				return fmt.Errorf("%s: %q is neither an address nor a domain with @ before it", team, one)
+				return fmt.Errorf("%s: %q is neither an e-mail address nor a domain such as @example.com", team, one)
 			}
 			all[team] = append(all[team], one)
 		}
@@ -225,7 +225,7 @@ const maxRate = 10_000
 func (c API) validate() error {
 	err := errors.Join(c.Common.validate(), validateAuditHashKey(c.AuditHashKey))
 	if c.Rate < 1 || c.Rate > maxRate {
-		err = errors.Join(err, fmt.Errorf("API_RATE: %d is not in 1 to %d", c.Rate, maxRate))
+		err = errors.Join(err, fmt.Errorf("API_RATE: %d is not between 1 and %d", c.Rate, maxRate))
 	}
 	return err
 }

@@ -62,8 +62,8 @@ func TestValidate(t *testing.T) {
 		{"ui", []string{"AUTH=basic"}, "AUTH"},
 		{"ui", []string{"AUTH=none", "VIEWERS=T1=a@example.com"}, "VIEWERS"},
 		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1"}, "T1"},
-		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=ada"}, "neither an address"},
-		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com,"}, "neither an address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=ada"}, "neither an e-mail address"},
+		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com,"}, "neither an e-mail address"},
 		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=a@example.com"}, "not a workspace id"},
 		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS=T1=a@example.com;T1=b@example.com"}, "given twice"},
 		{"ui", []string{"IAP_AUDIENCE=a", "VIEWERS="}, ""},
@@ -125,12 +125,12 @@ func TestWrongValues(t *testing.T) {
 		"PORT=-1":                       `PORT: -1 is not a port, which is a number from 0 to 65535, 0 for any free one`,
 		"PORT=65536":                    `PORT: 65536 is not a port, which is a number from 0 to 65535, 0 for any free one`,
 		"HISTORY_DAYS=ninety":           `HISTORY_DAYS: "ninety" is not a whole number`,
-		"HISTORY_DAYS=-1":               `HISTORY_DAYS: -1 is not in 0 to 3650`,
+		"HISTORY_DAYS=-1":               `HISTORY_DAYS: -1 is not between 0 and 3650`,
 		"CHANGES_VALUES=maybe":          `CHANGES_VALUES: "maybe" is neither true nor false`,
 		"LOG_LEVEL=loud":                `LOG_LEVEL: must be DEBUG, INFO, WARN or ERROR`,
 		"ALLOW_UNAUTHENTICATED=yes":     `ALLOW_UNAUTHENTICATED: "yes" is neither true nor false`,
 		"API_RATE=99999999999999999999": `API_RATE: "99999999999999999999" is not a whole number`,
-		"VIEWERS=T1=ada":                `VIEWERS: T1: "ada" is neither an address nor a domain with @ before it`,
+		"VIEWERS=T1=ada":                `VIEWERS: T1: "ada" is neither an e-mail address nor a domain such as @example.com`,
 	} {
 		environ := []string{"GOOGLE_CLOUD_PROJECT=p", "AUTH=none", variable}
 		var err error

@@ -102,7 +102,7 @@ func DecodeChange(data []byte) (Change, error) {
 		return Change{}, fmt.Errorf("%w: message is not a change in JSON", ErrInvalid)
 	}
 	if message.Partial {
-		return Change{}, fmt.Errorf("%w: a part of a user", ErrInvalid)
+		return Change{}, fmt.Errorf("%w: only part of a user", ErrInvalid)
 	}
 	message.Change.User = json.RawMessage(message.User)
 	return NewChange(message.Change)

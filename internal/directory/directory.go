@@ -82,7 +82,7 @@ var (
 	// ErrNotFound says that the directory holds no such user or workspace.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that a stored user changed between a read and the write that relied on it.
-	ErrConflict = errors.New("changed meanwhile")
+	ErrConflict = errors.New("changed in the meantime")
 	// ErrUnknownUser refuses an update of a user who is not stored. The insert may still be on its way.
 	ErrUnknownUser = errors.New("update of a user not in the directory")
 )

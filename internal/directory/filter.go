@@ -117,7 +117,7 @@ func (f Filter) Validate() error {
 	}
 	for _, field := range f.Fields {
 		if !fieldIDPattern.MatchString(field.ID) || len(field.Value) > maxFolded || !utf8.ValidString(field.Value) {
-			return fmt.Errorf("%w: custom field", ErrInvalid)
+			return fmt.Errorf("%w: filter of a custom field", ErrInvalid)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@
 //
 // # Past and memory
 //
-// The past of a workspace ([Workspace.Past]) is as invented as its people: how often and at what times of the week
+// The past of a workspace ([Workspace.Past]) is invented too: how often and at what times of the week
 // somebody changes has no source. Options.Known makes a workspace from Slack's objects of its people, so that it goes
 // on where another process left off.
 //

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// listing is the data of users.list.
-type listing struct {
+// memberList is the data of users.list.
+type memberList struct {
 	people   []*person
 	position map[string]int // in people, by ID
 	at       time.Time
@@ -22,7 +22,7 @@ type listing struct {
 func (w *Workspace) FreezeListings() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.frozen = &listing{position: map[string]int{}, at: w.now()}
+	w.frozen = &memberList{position: map[string]int{}, at: w.now()}
 	for i, p := range w.listed {
 		copied := *p
 		w.frozen.people = append(w.frozen.people, &copied)
@@ -37,12 +37,12 @@ func (w *Workspace) ThawListings() {
 	w.frozen = nil
 }
 
-// listing needs mu.
-func (w *Workspace) listing() listing {
+// currentMembers needs mu.
+func (w *Workspace) currentMembers() memberList {
 	if w.frozen != nil {
 		return *w.frozen
 	}
-	return listing{w.listed, w.position, w.now()}
+	return memberList{w.listed, w.position, w.now()}
 }
 
 func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
@@ -59,7 +59,7 @@ func (w *Workspace) usersList(r *http.Request) (map[string]any, error) {
 	if err := w.misbehave(limit, r.FormValue("cursor")); err != nil {
 		return nil, err
 	}
-	all := w.listing()
+	all := w.currentMembers()
 	start, wasEmpty, err := all.parseCursor(r.FormValue("cursor"))
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func cursorAt(id string, empty bool) string {
 }
 
 // parseCursor returns the position in people.
-func (l listing) parseCursor(cursor string) (position int, wasEmpty bool, err error) {
+func (l memberList) parseCursor(cursor string) (position int, wasEmpty bool, err error) {
 	if cursor == "" {
 		return 0, false, nil
 	}

@@ -160,7 +160,7 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestExpiredMeanwhile: a status that ended while nobody looked is gone.
+// TestExpiredMeanwhile: a status that expired between two processes is cleared.
 func TestExpiredMeanwhile(t *testing.T) {
 	now := time.Now()
 	w := New(Options{Clock: func() time.Time { return now }})

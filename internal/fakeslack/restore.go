@@ -64,7 +64,7 @@ func (w *Workspace) addKnown(known map[string]said) {
 	}
 }
 
-// restore makes p what s says. A status that has expired meanwhile is cleared. It needs mu.
+// restore makes p what s says. A status that has since expired is cleared. It needs mu.
 func (w *Workspace) restore(p *person, s said) {
 	p.deleted, p.forgotten = s.Deleted || s.IsForgotten, s.IsForgotten
 	if s.Updated > 0 {

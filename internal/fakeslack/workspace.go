@@ -90,7 +90,7 @@ type Workspace struct {
 	staff        []*person      // everybody with a place in the tree of managers
 	managers     []*person      // those of them who can have reports
 	drawn        uint64         // index of the next person
-	frozen       *listing       // what users.list answers; nil for the current people
+	frozen       *memberList    // what users.list answers; nil for the current people
 	steps        int
 	listCalls    int
 	profileCalls int

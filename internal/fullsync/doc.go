@@ -70,7 +70,7 @@
 //
 // The record counts what Pub/Sub accepted. Drift counts the repairs that an event should
 // have made unnecessary, because Slack's own updated moved more than five minutes before
-// the listing. Differed counts, by field, the repairs of people whose newest word came
+// the listing. Differed counts, by field, the repairs of people whose newest data came
 // from an event. If Slack's events and listings disagree about a field for good, every
 // sync repairs it, and it shows there. A person who cannot be read or stored is logged by
 // id, counted as failed, and left out.

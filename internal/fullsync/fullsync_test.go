@@ -99,7 +99,7 @@ func TestRepairs(t *testing.T) {
 		if s.Inserted != 1 || s.Updated != 4 || s.Removed != 1 || s.Drift != 5 || s.Unchanged != 300-4 || s.Listed != 300 || s.External.Updated != 1 {
 			t.Errorf("%+v", s)
 		}
-		// One repair was of somebody whose newest word came from an event.
+		// One repair was of somebody whose newest data came from an event.
 		if diff := gocmp.Diff(map[string]int{"profile.title": 1}, s.Differed); diff != "" {
 			t.Errorf("differed (-want +got):\n%s", diff)
 		}

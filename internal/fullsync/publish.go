@@ -125,7 +125,7 @@ func (p *repairer) publish(b *batch, id string, n need, user json.RawMessage, v 
 	// An insert at first, to see what an empty directory would store.
 	c, err := directory.NewChange(directory.Change{Operation: directory.Insert, TeamID: b.teamID, User: user, Version: v, Source: directory.FromSync, InList: inList})
 	if err == nil && c.UserID != id {
-		err = errors.New("users.info answered with another user")
+		err = errors.New("users.info returned a different user")
 	}
 	var u directory.User
 	if err == nil {
@@ -172,7 +172,7 @@ func (p *repairer) publish(b *batch, id string, n need, user json.RawMessage, v 
 	})
 }
 
-// differed returns the core fields that a repair changes, if the newest word about the
+// differed returns the core fields that a repair changes, if the newest data about the
 // person came from an event.
 func (p *repairer) differed(ctx context.Context, n need, user json.RawMessage) ([]string, error) {
 	s := n.stored

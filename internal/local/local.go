@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: o.Config.LogLevel}))
 
 	if o.People > 0 && len(o.Config.BotTokens) > 0 {
-		return errors.New("-people: only an invented workspace has a number to choose, but SLACK_BOT_TOKENS opens a real one; leave out one of the two")
+		return errors.New("-people applies only to an invented workspace, but SLACK_BOT_TOKENS opens a real one: leave out one of the two")
 	}
 	page, err := service.Listen("127.0.0.1", o.Config.Port)
 	if err != nil {

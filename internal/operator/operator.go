@@ -153,7 +153,7 @@ func (p Program) with(ctx context.Context, do func(*clients) error) error {
 	return errors.Join(do(c), c.close())
 }
 
-var errNotConfirmed = errors.New("nothing was done: answer y, or give --yes")
+var errNotConfirmed = errors.New("nothing was done: answer y, or pass --yes")
 
 // confirm asks the question unless yes is set.
 func (p Program) confirm(yes bool, question string) error {

@@ -253,8 +253,8 @@ func homeOf(u directory.User) string {
 	return slack.TeamID
 }
 
-// lookInterval is how often the store is asked.
-const lookInterval = 200 * time.Millisecond
+// pollInterval is how often the store is asked.
+const pollInterval = 200 * time.Millisecond
 
 func (s speaker) wait(ctx context.Context, v verb, c directory.Change) error {
 	for {
@@ -270,7 +270,7 @@ func (s speaker) wait(ctx context.Context, v verb, c directory.Change) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(lookInterval):
+		case <-time.After(pollInterval):
 		}
 	}
 }

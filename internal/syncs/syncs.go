@@ -80,7 +80,7 @@ type Sync struct {
 	TimeZones map[string]int `json:"time_zones,omitempty"`
 	// Drift counts repairs that an event should have made unnecessary.
 	Drift int `json:"drift"`
-	// Differed counts, by core field, the repairs of people whose newest word came from an
+	// Differed counts, by core field, the repairs of people whose newest data came from an
 	// event. A field about which Slack's events and listings disagree for good shows up here.
 	// If there are many such people, a sync looks at 200 of them.
 	Differed map[string]int `json:"differed,omitempty"`

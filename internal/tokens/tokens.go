@@ -73,7 +73,7 @@ func (t Token) validate() error {
 	}
 	for _, scope := range t.Scopes {
 		if !slices.Contains(Scopes, scope) {
-			err = errors.Join(err, fmt.Errorf("no scope %q: there are %s", scope, strings.Join(Scopes, ", ")))
+			err = errors.Join(err, fmt.Errorf("unknown scope %q: choose from %s", scope, strings.Join(Scopes, ", ")))
 		}
 	}
 	if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(t.CreatedAt) {

@@ -45,7 +45,7 @@ func TestValidate(t *testing.T) {
 		{"a", []string{"../x"}, []string{UsersRead}, time.Time{}, "not a Slack id"},
 		{"a", make([]string, 101), []string{UsersRead}, time.Time{}, "workspaces"},
 		{"a", []string{"T1"}, nil, time.Time{}, "scopes"},
-		{"a", []string{"T1"}, []string{"users:write"}, time.Time{}, `no scope "users:write"`},
+		{"a", []string{"T1"}, []string{"users:write"}, time.Time{}, `unknown scope "users:write"`},
 		{"a", []string{"T1"}, []string{UsersRead}, now, "expires"},
 	} {
 		_, _, err := New(tt.name, tt.workspaces, tt.scopes, now, tt.expires)

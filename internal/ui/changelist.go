@@ -57,7 +57,7 @@ func parseChanges(q url.Values) (changeList, error) {
 	}
 	after, before := q.Get("after"), q.Get("before")
 	if after != "" && before != "" {
-		return l, fmt.Errorf("%w: after and before", directory.ErrInvalid)
+		return l, fmt.Errorf("%w: after and before exclude each other", directory.ErrInvalid)
 	}
 	if l.req.After, err = parsePlace(after); err != nil {
 		return l, err
@@ -88,7 +88,7 @@ func parsePlace(text string) (*directory.RecordCursor, error) {
 		return nil, err
 	}
 	if c.ID == "" || c.WrittenAt.Year() < minYear || c.WrittenAt.Year() > maxYear {
-		return nil, fmt.Errorf("%w: a cursor of no record", directory.ErrInvalid)
+		return nil, fmt.Errorf("%w: not a cursor", directory.ErrInvalid)
 	}
 	return &c, nil
 }

@@ -49,7 +49,7 @@ func RequireIAP(validator TokenValidator, audience string, log *slog.Logger) fun
 	}
 }
 
-var errToken = errors.New("no valid token of Identity-Aware Proxy")
+var errToken = errors.New("no valid token from Identity-Aware Proxy")
 
 // validate returns the claims of a request's token. Its error is [errToken] or [identity.ErrKeys].
 func validate(r *http.Request, validator TokenValidator, audience string) (*idtoken.Payload, error) {

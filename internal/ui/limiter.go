@@ -12,7 +12,7 @@ const (
 	maxConcurrentExports = 2
 )
 
-var errTooMany = errors.New("viewer has too many requests under way")
+var errTooMany = errors.New("viewer has too many requests in progress")
 
 // limiter bounds how many requests each viewer has under way on this instance.
 type limiter struct {

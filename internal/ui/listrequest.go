@@ -121,7 +121,7 @@ func parseListRequest(values url.Values) (listRequest, error) {
 	}
 	after, before := values.Get("after"), values.Get("before")
 	if after != "" && before != "" {
-		return l, fmt.Errorf("%w: after and before", directory.ErrInvalid)
+		return l, fmt.Errorf("%w: after and before exclude each other", directory.ErrInvalid)
 	}
 	for text, place := range map[string]**directory.Cursor{after: &l.req.After, before: &l.req.Before} {
 		if text == "" {

@@ -32,7 +32,7 @@ func (all Viewers) see(v viewer, teamID string) bool {
 }
 
 var (
-	errNoViewer     = errors.New("viewer sees no workspace")
+	errNoViewer     = errors.New("viewer may not see any workspace")
 	errNoWorkspaces = errors.New("no workspaces yet")
 )
 

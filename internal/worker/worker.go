@@ -163,7 +163,7 @@ func (h *handler) apply(ctx context.Context, c directory.Change) (result string,
 }
 
 // errPublish means that a change is stored, but its record is not published yet.
-var errPublish = errors.New("tell subscribers")
+var errPublish = errors.New("publish the record of the change")
 
 // handled is a message and its outcome.
 type handled struct {

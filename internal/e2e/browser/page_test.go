@@ -190,9 +190,9 @@ func (tb *tab) eventually(what, expression string) {
 	tb.within(showTimeout, what, expression)
 }
 
-func (tb *tab) within(limit time.Duration, what, expression string) {
+func (tb *tab) within(timeout time.Duration, what, expression string) {
 	tb.t.Helper()
-	for deadline := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(50 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(tb.ctx, showTimeout)
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && Boolean(`+expression+")")) // evaluating fails between two pages
 		cancel()
@@ -200,7 +200,7 @@ func (tb *tab) within(limit time.Duration, what, expression string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			tb.t.Fatalf("not within %v: %s (%v); the page is:\n%.4000s", limit, what, err, tb.html())
+			tb.t.Fatalf("not within %v: %s (%v); the page is:\n%.4000s", timeout, what, err, tb.html())
 		}
 	}
 }

@@ -44,7 +44,7 @@ type Test struct {
 // workspace is hidden from all pages. Slack has no such id.
 const workspace = "T0-SMOKE-TEST"
 
-const lookInterval = 100 * time.Millisecond
+const pollInterval = 100 * time.Millisecond
 
 // person is the user object of the invented person.
 type person struct {
@@ -189,7 +189,7 @@ func (t Test) wait(ctx context.Context, p person, seen func(directory.User, erro
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(lookInterval):
+		case <-time.After(pollInterval):
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (m *Mix) UnmarshalText(text []byte) error {
 		read[eventType] += int(n)
 	}
 	if read.parts() == 0 {
-		return errors.New("no part is above 0")
+		return errors.New("at least one weight must be above 0")
 	}
 	*m = read
 	return nil

@@ -23,7 +23,7 @@ import (
 )
 
 // ErrKeys means that Google's keys could not be fetched, so a token can be neither accepted nor refused.
-var ErrKeys = errors.New("keys of Google's identity tokens could not be fetched")
+var ErrKeys = errors.New("could not fetch the keys of Google's identity tokens")
 
 const (
 	fetchTimeout = 5 * time.Second

@@ -110,7 +110,7 @@ func (s *Store) Users(ctx context.Context, teamID string, req directory.PageRequ
 		return directory.NewPage(req, rows), nil
 	}
 	var rows []directory.User
-	for budget := 2*req.Limit - req.Limit/10; ; { // the rest is for filling the page up
+	for budget := 2*req.Limit - req.Limit/10; ; { // the rest is to fill up the page
 		limit := min(budget, req.Limit-len(rows))
 		found, err := read(from, limit)
 		if err != nil {

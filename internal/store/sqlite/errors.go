@@ -11,7 +11,7 @@ import (
 // damaged is also the error for a file of another release. Deleting it loses nothing but
 // history, because Slack has the rest.
 func (s *Store) damaged() error {
-	return fmt.Errorf("%s is damaged or not of this release: delete it, and the next start loads everybody from Slack", s.path)
+	return fmt.Errorf("%s is damaged or from another release: delete it, and the next start loads everybody from Slack", s.path)
 }
 
 // explain turns SQLite's errors into sentences that say what to do.
@@ -25,7 +25,7 @@ func (s *Store) explain(err error) error {
 	case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB, codes.SQLITE_FORMAT:
 		return s.damaged()
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
-		return fmt.Errorf("%s is open in another process: end that one, or choose another file with -data", s.path)
+		return fmt.Errorf("%s is open in another process: stop that one, or choose another file with -data", s.path)
 	case codes.SQLITE_FULL:
 		return fmt.Errorf("the disk that holds %s is full: make room, or choose another file with -data", s.path)
 	case codes.SQLITE_READONLY, codes.SQLITE_CANTOPEN, codes.SQLITE_PERM, codes.SQLITE_AUTH:

@@ -122,7 +122,7 @@ func (s *Store) meeting(ctx context.Context, teamID string, f directory.Filter, 
 	return text, args, nil
 }
 
-// rarestFirst moves the shortest list to the front, which sets the pace.
+// rarestFirst moves the shortest list to the front, because its length decides the cost.
 func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) error {
 	if len(all) == 1 {
 		return nil
@@ -135,7 +135,7 @@ func (s *Store) rarestFirst(ctx context.Context, teamID string, all []string) er
 		}
 		length[list] = n
 	}
-	// Among long lists, a word's is likely to be shorter than another, and a longer word's than a shorter word's.
+	// Among long lists, lists of words are likely to be shorter than others, and those of long words shorter than those of short words.
 	slices.SortStableFunc(all, func(a, b string) int {
 		return cmp.Or(cmp.Compare(length[a], length[b]), cmp.Compare(letters(b), letters(a)))
 	})

@@ -10,7 +10,7 @@ import (
 	"rollcall/internal/directory"
 )
 
-// watchers are those who want to know of writes.
+// watchers are notified of writes.
 type watchers[T any] struct {
 	mu  sync.Mutex
 	all map[*watcher[T]]bool
