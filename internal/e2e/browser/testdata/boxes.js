@@ -65,7 +65,7 @@
 
   // Text ends with an ellipsis where it does not fit, and stays within the boxes that are drawn around it.
   function leavesBox({ e, rect, text }) {
-    const own = block(e);
+    const own = block(e), whole = rect.right - rect.left;
     for (const a of ancestors(e)) {
       if (inline(a) || a === document.body) continue;
       if (scrolls(a)) return;
@@ -76,8 +76,10 @@
         const ellipsis = a === own && style(a).textOverflow === "ellipsis" || style(a).webkitLineClamp !== "none" || style(own).webkitLineClamp !== "none";
         if ((wide || high) && !ellipsis) faults.add(`cut off without an ellipsis: ${name(e)} ${quote(text)} in ${name(a)}`);
         const room = box.right - box.left - parseFloat(style(a).paddingLeft) - parseFloat(style(a).paddingRight);
-        if (rect.right - rect.left > room + 1 && text.length <= longest && /^[\d.,\s]+$/.test(text)) faults.add(`a number that is cut off: ${name(e)} ${quote(text)} in ${name(a)}`);
-        return;
+        if (whole > room + 1 && text.length <= longest && /^[\d.,\s]+$/.test(text)) faults.add(`a number that is cut off: ${name(e)} ${quote(text)} in ${name(a)}`);
+        // What is left, with the ellipsis at its end, must not be cut off by what is around it.
+        rect = { left: Math.max(rect.left, box.left), right: Math.min(rect.right, box.right), top: Math.max(rect.top, box.top), bottom: Math.min(rect.bottom, box.bottom) };
+        continue;
       }
       if ((wide || high) && paints(a)) {
         faults.add(`outside its box: ${name(e)} ${quote(text)} in ${name(a)}`);
