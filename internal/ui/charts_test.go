@@ -198,9 +198,11 @@ func TestCustomFieldsCard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		found := false
 		for n := range root.Descendants() {
 			for _, a := range n.Attr {
 				if a.Key == "id" && a.Val == "fields" {
+					found = true
 					if strings.Contains(text(n), "Shoe size") {
 						t.Errorf("%s: a hidden field in %q", name, text(n))
 					}
@@ -211,6 +213,9 @@ func TestCustomFieldsCard(t *testing.T) {
 					}
 				}
 			}
+		}
+		if !found {
+			t.Errorf("%s: no card", name)
 		}
 	}
 }
