@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -70,15 +71,32 @@ func moreTexts(u User, d detail) []string {
 		if !isAddress {
 			value = v.Value
 		}
-		texts = append(texts, strings.TrimSpace(v.Alt+" "+value))
+		text := strings.TrimSpace(v.Alt + " " + value)
+		if day, err := time.Parse(time.DateOnly, v.Value); err == nil {
+			text += day.Format(", 2 January 2006") // as pages write it
+		}
+		texts = append(texts, text)
 	}
 	for _, id := range append([]string{u.ID}, ids...) {
 		if !isCode(Fold(id)) {
 			texts = append(texts, id)
 		}
 	}
-	city := u.TZ[strings.LastIndexByte(u.TZ, '/')+1:]
-	return append([]string{u.StatusText, city, d.pronouns, d.skype}, texts...)
+	zone := strings.Split(u.TZ, "/")
+	slices.Reverse(zone) // the city first
+	return append([]string{u.StatusText, strings.Join(zone, " "), badges(u), u.StatusEmoji, d.pronouns, d.skype}, texts...)
+}
+
+// badges are what pages write beside u's name.
+func badges(u User) string {
+	var text string
+	if u.Kind != Member {
+		text = string(u.Kind)
+	}
+	if u.Deleted {
+		text += " deactivated"
+	}
+	return text
 }
 
 // namedBy returns the ids of the people whom the values name.

@@ -14,7 +14,7 @@ const (
 	maxWords = 12
 	// maxMoreWords is the separate limit for the status, custom fields and the like, so that
 	// they never crowd out the words above.
-	maxMoreWords = 12
+	maxMoreWords = 16
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -39,8 +39,8 @@ func ParseQuery(text string) []string {
 }
 
 // searchWords returns the words that u is found by: those of real name, display
-// name, username, email and title, then those of status, the time zone's city, pronouns,
-// Skype name and custom fields. In scripts without spaces between words, a word begins at
+// name, username, email and title, then those of status, time zone, badges, the status's emoji,
+// pronouns, Skype name and custom fields. In scripts without spaces between words, a word begins at
 // every character. The fields take turns, so that a long name does not keep anybody from
 // being found by username or email.
 //

@@ -31,11 +31,14 @@ func TestSearchWords(t *testing.T) {
 		{"each field has its turn", User{RealName: "圧倒的な長さの名前を持つ人物", Name: "ada", Email: "lovelace@x", Title: "Analyst"},
 			[]string{"圧倒的な長さの名前を持つ人物", "ada", "lovelace", "analyst", "倒的な長さの名前を持つ人物", "x", "的な長さの名前を持つ人物", "な長さの名前を持つ人物",
 				"長さの名前を持つ人物", "さの名前を持つ人物", "の名前を持つ人物", "名前を持つ人物"}},
-		{"as many words as count", User{Title: "a b c d e f g h i j k l m n", StatusText: "o p q r s t u v w x y z 1 2"},
-			strings.Split("abcdefghijklopqrstuvwxyz", "")},
+		{"as many words as count", User{Title: "a b c d e f g h i j k l m n", StatusText: "o p q r s t u v w", Slack: json.RawMessage(`{"profile":{"pronouns":"1a 2a 3a 4a 5a 6a 7a 8a 9a"}}`)},
+			strings.Fields("a b c d e f g h i j k l o 1a p 2a q 3a r 4a s 5a t 6a u 7a v 8a")},
 		{"what else a page shows", User{RealName: "Ada", TZ: "America/Argentina/Buenos_Aires", Slack: json.RawMessage(`{"profile":{"pronouns":"they/them","skype":"live:ada"}}`)},
-			[]string{"ada", "buenos", "they", "live", "aires", "them"}},
+			[]string{"ada", "buenos", "they", "live", "aires", "them", "argentina", "america"}},
 		{"nothing else", User{RealName: "Ada", TZ: "UTC", Slack: json.RawMessage(`{"profile":{"pronouns":"","skype":""}}`)}, []string{"ada", "utc"}},
+		{"badges and the emoji's name", User{RealName: "Ada", Kind: SingleChannelGuest, Deleted: true, StatusEmoji: ":face_with_thermometer::skin-tone-2:"},
+			[]string{"ada", "single", "face", "channel", "with", "guest", "thermometer", "deactivated", "skin", "tone", "2"}},
+		{"a member has no badge", User{RealName: "Ada", Kind: Member}, []string{"ada"}},
 		{"status and custom fields after the rest", User{ID: "U1", RealName: "Ada", StatusText: "On holiday", Slack: custom(`"Xf1":{"value":"R&D","alt":""},"Xf2":{"value":"https://x.example/ada","alt":"Website"}`)},
 			[]string{"ada", "on", "r", "website", "u1", "holiday", "d", "x", "example"}},
 		{"ids are codes, not words", User{ID: "U0123ABCD", RealName: "Ada", Slack: custom(`"Xf1":{"value":"U0BOSS0001,W0BOSS0002"},"Xf2":{"value":"USA"}`)}, []string{"ada", "usa"}},
@@ -56,7 +59,7 @@ func custom(fields string) json.RawMessage {
 
 // TestFoundBy: what people type to search by id, telephone number, status or custom field.
 func TestFoundBy(t *testing.T) {
-	ada := User{ID: "U024BE7LH", RealName: "Ada Lovelace", Email: "ada@example.com", Phone: "+44 (0)20 7946 0018", StatusText: "Im Büro",
+	ada := User{ID: "U024BE7LH", RealName: "Ada Lovelace", Email: "ada@example.com", Phone: "+44 (0)20 7946 0018", StatusText: "Im Büro", StatusEmoji: ":palm_tree:", Kind: Admin, TZ: "Europe/Berlin",
 		Title: "4444 1234567890 " + strings.Repeat("word ", 50) + "a b c d e f g h i j k l m n o p",
 		Slack: custom(`"XfBOSS":{"value":"W012A3CDE"},"XfNONE":{"value":""},"XfSTART":{"value":"2012-03-01"},"XfTEAM":{"value":"R&D / Typography"}`)}
 	for query, want := range map[string]bool{
@@ -65,6 +68,8 @@ func TestFoundBy(t *testing.T) {
 		"ada 020 79460018": true, "+44 20 7946 001": true, "+44 20 7946 002": false, "004444 1234 5678 90": true, "0018": true, "lovelace 0018": true, "+44 20 79": true, "020 7946 0019": false, "7946": false,
 		"buro": true, "im ada": true, "W012A3CDE": true, "ada w012a3cde": true, "typo": true, "d typo r": true, "typo example": true,
 		"2012": true, "2012-03": true, "2012-03-01": true, "2012-04": false, "R&D": true, "R&D / Sales": false, "example com ada": true,
+		"1 March 2012": true, "mar 2012": true, "2 April 2012": false, "admin": true, "owner": false, "ada adm": true, "Europe/Berlin": true, "berlin": true, "america": false,
+		"palm tree": true, ":palm_tree:": true,
 	} {
 		f := Filter{Words: ParseQuery(query)}
 		if got := f.Matches(ada); got != want {
@@ -266,7 +271,7 @@ func FuzzSearch(f *testing.F) {
 		if matches && !has || exact && has && !matches {
 			t.Errorf("%q: token %q: has it: %v, matches: %v, exact: %v; words %q", query, token, has, matches, exact, searchWords(u, u.detail()))
 		}
-		if n := len(SearchTokens(u)); n > 24*15+24*23/2+2*(15+12)+2+3 {
+		if n := len(SearchTokens(u)); n > 28*15+28*27/2+2*(15+12)+2+3 {
 			t.Errorf("%d tokens", n)
 		}
 	})
