@@ -13,6 +13,7 @@ type caches struct {
 	workspaces  *cache[[]directory.Workspace]
 	emoji       *cache[map[string]string]
 	counts      *cache[counted]
+	records     *cache[int]
 	charts      *cache[charts]
 	profiles    *cache[profile]
 	trees       *cache[*tree]
@@ -27,6 +28,7 @@ func newCaches() caches {
 		workspaces:  newCache[[]directory.Workspace](10 * time.Second),
 		emoji:       newCache[map[string]string](10 * time.Minute),
 		counts:      newCache[counted](time.Minute),
+		records:     newCache[int](recountInterval),
 		charts:      newCache[charts](time.Minute),
 		profiles:    newCache[profile](10 * time.Second),
 		trees:       newCache[*tree](time.Minute),

@@ -31,6 +31,9 @@ type changesView struct {
 	Prev, Next string // addresses, empty where there are none
 	Live       string
 	CSV, JSON  string
+
+	Count                       string // "" until somebody asks for it
+	CountAddress, CountFragment string
 }
 
 // changeChip is a filter that can be taken away.
@@ -97,7 +100,32 @@ func (h *handler) changesOf(r *http.Request, view *changesView, l changeList) er
 	view.Prev, view.Next = l.pageAddress("before", page.Prev), l.pageAddress("after", page.Next)
 	view.Live = l.address("/changes/events", "since", since)
 	view.CSV, view.JSON = l.address("/changes.csv"), l.address("/changes.json")
-	return nil
+	view.CountAddress, view.CountFragment = l.address("/changes", "count", "1"), l.address("/changes/count")
+	if r.URL.Query().Has("count") { // the link that works without JavaScript
+		view.Count, err = h.countChanges(r, l)
+	}
+	return err
+}
+
+// changesCount is the fragment that the page loads once it is shown, and again after a change.
+func (h *handler) changesCount(r *http.Request) (templ.Component, error) {
+	l, _, err := h.requestedChanges(r, "changes_count")
+	if err != nil {
+		return nil, err
+	}
+	text, err := h.countChanges(r, l)
+	return countLine(text), err
+}
+
+func (h *handler) countChanges(r *http.Request, l changeList) (string, error) {
+	n, err := h.caches.records.get(l.address(""), func() (int, error) { return h.Store.CountRecords(r.Context(), l.teamID, l.req.Filter) })
+	if err != nil {
+		return "", fmt.Errorf("count: %w", err)
+	}
+	e := l.shown(r, "changes_count")
+	e.Count = n
+	h.Audit.Shown(r.Context(), e)
+	return plural(n, "change"), nil
 }
 
 func typeOptions(selected []directory.RecordType) (all []choiceOption) {

@@ -125,6 +125,12 @@ func TestChangesPage(t *testing.T) {
 		if len(ids) != want {
 			t.Errorf("%s: %d rows, want %d", query, len(ids), want)
 		}
+		counted := fmt.Sprintf(`<span id="count">%s</span>`, plural(want, "change"))
+		for _, path := range []string{"/changes?count=1&", "/changes/count?"} { // without JavaScript and with it
+			if page := get(t, h, path+query).Body.String(); !strings.Contains(page, counted) {
+				t.Errorf("%s%s does not say %s", path, query, counted)
+			}
+		}
 	}
 	for _, secret := range []string{"Secret", "Grace Hopper", "Hugo"} {
 		if page := get(t, h, "/changes").Body.String(); strings.Contains(page, secret) {
@@ -144,7 +150,7 @@ func TestNobodyYet(t *testing.T) {
 	if w := get(t, h, "/changes"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Nobody is here yet") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	for _, path := range []string{"/changes.csv", "/changes.json", "/changes/events"} {
+	for _, path := range []string{"/changes.csv", "/changes.json", "/changes/count", "/changes/events"} {
 		if w := get(t, h, path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}
@@ -158,7 +164,7 @@ func TestBadChanges(t *testing.T) {
 	good := directory.RecordCursor{WrittenAt: noon, ID: "a"}.String()
 	for _, query := range []string{"type=joined", "type=user.updated&type=x", "user=a/b", "user=.", "oldest=yesterday", "oldest=2022-02-30", "latest=2022-3-1", "latest=9999-12-31",
 		"oldest=0001-01-01", "latest=2022-03-30T00:00:00Z", "after=x", "before=x", "after=" + zero, "before=" + far, "after=" + good + "&before=" + good, "type=%zz", "user=%ff"} {
-		for _, path := range []string{"/changes", "/changes.csv", "/changes.json", "/changes/events"} {
+		for _, path := range []string{"/changes", "/changes.csv", "/changes.json", "/changes/count", "/changes/events"} {
 			if w := get(t, h, path+"?"+query); w.Code != http.StatusBadRequest {
 				t.Errorf("%s?%s: %d", path, query, w.Code)
 			}
@@ -273,6 +279,7 @@ func TestChangesAudit(t *testing.T) {
 		{"GET", "/changes?team=T404", "changes", 404, 0, nil, nil},
 		{"GET", "/changes.csv", "changes_csv", 200, 9, everybody, nil},
 		{"GET", "/changes.json?user=U1", "changes_json", 200, 5, []any{"U1"}, []string{"user"}},
+		{"GET", "/changes/count?user=U1", "changes_count", 200, 5, []any{"U1"}, []string{"user"}},
 		{"HEAD", "/changes/events", "changes_live", 200, 0, nil, nil},
 		{"GET", "/changes/events?team=T404", "changes_live", 404, 0, nil, nil},
 		{"GET", "/users/" + team + "/U1", "person", 200, 1, []any{"U1"}, nil},

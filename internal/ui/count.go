@@ -13,7 +13,7 @@ import (
 )
 
 // recountInterval is how long a count is kept even if something has changed since. If nothing has
-// changed, the cache keeps it for its full time.
+// changed, the cache keeps a count of people for its full time.
 const recountInterval = 5 * time.Second
 
 // count is the fragment that the page loads once it is shown, and again when somebody joins or leaves.

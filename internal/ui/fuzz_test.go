@@ -38,7 +38,7 @@ func FuzzPages(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, target := range []string{"/", "/?q=ada&show=all&kind=bots&tz=Asia/Tokyo&sort=changed", "/?tz=Europe/London,Asia/<zq1>,Europe/London", "/users/" + team + "/U1", "/users/" + team + "/U1.json", "/users/" + team + "/U1?sort=changed&q=<zq1>&show=all&after=WyJhIiwxLCJVMSJd&from=50", "/users/" + team + "/U1/events?since=x-1", "/users/count?q=<zq1>", "/users.csv?team=" + team,
-		"/users.json", "/changes?type=user.created&oldest=2022-03-30&user=U1", "/changes.csv?after=WzEsImEiXQ", "/changes/events?since=x-1", "/events?since=x-1", "/status?team=" + team + "&started=1648641600", "/nowhere/%2e%2e/%00", "/?after=WyJhIiwxLCJVMSJd", "//x", "/assets/../x"} {
+		"/users.json", "/changes?type=user.created&oldest=2022-03-30&user=U1", "/changes/count?user=<zq1>", "/changes.csv?after=WzEsImEiXQ", "/changes/events?since=x-1", "/events?since=x-1", "/status?team=" + team + "&started=1648641600", "/nowhere/%2e%2e/%00", "/?after=WyJhIiwxLCJVMSJd", "//x", "/assets/../x"} {
 		f.Add("GET", target, "")
 	}
 	f.Add("POST", "/sync", "team="+team)

@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 )
 
 type listView struct {
@@ -23,6 +24,7 @@ type listView struct {
 	Choice                      []choiceOption
 	Chips                       []chip
 	Rows                        []row
+	Naming                      []naming
 	From                        int    // how many people come before the page; -1 if that is unknown
 	Prev, Next                  string // addresses, empty where there are none
 	Live                        string // the address of the events
@@ -80,8 +82,16 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
+	naming, others, err := h.namingFound(ctx, l, page, fields)
+	if err != nil {
+		return nil, err
+	}
+	view.Naming = naming
 	e := l.shown(r, "list")
-	e.UserIDs, e.Count = ids(page.Users), len(page.Users)
+	e.UserIDs, e.Count = ids(page.Users), len(page.Users)+len(others)
+	for _, id := range others {
+		e.UserIDs = audit.Add(e.UserIDs, id)
+	}
 	h.Audit.Shown(ctx, e)
 	if view.Rows, err = h.rows(ctx, current.ID, page.Users, view.Columns, fields); err != nil {
 		return nil, err

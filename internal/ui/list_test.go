@@ -98,6 +98,18 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestNaming: a manager's name leads to the reports, unless the search has found them too.
+func TestNaming(t *testing.T) {
+	h := staffed(t)
+	for query, want := range map[string][]string{
+		"ben": {"=Manager: BenA Ada"}, "b": {"=Manager: BenA Ada"}, "": nil, "cleo": nil, "U00000002": nil, "zzz": nil,
+	} {
+		if diff := cmp.Diff(want, find(t, get(t, h, "/?q="+query).Body.String(), element("section", "class", "panel card reports"))); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", query, diff)
+		}
+	}
+}
+
 // TestChips: filters can be removed one by one or all at once, and each says how many people it selects.
 func TestChips(t *testing.T) {
 	h := staffed(t)

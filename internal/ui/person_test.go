@@ -75,7 +75,7 @@ func TestPersonsFields(t *testing.T) {
 	if !strings.Contains(page, `Manager</bdi>: <del><bdi>UGONE00001</bdi></del> → <ins><bdi>Bea Boss</bdi>`) {
 		t.Error("the history does not name the manager")
 	}
-	if page := get(t, h, "/users/"+team+"/"+boss).Body.String(); !strings.Contains(page, "<h2>Reports</h2>") || strings.Count(page, `<li><div class="who">`) != 3 || strings.Contains(page, "All of") {
+	if page := get(t, h, "/users/"+team+"/"+boss).Body.String(); !strings.Contains(page, "<h2>Reports</h2>") || strings.Count(page, `<li data-user="`) != 3 || strings.Contains(page, "All of") {
 		t.Errorf("three people report to somebody, and the page shows\n%s", page)
 	}
 }
@@ -84,8 +84,8 @@ func TestPersonsFields(t *testing.T) {
 func TestManyReports(t *testing.T) {
 	h := servingStore(t, staff(t, 20))
 	page := get(t, h, "/users/"+team+"/"+boss).Body.String()
-	found := regexp.MustCompile(`<a href="(/\?[^"]*)">All 21</a>`).FindStringSubmatch(page)
-	if found == nil || strings.Count(page, `<li><div class="who">`) != maxReports {
+	found := regexp.MustCompile(`<a class="alone" href="(/\?[^"]*)">All 21</a>`).FindStringSubmatch(page)
+	if found == nil || strings.Count(page, `<li data-user="`) != maxReports {
 		t.Fatalf("no link to all:\n%s", page)
 	}
 	ids, _ := read(t, get(t, h, html.UnescapeString(found[1])).Body.String())

@@ -3,14 +3,22 @@ package ui
 import (
 	"context"
 	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/directory"
 )
 
-// maxReports is how many people who report to somebody a page shows.
-const maxReports = 8
+const (
+	// maxReports is how many people who report to somebody a page shows.
+	maxReports = 8
+	// maxFound is how many people a search may find for it to show whose custom fields name them, and maxNaming how
+	// many of the fields.
+	maxFound, maxNaming = 3, 3
+)
 
-// reports are the active people who report to somebody.
+// reports are the active people whose custom field names somebody, such as their manager.
 type reports struct {
 	filter directory.Filter
 	users  []directory.User
@@ -19,12 +27,17 @@ type reports struct {
 }
 
 // reports reads who reports to u, if a custom field says so.
-func (h *handler) reports(ctx context.Context, u directory.User, p profile) (r reports, err error) {
+func (h *handler) reports(ctx context.Context, u directory.User, p profile) (reports, error) {
 	manager, ok := p.Manager()
 	if !ok || u.Kind == directory.Forgotten {
-		return r, nil
+		return reports{}, nil
 	}
-	r.filter = directory.Filter{AccountStatus: directory.Active, Fields: []directory.FieldFilter{{ID: manager.ID, Value: u.ID}}}
+	return h.naming(ctx, u, manager)
+}
+
+// naming reads whose field names u.
+func (h *handler) naming(ctx context.Context, u directory.User, field directory.Field) (r reports, err error) {
+	r.filter = directory.Filter{AccountStatus: directory.Active, Fields: []directory.FieldFilter{{ID: field.ID, Value: u.ID}}}
 	page, err := h.Store.Users(ctx, u.TeamID, directory.PageRequest{Filter: r.filter, Order: directory.ByName, Limit: maxReports})
 	if err != nil {
 		return r, fmt.Errorf("reports: %w", err)
@@ -56,4 +69,45 @@ func (h *handler) reportsView(teamID string, r reports) (v reportsView) {
 		}
 	}
 	return v
+}
+
+// naming are the people whose custom field names somebody whom a search has found: "Manager: Ada Lovelace".
+type naming struct {
+	Field, Name string
+	reportsView
+}
+
+// namingFound reads them, so that a manager's name leads to the reports. If the search has found many, its words are
+// too common to mean one of them. shown are the ids of those who are not in the list itself.
+func (h *handler) namingFound(ctx context.Context, l listRequest, page directory.Page, p profile) (all []naming, shown []string, err error) {
+	if l.query == "" || page.Prev != nil || page.Next != nil || len(page.Users) > maxFound {
+		return nil, nil, nil
+	}
+	var fields []directory.Field
+	for _, f := range p.Visible() {
+		if f.Type == directory.UserField && len(fields) < maxNaming {
+			fields = append(fields, f)
+		}
+	}
+	found := make([]reports, len(page.Users)*len(fields))
+	g, reading := errgroup.WithContext(ctx)
+	for i := range found {
+		g.Go(func() (err error) {
+			found[i], err = h.naming(reading, page.Users[i/len(fields)], fields[i%len(fields)])
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	listed := ids(page.Users)
+	for i, r := range found {
+		others := slices.DeleteFunc(ids(r.users), func(id string) bool { return slices.Contains(listed, id) })
+		if len(others) == 0 {
+			continue
+		}
+		all = append(all, naming{fields[i%len(fields)].Label, nameOf(page.Users[i/len(fields)]), h.reportsView(l.teamID, r)})
+		shown = append(shown, others...)
+	}
+	return all, shown, nil
 }

@@ -126,6 +126,7 @@ func New(ctx context.Context, o Options) http.Handler {
 	mux.Handle("GET /users.json", export(h, h.exportedUsers, "json", jsonFile(userObject)))
 	mux.Handle("GET /events", http.HandlerFunc(h.events))
 	mux.Handle("GET /changes", h.page(h.changes))
+	mux.Handle("GET /changes/count", h.page(h.changesCount))
 	mux.Handle("GET /changes.csv", export(h, h.exportedRecords, "changes_csv", csvFile(recordCells)))
 	mux.Handle("GET /changes.json", export(h, h.exportedRecords, "changes_json", jsonFile(recordObject)))
 	mux.Handle("GET /changes/events", http.HandlerFunc(h.recordEvents))

@@ -82,7 +82,7 @@ func TestViewersOfWorkspaces(t *testing.T) {
 	ask("hugo@example.com", http.MethodGet, "/", "") // a cache must not show hugo's workspaces to others
 	for _, path := range []string{"/?team=" + hidden, "/users/" + hidden + "/U1", "/users/count?team=" + hidden, "/users.csv?team=" + hidden,
 		"/users.json?team=" + hidden, "/events?team=" + hidden, "/status?team=" + hidden,
-		"/changes?team=" + hidden, "/changes.csv?team=" + hidden, "/changes.json?team=" + hidden, "/changes/events?team=" + hidden} {
+		"/changes?team=" + hidden, "/changes/count?team=" + hidden, "/changes.csv?team=" + hidden, "/changes.json?team=" + hidden, "/changes/events?team=" + hidden} {
 		if w := ask("grace@example.com", http.MethodGet, path, ""); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "Hidden") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}

@@ -55,12 +55,15 @@ func TestChanges(t *testing.T) {
 	// Filters.
 	tb.run(chromedp.Click(chromedp.CSS("#find summary")), chromedp.Click(chromedp.CSS(`input[value="user.created"]`)), chromedp.Click(chromedp.CSS(`input[value="user.deactivated"]`)))
 	tb.eventually("two types", `location.search.includes("type=user.created&type=user.deactivated") && document.querySelectorAll("#list tr[data-user]").length === 2`)
+	const count = `document.querySelector("[role=status] #count")?.textContent`
+	tb.eventually("counted", count+` === "2 changes"`)
 	tb.listening()
 	events, err = s.slack.Return(joined[0].UserID)
 	s.deliver(t, events, err)
 	again := s.slack.Join()
 	s.deliver(t, again, nil)
 	tb.eventually("only what matches comes", fmt.Sprintf(`document.querySelectorAll("#list tr[data-user]").length === 3 && %s.dataset.user === %q`, row, again[0].UserID))
+	tb.eventually("the count follows", count+` === "3 changes"`)
 	tb.visit(eval[string](tb, "location.href"))
 	tb.eventually("the address restores the filters", `document.querySelectorAll("input[name=type]:checked").length === 2 && document.querySelectorAll("#list tr[data-user]").length === 3`)
 	today := time.Now().UTC().Format(time.DateOnly)

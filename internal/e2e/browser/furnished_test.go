@@ -43,6 +43,7 @@ func views(s *site) []view {
 		{name: "list without JavaScript", url: s.URL + "/?" + mine, list: true, plain: true},
 		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
 		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
+		{name: "a manager found", url: s.URL + "/?q=donau&" + mine, list: true},
 		{name: "person", main: true, url: person + "U0FULL"},
 		{name: "person of long words", url: person + "U0LONG"},
 		{name: "deactivated", url: person + "U0LEFT"},

@@ -263,3 +263,26 @@ func (tb *tab) violations(part string, rules []string) []string {
 	}
 	return eval[[]string](tb, fmt.Sprintf(`axe.run(%s, {resultTypes: ["violations"]%s}).then(r => r.violations.flatMap(v => v.nodes.map(n => "axe: " + v.id + ": " + n.html.slice(0, 200) + " :: " + n.failureSummary)))`, part, only))
 }
+
+// TestInPieces: nothing moves when a page arrives bit by bit.
+func TestInPieces(t *testing.T) {
+	s := furnished(t)
+	s.inPieces.Store(true)
+	for _, v := range views(s) {
+		if !v.main {
+			continue
+		}
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			tb := open(t)
+			for _, on := range []screen{{1440, 900, false}, {1024, 768, false}, {390, 844, true}} {
+				tb.screen(on)
+				tb.visit(v.url)
+				tb.loaded()
+				if shift := eval[float64](tb, layoutShift); shift > maxLocalShift {
+					t.Errorf("%d px: it moves by %.3f", on.width, shift)
+				}
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type site struct {
 	failing   atomic.Value // prefix of the paths that are answered 503
 	before    atomic.Value // a func(*http.Request) that is called before each answer
 	asked     atomic.Value // the same for the answers of Slack
+	inPieces  atomic.Bool  // pages arrive bit by bit, as over a slow network
 
 	syncing  sync.Mutex
 	underWay sync.WaitGroup
@@ -91,6 +93,10 @@ func newSite(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site
 		if before, ok := s.before.Load().(func(*http.Request)); ok {
 			before(r)
 		}
+		if s.inPieces.Load() && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			r.Header.Del("Accept-Encoding")
+			w = pieces{w}
+		}
 		pages.ServeHTTP(w, r)
 	}))
 	s.URL = s.pages.URL
@@ -113,6 +119,22 @@ func newSite(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site
 		}
 	})
 	return s
+}
+
+// pieces sends a page in several parts, so that the browser shows the first ones before it has the others.
+type pieces struct{ http.ResponseWriter }
+
+func (p pieces) Write(page []byte) (int, error) {
+	for piece := range slices.Chunk(page, 2000) {
+		if _, err := p.ResponseWriter.Write(piece); err != nil {
+			return 0, err
+		}
+		if err := http.NewResponseController(p.ResponseWriter).Flush(); err != nil {
+			return 0, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return len(page), nil
 }
 
 // filled returns a site that a full sync has filled.

@@ -50,7 +50,7 @@ function concerns(change) {
 
 // erase removes all of somebody's rows at once.
 function erase(id) {
-  const rows = [...(body()?.rows ?? [])].filter((r) => r.id === id || r.dataset.user === id);
+  const rows = [...(list()?.querySelectorAll("[data-rows] > tr, [data-user]") ?? [])].filter((r) => r.id === id || r.dataset.user === id);
   rows.forEach((r) => r.remove());
   if (rows.length) resized();
 }
@@ -124,24 +124,32 @@ function shorten() {
 
 // resized updates which part of the list the page shows, and has the list counted again: soon if a row came or
 // went on this page, otherwise later, because most changes elsewhere are to people who stay in the list.
-let counting;
-
 function resized(here) {
   const section = list(), span = document.getElementById("span");
   if (!section?.dataset.count) return;
   const from = Number(section.dataset.from), n = body().rows.length, number = (x) => x.toLocaleString("en-GB");
   if (here && span) span.textContent = from < 0 || n === 0 ? "" : n === 1 ? number(from + 1) : `${number(from + 1)}–${number(from + n)}`;
-  const at = Date.now() + (here ? 1000 : 15000);
-  if (counting && counting.at <= at) return;
-  clearTimeout(counting?.timer);
-  counting = { at, timer: setTimeout(recount, at - Date.now()) };
+  recountIn(here ? 1000 : 15000, here);
+}
+
+let counting; // when the list is counted next, and whether once more after that: a server keeps counts for 5 seconds
+
+function recountIn(wait, twice) {
+  const at = Date.now() + wait;
+  if (counting && counting.at <= at) counting.twice ||= twice;
+  else {
+    clearTimeout(counting?.timer);
+    counting = { at, twice: twice || counting?.twice, timer: setTimeout(recount, wait) };
+  }
 }
 
 function recount() {
+  const { twice } = counting;
   counting = undefined;
-  if (isPaused()) return resized();
+  if (isPaused()) return recountIn(15000, twice);
   const count = document.getElementById("count");
   if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" });
+  if (twice) recountIn(6000, false);
 }
 
 // readAgain reads the list that the form asks for. The address lags behind while an answer to the form is missing.
