@@ -182,7 +182,7 @@ func TestCustomFieldsCard(t *testing.T) {
 		profiles syncs.Profiles
 		want     []string
 	}{
-		"first load": {syncs.Profiles{}, []string{"The next one starts to read them."}},
+		"first load": {syncs.Profiles{}, []string{"No full sync has asked Slack for them yet.", "Badge number"}},
 		"no scope":   {syncs.Profiles{NoScope: true}, []string{"users.profile:read", "not read"}},
 		"under way":  {syncs.Profiles{Asked: 1, Failed: 3, NeverAsked: 1, Budget: 500}, []string{"1 of 2 people read", "1 not asked yet", "asked about 1 person", "of at most 500", "3 failed", "Badge number"}},
 	} {

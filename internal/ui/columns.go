@@ -60,9 +60,6 @@ func parseColumns(values []string) (keys []string, err error) {
 	if len(keys) > 1 {
 		keys = slices.DeleteFunc(keys, func(key string) bool { return key == personColumn })
 	}
-	if slices.Equal(inOrder(keys), usualColumns) {
-		return nil, nil
-	}
 	return inOrder(keys), nil
 }
 

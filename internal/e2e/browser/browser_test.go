@@ -185,6 +185,37 @@ func TestKeyboard(t *testing.T) {
 	tb.eventually("the person's page", fmt.Sprintf(`document.querySelector("h1 bdi")?.textContent === %q && location.pathname.startsWith("/users/")`, second))
 }
 
+// TestShortcutsOff: whoever has turned off the shortcuts of a single character keeps the other keys.
+func TestShortcutsOff(t *testing.T) {
+	tb := open(t)
+	s := filled(t, fakeslack.Options{})
+	tb.visit(s.URL)
+	tb.ready()
+	names := tb.names()
+	tb.run(chromedp.Click(chromedp.CSS(`summary:has(+ form[action="/theme"])`)), chromedp.Click(chromedp.CSS("#shortcuts")))
+	tb.eventually("they are off", `document.querySelector("#shortcuts").ariaPressed === "false"`)
+	tb.run(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("/"))
+	if eval[bool](tb, `document.activeElement.id === "q"`) {
+		t.Error("/ goes to the search")
+	}
+	tb.run(chromedp.KeyEvent(kb.ArrowDown))
+	tb.eventually("the arrow moves the focus", fmt.Sprintf(`document.activeElement.textContent === %q`, names[0]))
+	tb.run(chromedp.KeyEvent(kb.Enter))
+	heading := `document.querySelector("#person h1 bdi")?.textContent`
+	tb.eventually("a person's page", fmt.Sprintf(`%s === %q`, heading, names[0]))
+	tb.connected()
+	tb.run(chromedp.Evaluate[chromedp.Void](`var clicks = 0; document.addEventListener("click", () => clicks++)`), chromedp.KeyEvent("j"))
+	if eval[int](tb, `clicks`) != 0 {
+		t.Error("j goes on")
+	}
+	tb.run(chromedp.KeyEvent(kb.ArrowRight))
+	tb.eventually("the arrow goes on", fmt.Sprintf(`%s === %q`, heading, names[1]))
+	tb.run(chromedp.Click(chromedp.CSS(`summary:has(+ form[action="/theme"])`)), chromedp.Click(chromedp.CSS("#shortcuts")), chromedp.KeyEvent(kb.Escape))
+	tb.connected()
+	tb.run(chromedp.KeyEvent("k"))
+	tb.eventually("they are on again", fmt.Sprintf(`%s === %q`, heading, names[0]))
+}
+
 // TestSortOnATelephone: a telephone has no columns, but both headings that sort.
 func TestSortOnATelephone(t *testing.T) {
 	tb := open(t)

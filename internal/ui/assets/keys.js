@@ -1,10 +1,28 @@
 // The keyboard: / goes to the search, arrows move between rows, Escape closes a menu.
 
+// Whoever dictates says words, which must not be taken for shortcuts: those of a single character can be turned off
+// (WCAG 2.1.4). The choice stays in the browser.
+const off = "off", kept = "shortcuts";
+export const shortcuts = () => localStorage.getItem(kept) !== off;
+
+function showShortcuts() {
+  document.getElementById("shortcuts").setAttribute("aria-pressed", String(shortcuts()));
+  document.documentElement.dataset.shortcuts = shortcuts() ? "on" : off;
+}
+
+document.addEventListener("click", (e) => {
+  if (!e.target.closest("#shortcuts")) return;
+  if (shortcuts()) localStorage.setItem(kept, off);
+  else localStorage.removeItem(kept);
+  showShortcuts();
+});
+showShortcuts();
+
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey) return;
   const search = document.getElementById("q");
   const typing = e.target.matches("input, select, textarea");
-  if (e.key === "/" && !typing && search) {
+  if (e.key === "/" && !typing && search && shortcuts()) {
     e.preventDefault();
     search.focus();
     search.select();

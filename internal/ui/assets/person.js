@@ -1,5 +1,6 @@
 // A person's page: it is read again when the person changes, and copies the id.
 
+import { shortcuts } from "./keys.js";
 import { showIn } from "./live.js";
 import { answered } from "./stream.js";
 import { tellTimes } from "./times.js";
@@ -81,6 +82,6 @@ document.addEventListener("click", async (e) => {
 
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input, select, textarea")) return;
-  const way = { j: "next", ArrowRight: "next", k: "prev", ArrowLeft: "prev" }[e.key];
+  const way = { ArrowRight: "next", ArrowLeft: "prev", ...shortcuts() && { j: "next", k: "prev" } }[e.key];
   if (way) document.querySelector(`a[rel=${way}]`)?.click();
 });
