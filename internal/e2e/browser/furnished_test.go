@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 	"rollcall/internal/store/sqlite"
@@ -32,6 +35,8 @@ type view struct {
 	list      bool // it lists people
 	plain     bool // without JavaScript
 	main      bool // it is looked at on more screens, with the menus in the bar; the others only with -everywhere
+
+	happens func(tb *tab) (end func()) // something that is looked at while it lasts, nil for nothing
 }
 
 // views are all kinds of pages of a furnished site.
@@ -66,6 +71,57 @@ func views(s *site) []view {
 		all = append(all, view{name: "all columns", url: s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,Xf0REPORTSTO,changed&" + mine})
 	}
 	return all
+}
+
+// happenings are what happens to an open list.
+func happenings(t *testing.T) []view {
+	s, away := newSite(t, fakeslack.Options{}), newSite(t, fakeslack.Options{})
+	changed := 0
+	change := func(id string) {
+		changed++
+		s.put(t, fmt.Sprintf(`{"id":%q,"name":"a.name","is_restricted":true,"updated":1700000000,"profile":{"real_name":"%[3]s, with a rather long name","title":"Typographer","status_text":"Focusing %[2]d","email":"a@marlow-finch.example"}}`, id, changed, id[2:]))
+	}
+	for _, id := range []string{"U0PAUSED", "U0HELD", "U0MARKED"} {
+		change(id)
+	}
+	const still = `document.querySelector(".changed") && document.getAnimations().length === 0`
+	away.put(t, `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`)
+	return []view{
+		{name: "paused", url: s.URL + "/?q=paused", list: true, happens: func(tb *tab) func() {
+			tb.run(chromedp.Click(chromedp.CSS("#pause")))
+			change("U0PAUSED")
+			tb.eventually("a change waits", `document.querySelector("#live").textContent === "Paused · 1 waiting" && !document.querySelector("#held").hidden`)
+			return func() {
+				tb.run(chromedp.Click(chromedp.CSS("#pause")))
+				tb.eventually("it shows, and fades", still)
+			}
+		}},
+		{name: "held", url: s.URL + "/?q=held", list: true, happens: func(tb *tab) func() {
+			tb.run(chromedp.KeyEvent(kb.ArrowDown))
+			change("U0HELD")
+			tb.eventually("a change waits", held)
+			return func() {
+				tb.run(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+				tb.eventually("it shows, and fades", still)
+			}
+		}},
+		{name: "marked", url: s.URL + "/?q=marked", list: true, happens: func(tb *tab) func() {
+			change("U0MARKED")
+			tb.eventually("the cell is marked", `(() => { const marked = document.querySelector("#U0MARKED .changed"); marked?.getAnimations().forEach(a => a.pause()); return marked; })()`)
+			return func() {}
+		}},
+		{name: "offline", url: away.URL, list: true, happens: func(tb *tab) func() {
+			tb.expect("ERR_")
+			tb.expect("503")
+			away.failing.Store("/")
+			away.pages.CloseClientConnections()
+			tb.eventually("it says so", `!document.querySelector("#offline").hidden`)
+			return func() {
+				away.failing.Store("")
+				tb.visit(away.URL) // sooner than the page would try again
+			}
+		}},
+	}
 }
 
 // furnished returns a site with everything that makes a layout difficult.

@@ -78,7 +78,7 @@ func TestLook(t *testing.T) {
 	s := furnished(t)
 	bare := newSite(t, fakeslack.Options{})
 	all := views(s)
-	all = append(all, view{name: "empty directory", url: bare.URL})
+	all = append(append(all, view{name: "empty directory", url: bare.URL}), happenings(t)...)
 	shades, pictures := ownColours, ""
 	if *everywhere {
 		shades = allColours
@@ -138,6 +138,10 @@ func (l *look) on(s screen) {
 	}
 	heard := s.width == 1440 || s.width == 390
 	for _, c := range l.shades {
+		if l.happens != nil {
+			l.duringIt(s, c, heard)
+			continue
+		}
 		l.colours(c)
 		place := fmt.Sprintf("%d px %s", s.width, c)
 		if c.forced == "none" {
@@ -148,6 +152,9 @@ func (l *look) on(s screen) {
 			l.hear("document", place, c == light)
 			l.note(place, eval[[]string](l.tab, "("+focus+")()"))
 		}
+	}
+	if l.happens != nil {
+		return
 	}
 	menus := `[...document.querySelectorAll("main details.menu")].filter(m => m.checkVisibility())`
 	if l.main || *everywhere {
@@ -170,6 +177,21 @@ func (l *look) on(s screen) {
 		}
 	}
 	l.run(chromedp.Evaluate[chromedp.Void](menus + `.forEach(m => { m.open = false; })`))
+}
+
+// duringIt looks at a page to which something happens, without touching it.
+func (l *look) duringIt(s screen, c colours, heard bool) {
+	l.t.Helper()
+	l.colours(c)
+	l.connected()
+	end := l.happens(l.tab)
+	place := fmt.Sprintf("%d px %s", s.width, c)
+	l.layout(s, "body", place, c == light)
+	l.picture(fmt.Sprintf("%d-%s", s.width, c))
+	if heard {
+		l.hear("document", place, c == light)
+	}
+	end()
 }
 
 // coveredChips are the chips below the open form that sets and clears them.

@@ -1,14 +1,20 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	devtools "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
 )
 
@@ -28,12 +34,15 @@ func TestEverything(t *testing.T) {
 			j.find()
 			j.filter()
 			j.columns()
+			j.export()
 			j.sortAndPage()
 			j.person()
 			j.org()
 			j.changes()
 			j.status()
 			j.theme()
+			j.zones()
+			j.workspaces()
 		})
 	}
 }
@@ -105,6 +114,52 @@ func (j journey) columns() {
 	j.eventually("another column", `location.search.includes("cols=") && document.querySelector("th[data-col=tz]") && !document.querySelector("th[data-col=email]")`)
 }
 
+// export saves both files of a list as they would be saved on a disk.
+func (j journey) export() {
+	j.t.Helper()
+	folder := j.t.TempDir()
+	call(j.tab, devtools.SetDownloadBehavior, devtools.SetDownloadBehaviorParams{Behavior: devtools.SetDownloadBehaviorBehaviorAllow,
+		BrowserContextID: chromedp.FromContext(j.ctx).BrowserContextID, DownloadPath: folder})
+	for _, file := range []struct{ list, link, named, begins string }{
+		{"/?kind=bots", ".extras a[href^='/users.csv']", "people", "\ufeffid,"},
+		{"/?kind=bots", ".extras a[href^='/users.json']", "people", "["},
+		{"/changes", ".more a[href^='/changes.csv']", "changes", "\ufeff"},
+		{"/changes", ".more a[href^='/changes.json']", "changes", "["},
+	} {
+		j.visit(j.site.URL + file.list)
+		j.click("details:has(a[download]) summary")
+		j.click(file.link)
+		content := j.saved(folder, "*-"+file.named+"-*")
+		if !strings.HasPrefix(content, file.begins) || strings.Count(content, "\n") < 3 {
+			j.t.Errorf("%s: saved %.200q", file.link, content)
+		}
+	}
+}
+
+// saved waits until one file in the folder is complete, and takes it away.
+func (j journey) saved(folder, pattern string) (content string) {
+	j.t.Helper()
+	for deadline := time.Now().Add(showTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		all, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil {
+			j.t.Fatal(err)
+		}
+		if len(all) != 1 || strings.HasSuffix(all[0], ".crdownload") {
+			continue
+		}
+		if ok, _ := filepath.Match(pattern, filepath.Base(all[0])); !ok {
+			j.t.Errorf("the file's name is %s", filepath.Base(all[0]))
+		}
+		b, err := os.ReadFile(all[0])
+		if err = errors.Join(err, os.Remove(all[0])); err != nil {
+			j.t.Fatal(err)
+		}
+		return string(b)
+	}
+	j.t.Fatal("no file was saved")
+	return ""
+}
+
 func (j journey) sortAndPage() {
 	j.t.Helper()
 	j.visit(j.site.URL)
@@ -143,7 +198,7 @@ func (j journey) org() {
 	j.click(".tree ul ul > li:has(> details) > .line .size")
 	j.eventually("the tree from there", fmt.Sprintf(`document.querySelector(".tree .name bdi").textContent === %q && document.querySelectorAll(".above a").length === 1`, who))
 	j.click(".tree .name a")
-	j.eventually("their page, with their reports", fmt.Sprintf(`document.querySelector("#person h1 bdi")?.textContent === %q && document.querySelectorAll(".people .who").length > 0`, who))
+	j.eventually("their page, with their reports", fmt.Sprintf(`document.querySelector("#person h1 bdi")?.textContent === %q && document.querySelectorAll(".reports .who").length > 0`, who))
 	j.visit(j.site.URL + "/org")
 	j.click(".tree .size")
 	j.click(`main a.button[href^="/org"]`)
@@ -173,6 +228,36 @@ func (j journey) status() {
 	j.eventually("a sync", `document.querySelector("progress") && document.querySelector("#sync-now").ariaDisabled === "true"`)
 	release()
 	j.eventually("its end, without a click", `!document.querySelector("progress") && document.querySelector("#sync-now").ariaDisabled !== "true"`)
+}
+
+// zones goes from the chart to the people in a group of time zones, and to those in one of them.
+func (j journey) zones() {
+	j.t.Helper()
+	const shown = `[...document.querySelectorAll("#list [data-clock]")].map(c => c.dataset.clock)`
+	j.click(`.bar a[href^="/status"]`)
+	j.click(`.bars > li:has(details) > a`)
+	j.eventually("the people of all its zones", shown+`.length > 0 && `+shown+`.every(zone => new URLSearchParams(location.search).get("tz").split(",").includes(zone))`)
+	j.click(`.bar a[href^="/status"]`)
+	j.click(`.bars > li > details > summary`)
+	j.click(`.bars details li:nth-child(2) a`)
+	j.eventually("the people of one zone", shown+`.length > 0 && `+shown+`.every(zone => new URLSearchParams(location.search).get("tz") === zone)`)
+}
+
+func (j journey) workspaces() {
+	j.t.Helper()
+	if err := j.site.store.PutWorkspace(j.t.Context(), directory.Workspace{ID: other, Name: "Another"}); err != nil {
+		j.t.Fatal(err)
+	}
+	j.site.putIn(j.t, other, `{"id":"U0OTHER","name":"other","profile":{"real_name":"Somebody else"}}`)
+	j.eventually("a menu, once the server knows of it", `document.querySelector("details.team") || (location.reload(), false)`)
+	j.click("details.team summary")
+	j.click(`.team a[href*="` + other + `"]`)
+	j.eventually("the other workspace", fmt.Sprintf(`%s.join() === "Somebody else" && document.querySelector(".team bdi").textContent === "Another"`, names))
+	j.click(`.bar > nav a[href^="/changes"]`)
+	j.eventually("its changes", fmt.Sprintf(`document.querySelectorAll("#list tr[data-user]").length === 1 && location.search.includes(%q)`, other))
+	j.click("details.team summary")
+	j.click(`.team a:not([aria-current])`)
+	j.eventually("the first one's changes", fmt.Sprintf(`document.querySelectorAll("#list tr[data-user]").length > 1 && !location.search.includes(%q)`, other))
 }
 
 func (j journey) theme() {

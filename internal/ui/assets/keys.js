@@ -2,19 +2,25 @@
 
 // Whoever dictates says words, which must not be taken for shortcuts: those of a single character can be turned off
 // (WCAG 2.1.4). The choice stays in the browser.
-const off = "off", kept = "shortcuts";
-export const shortcuts = () => localStorage.getItem(kept) !== off;
+let on = true;
+export const shortcuts = () => on;
+
+try {
+  on = localStorage.getItem("shortcuts") !== "off";
+} catch { /* the browser keeps nothing for sites: the choice is for this page only */ }
 
 function showShortcuts() {
-  document.getElementById("shortcuts").setAttribute("aria-pressed", String(shortcuts()));
-  document.documentElement.dataset.shortcuts = shortcuts() ? "on" : off;
+  document.getElementById("shortcuts").setAttribute("aria-pressed", String(on));
+  document.documentElement.dataset.shortcuts = on ? "on" : "off";
 }
 
 document.addEventListener("click", (e) => {
   if (!e.target.closest("#shortcuts")) return;
-  if (shortcuts()) localStorage.setItem(kept, off);
-  else localStorage.removeItem(kept);
+  on = !on;
   showShortcuts();
+  try {
+    localStorage.setItem("shortcuts", on ? "on" : "off");
+  } catch { /* as above */ }
 });
 showShortcuts();
 
