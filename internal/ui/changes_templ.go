@@ -40,7 +40,7 @@ func changes(v changesView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.changeList.teamID == "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"panel none\" hx-get=\"/changes\" hx-trigger=\"every 2s\" hx-target=\"#content\" hx-select=\"#content\" hx-swap=\"outerHTML\"><p><strong>Nobody is here yet.</strong></p><p>The <a href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"panel none\" data-refreshes hx-get=\"/changes\" hx-trigger=\"every 2s, refresh\" hx-target=\"#content\" hx-select=\"#content\" hx-swap=\"outerHTML\"><p><strong>Nobody is here yet.</strong></p><p>The <a href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -27,6 +27,7 @@ type choice struct {
 	Label, Name  string
 	Options      []choiceOption
 	Input, Value string // Input is the type of an <input>
+	Hint         string // what to type
 }
 
 type choiceOption struct {
@@ -61,7 +62,7 @@ func (l listRequest) find(zones map[string]int, fields profile) findView {
 	for _, field := range fields.Visible() {
 		set := filterValue(f, field.ID)
 		if len(field.Options) == 0 {
-			v.Choices = append(v.Choices, choice{Label: field.Label, Name: field.ID, Input: inputType(field), Value: set})
+			v.Choices = append(v.Choices, choice{Label: field.Label, Name: field.ID, Input: inputType(field), Value: set, Hint: hint(field)})
 			continue
 		}
 		names := []string{"", "Any"}
@@ -81,6 +82,13 @@ func inputType(f directory.Field) string {
 		return "date"
 	}
 	return "text"
+}
+
+func hint(f directory.Field) string {
+	if f.Type == directory.UserField {
+		return "Slack ID, like U012AB3CD"
+	}
+	return ""
 }
 
 // filterValue is the value that a filter asks of a custom field, "" for any.

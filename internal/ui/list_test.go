@@ -140,6 +140,9 @@ func TestChips(t *testing.T) {
 	if got := find(t, page, element("select", "name", "Xf1")); len(got) != 1 || !strings.Contains(got[0], "=Finance") {
 		t.Errorf("the form has %q", got)
 	}
+	if got := find(t, page, element("input", "placeholder", "Slack ID, like U012AB3CD")); len(got) != 1 {
+		t.Errorf("%d fields ask for an id, not only that of the manager", len(got))
+	}
 	if got := find(t, page, element("select", "name", "Xf3")); got != nil {
 		t.Errorf("the form has a hidden field: %q", got)
 	}

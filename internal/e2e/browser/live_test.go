@@ -101,6 +101,23 @@ func TestNotYetLive(t *testing.T) {
 	}
 }
 
+// TestPauseBeforeAnybody: a list that waits for the first people can be paused too.
+func TestPauseBeforeAnybody(t *testing.T) {
+	for _, path := range []string{"/", "/changes"} {
+		tb := open(t)
+		s := newSite(t, fakeslack.Options{})
+		tb.visit(s.URL + path)
+		tb.run(chromedp.Click(chromedp.CSS("#pause")))
+		s.put(t, `{"id":"U1","name":"zoe","profile":{"real_name":"Zoe"}}`)
+		time.Sleep(3 * time.Second) // longer than the page waits between two looks, or the server remembers
+		if !eval[bool](tb, `document.querySelector("main").textContent.includes("Nobody is here yet")`) {
+			t.Errorf("%s goes on while it is paused", path)
+		}
+		tb.run(chromedp.Click(chromedp.CSS("#pause")))
+		tb.eventually("somebody is here", `document.querySelector("#list tbody a")?.textContent === "Zoe"`)
+	}
+}
+
 // countBreaths counts in breaths how often the dot in the bar breathes.
 var countBreaths = chromedp.Evaluate[chromedp.Void](`{
 	const animate = Element.prototype.animate;
