@@ -24,6 +24,8 @@ const (
 )
 
 var (
+	// schemes are what addresses begin with. Everybody's begin alike, so nobody is found by that.
+	schemes = regexp.MustCompile(`(?i)\bhttps?://`)
 	// grouped are digits in groups, such as a telephone number or a date, in folded text.
 	grouped = regexp.MustCompile(`\+?\(?\d[\d\s().\-/\p{Pd}]*\d`)
 	// idShape matches Slack's user ids, folded.
@@ -58,7 +60,7 @@ func searchCodes(u User, fields []FieldValue, words []string) (codes []string) {
 	return slices.Compact(codes)
 }
 
-// moreTexts returns the texts that u is found by besides names, e-mail address and title. Ids
+// moreTexts returns the texts that u is found by besides names, e-mail address, title and status. Ids
 // that do not look like codes count as words.
 func moreTexts(u User, d detail) []string {
 	var texts, ids []string
@@ -67,15 +69,7 @@ func moreTexts(u User, d detail) []string {
 			ids = append(ids, people...)
 			continue
 		}
-		_, value, isAddress := strings.Cut(v.Value, "://")
-		if !isAddress {
-			value = v.Value
-		}
-		text := strings.TrimSpace(v.Alt + " " + value)
-		if day, err := time.Parse(time.DateOnly, v.Value); err == nil {
-			text += day.Format(", 2 January 2006") // as pages write it
-		}
-		texts = append(texts, text)
+		texts = append(texts, strings.TrimSpace(v.Alt+" "+dated(schemes.ReplaceAllString(v.Value, ""))))
 	}
 	for _, id := range append([]string{u.ID}, ids...) {
 		if !isCode(Fold(id)) {
@@ -84,7 +78,15 @@ func moreTexts(u User, d detail) []string {
 	}
 	zone := strings.Split(u.TZ, "/")
 	slices.Reverse(zone) // the city first
-	return append([]string{u.StatusText, strings.Join(zone, " "), badges(u), u.StatusEmoji, d.pronouns, d.skype}, texts...)
+	return append([]string{strings.Join(zone, " "), badges(u), d.pronouns, d.skype, dated(d.startDate)}, texts...)
+}
+
+// dated adds to a day like 2026-03-30 what pages write: 30 March 2026.
+func dated(text string) string {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		text += day.Format(", 2 January 2006")
+	}
+	return text
 }
 
 // badges are what pages write beside u's name.

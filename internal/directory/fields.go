@@ -55,15 +55,16 @@ func (u User) CustomFields() []FieldValue { return u.detail().fields }
 
 // detail is what a person's page shows of Slack's profile, and [User] has no field for.
 type detail struct {
-	fields          []FieldValue
-	pronouns, skype string
+	fields                     []FieldValue
+	pronouns, skype, startDate string
 }
 
 // hasDetail reports whether Slack's object has any. It is much faster than parsing the object.
 func hasDetail(object []byte) bool {
 	_, pronouns, _ := bytes.Cut(object, []byte(`"pronouns":"`))
 	_, skype, _ := bytes.Cut(object, []byte(`"skype":"`))
-	return bytes.Contains(object, []byte(`"fields":{"`)) || len(pronouns) > 0 && pronouns[0] != '"' || len(skype) > 0 && skype[0] != '"'
+	_, startDate, _ := bytes.Cut(object, []byte(`"start_date":"`))
+	return bytes.Contains(object, []byte(`"fields":{"`)) || slices.ContainsFunc([][]byte{pronouns, skype, startDate}, func(value []byte) bool { return len(value) > 0 && value[0] != '"' })
 }
 
 func (u User) detail() (d detail) {
@@ -75,7 +76,7 @@ func (u User) detail() (d detail) {
 		return d // the next message or sync replaces the object
 	}
 	profile := member(o, "profile").Object()
-	d.pronouns, d.skype = member(profile, "pronouns").String(), member(profile, "skype").String()
+	d.pronouns, d.skype, d.startDate = member(profile, "pronouns").String(), member(profile, "skype").String(), member(profile, "start_date").String()
 	for _, m := range member(profile, "fields").Object() {
 		value := m.Value.Object()
 		if v := member(value, "value").String(); v != "" && fieldIDPattern.MatchString(m.Name) {

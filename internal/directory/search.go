@@ -12,9 +12,10 @@ const (
 	// maxWords bounds the words of names, e-mail address and title that a user is found by,
 	// and so the index entries.
 	maxWords = 12
-	// maxMoreWords is the separate limit for the status, custom fields and the like, so that
-	// they never crowd out the words above.
-	maxMoreWords = 16
+	// maxStatusWords and maxMoreWords are separate limits, for the status and for custom fields
+	// and the like, so that neither crowds out any other words.
+	maxStatusWords = 12
+	maxMoreWords   = 16
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -27,7 +28,7 @@ const (
 // the beginning of another.
 func ParseQuery(text string) []string {
 	var found []string
-	for _, w := range words(text) {
+	for _, w := range words(schemes.ReplaceAllString(text, "")) {
 		w = lastDigits(w)
 		if len(found) < maxQueryWords && !slices.Contains(found, w) {
 			found = append(found, w)
@@ -39,14 +40,15 @@ func ParseQuery(text string) []string {
 }
 
 // searchWords returns the words that u is found by: those of real name, display
-// name, username, email and title, then those of status, time zone, badges, the status's emoji,
-// pronouns, Skype name and custom fields. In scripts without spaces between words, a word begins at
+// name, username, email and title, then those of the status, then those of time zone, badges,
+// pronouns, Skype name, start date and custom fields. In scripts without spaces between words, a word begins at
 // every character. The fields take turns, so that a long name does not keep anybody from
 // being found by username or email.
 //
 // A status counts until the next write, even if it has expired meanwhile.
 func searchWords(u User, d detail) []string {
 	found := inTurn(nil, maxWords, u.RealName, u.DisplayName, u.Name, u.Email, u.Title)
+	found = inTurn(found, len(found)+maxStatusWords, u.StatusText, u.StatusEmoji)
 	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, d)...)
 }
 

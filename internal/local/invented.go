@@ -137,7 +137,7 @@ func (s stored) lacking(w *fakeslack.Workspace) bool {
 }
 
 func (s stored) describe(out io.Writer, o Options) {
-	fmt.Fprintf(out, "The people are the %d of the last start, kept in %s\n", len(s.listed), o.Data)
+	fmt.Fprintf(out, "The %d accounts are those of the last start, kept in %s\n", len(s.listed), o.Data)
 	if o.People > 0 && o.People < len(s.listed) {
 		fmt.Fprintf(out, "-people %d would be fewer, so all of them stay: to begin anew, delete the file or choose another with -data\n", o.People)
 	}

@@ -147,7 +147,7 @@ func TestSecondStart(t *testing.T) {
 			}
 		}
 		want := fmt.Sprintf("%d listed, 0 inserted, 0 updated, 0 removed, %[1]d unchanged, drift 0", listed)
-		if !strings.Contains(out, want) || !strings.Contains(out, fmt.Sprintf("The people are the %d of the last start", listed)) {
+		if !strings.Contains(out, want) || !strings.Contains(out, fmt.Sprintf("The %d accounts are those of the last start", listed)) {
 			t.Errorf("not %q:\n%s", want, out)
 		}
 		after := read(t, data)
@@ -192,8 +192,8 @@ func TestPeople(t *testing.T) {
 		people, want int
 		says         string
 	}{
-		{40, 40, "Inventing 40 people"},
-		{0, 40, "The people are the 40 of the last start, kept in " + data},
+		{40, 40, "Inventing 40 accounts"},
+		{0, 40, "The 40 accounts are those of the last start, kept in " + data},
 		{60, 60, "60 listed, 20 inserted"},
 		{20, 60, "-people 20 would be fewer"},
 	} {
@@ -273,7 +273,7 @@ func TestInterruptedPast(t *testing.T) {
 		t.Fatalf("%d people and %d records after the interruption", len(k.people), len(k.records))
 	}
 	out := start(t, Options{Data: data, ChangeInterval: time.Hour}).ready(t)
-	if k := read(t, data); len(k.people) != 250 || len(k.records) < 100 || !strings.Contains(out, "Inventing 250 people") {
+	if k := read(t, data); len(k.people) != 250 || len(k.records) < 100 || !strings.Contains(out, "Inventing 250 accounts") {
 		t.Errorf("%d people, %d records:\n%s", len(k.people), len(k.records), out)
 	}
 }

@@ -41,7 +41,7 @@ func introduce(ctx context.Context, client fullsync.Slack, store Store) error {
 // invent fills an empty directory with the workspace's people as they were at the start of its past, and then with all
 // that happened since, as if Rollcall had been there: each record of history has the time of its change.
 func invent(ctx context.Context, out progress, w *fakeslack.Workspace, store directory.Store, start time.Time) error {
-	fmt.Fprintf(out, "Inventing %d people and the changes of %d weeks\n", w.Options().People, pastWeeks)
+	fmt.Fprintf(out, "Inventing %d accounts and the changes of %d weeks\n", w.Options().People, pastWeeks)
 	began := time.Now()
 	past := pastStore{store}
 	if err := loadFounders(ctx, out, w, past, directory.VersionOf(start)); err != nil {
@@ -60,7 +60,7 @@ func invent(ctx context.Context, out progress, w *fakeslack.Workspace, store dir
 		out.count(changes, "changes")
 	}
 	out.end()
-	fmt.Fprintf(out, "Invented in %v: %d people, who changed %d times since %s\n",
+	fmt.Fprintf(out, "Invented in %v: %d accounts, which changed %d times since %s\n",
 		time.Since(began).Round(time.Millisecond), w.Options().People, changes, start.Format("2 January"))
 	return nil
 }

@@ -38,6 +38,7 @@ func parseFlags(flags *flag.FlagSet, usage string, args []string, out io.Writer)
 		return errDone
 	case err != nil:
 		what := strings.Replace(err.Error(), "flag provided but not defined: ", "no such flag: ", 1)
+		what = strings.TrimSuffix(what, ": parse error") // says nothing
 		return UsageError(fmt.Sprintf("%s: %s; see -help", flags.Name(), what))
 	case flags.NArg() > 0:
 		return UsageError(fmt.Sprintf("%s: takes only flags, not %q; see -help", flags.Name(), flags.Arg(0)))

@@ -133,6 +133,12 @@ func (l changeList) pageAddress(direction string, c *directory.RecordCursor) str
 	return l.address("/changes", direction, c.String())
 }
 
+// backwards reports whether the last day is before the first one.
+func (l changeList) backwards() bool {
+	f := l.req.Filter
+	return !f.Oldest.IsZero() && !f.Latest.IsZero() && !f.Oldest.Before(f.Latest)
+}
+
 // filtered reports whether the list leaves out any changes.
 func (l changeList) filtered() bool {
 	return l.req.Filter.UserID != "" || l.oldest != "" || l.latest != "" || len(l.req.Filter.Types) > 0

@@ -119,15 +119,21 @@ func (h *handler) rows(ctx context.Context, teamID string, users []directory.Use
 	}
 	var ids []string
 	for i, u := range users {
-		rows[i].Fields = map[string]string{}
+		rows[i].Fields = map[string]cell{}
 		for _, v := range p.Of(u) {
 			if !slices.ContainsFunc(columns, func(c column) bool { return c.Key == v.ID }) {
 				continue
 			}
-			rows[i].Fields[v.ID] = firstNonEmpty(v.Alt, v.Value)
-			if v.Field.Type == directory.UserField {
+			c := cell{Text: firstNonEmpty(v.Alt, v.Value)}
+			switch v.Field.Type {
+			case directory.UserField:
 				ids = append(ids, v.People()...)
+			case directory.DateField:
+				c.Text = writtenDay(c.Text)
+			case directory.LinkField:
+				c.Link = safeLink(v.Value)
 			}
+			rows[i].Fields[v.ID] = c
 		}
 	}
 	if len(ids) == 0 {
@@ -143,9 +149,9 @@ func (h *handler) rows(ctx context.Context, teamID string, users []directory.Use
 		named[u.ID] = u
 	}
 	for i := range rows {
-		for id, text := range rows[i].Fields {
+		for id, c := range rows[i].Fields {
 			if p.typeOf(id) == directory.UserField {
-				rows[i].Fields[id] = namesIn(text, named)
+				rows[i].Fields[id] = cell{Text: namesIn(c.Text, named)}
 			}
 		}
 	}

@@ -50,10 +50,10 @@ type row struct {
 	Kind, KindClass                                string // "" for a plain member
 	Deleted                                        bool
 	Avatar                                         avatar
-	Clock, City                                    string            // the person's local time, and the city of the time zone
-	Changed                                        time.Time         // by Slack's clock; zero if it does not say
-	Fields                                         map[string]string // custom fields that the list shows, by id
-	ByName, ByChange, Version, Place               string            // sort keys, the version by which older rows are ignored, and the cursor
+	Clock, City                                    string          // the person's local time, and the city of the time zone
+	Changed                                        time.Time       // by Slack's clock; zero if it does not say
+	Fields                                         map[string]cell // custom fields that the list shows, by id
+	ByName, ByChange, Version, Place               string          // sort keys, the version by which older rows are ignored, and the cursor
 }
 
 func (h *handler) list(r *http.Request) (templ.Component, error) {
@@ -230,7 +230,17 @@ func (r row) expires() string {
 	return strconv.FormatInt(r.StatusExpires, 10)
 }
 
-// text is the content of a column that shows only text.
+// cell is the content of a column, and where it leads.
+type cell struct{ Text, Link string }
+
+// cell returns the content of a column that is text or a custom field.
+func (r row) cell(key string) cell {
+	if c, ok := r.Fields[key]; ok {
+		return c
+	}
+	return cell{Text: r.text(key)}
+}
+
 func (r row) text(key string) string {
 	switch key {
 	case "email":
@@ -248,5 +258,5 @@ func (r row) text(key string) string {
 	case "id":
 		return r.ID
 	}
-	return r.Fields[key]
+	return ""
 }

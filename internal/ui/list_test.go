@@ -23,12 +23,13 @@ func staffed(t *testing.T) http.Handler {
 	f := people(t)
 	f.users = []directory.User{
 		user(t, `{"id":"U00000001","name":"ada","tz":"Europe/London","updated":1648592000,"profile":{"real_name":"Ada","phone":"+44 20 7946 0000","fields":{"Xf1":{"value":"Design","alt":""},"Xf2":{"value":"U00000002","alt":""}}}}`),
-		user(t, `{"id":"U00000002","name":"ben","tz":"Asia/Tokyo","updated":1648592001,"profile":{"real_name":"Ben","fields":{"Xf1":{"value":"=Finance","alt":""}}}}`),
+		user(t, `{"id":"U00000002","name":"ben","tz":"Asia/Tokyo","updated":1648592001,"profile":{"real_name":"Ben","fields":{"Xf1":{"value":"=Finance","alt":""},"Xf4":{"value":"https://ben.example/","alt":"Page"},"Xf5":{"value":"2022-03-01","alt":""}}}}`),
 		user(t, `{"id":"U00000003","name":"cleo","profile":{"real_name":"Cleo"}}`),
 	}
 	o := testOptions(t, f)
 	fields := `{"fields":[{"id":"Xf1","ordering":0,"label":"Department","type":"options_list","possible_values":["Design","=Finance"]},
-		{"id":"Xf2","ordering":1,"label":"=Manager","type":"user"},{"id":"Xf3","ordering":2,"label":"Badge","type":"text","is_hidden":true}]}`
+		{"id":"Xf2","ordering":1,"label":"=Manager","type":"user"},{"id":"Xf3","ordering":2,"label":"Badge","type":"text","is_hidden":true},
+		{"id":"Xf4","ordering":3,"label":"Website","type":"link"},{"id":"Xf5","ordering":4,"label":"Start date","type":"date"}]}`
 	if err := o.Store.(*sqlite.Store).PutTeamProfile(t.Context(), team, json.RawMessage(fields)); err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +83,11 @@ func TestColumns(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", query, diff)
 		}
 	}
-	page := get(t, h, "/?cols=Xf1,Xf2,phone").Body.String()
-	for key, want := range map[string][]string{"Xf1": {"Design", "=Finance", ""}, "Xf2": {"Ben", "", ""}, "phone": {"+44 20 7946 0000", "", ""}} {
+	page := get(t, h, "/?cols=Xf1,Xf2,Xf4,Xf5,phone").Body.String()
+	if got := find(t, page, element("a", "href", "https://ben.example/")); !cmp.Equal(got, []string{"Page"}) {
+		t.Errorf("links: %q", got)
+	}
+	for key, want := range map[string][]string{"Xf4": {"", "Page", ""}, "Xf5": {"", "1 March 2022", ""}, "Xf1": {"Design", "=Finance", ""}, "Xf2": {"Ben", "", ""}, "phone": {"+44 20 7946 0000", "", ""}} {
 		if diff := cmp.Diff(want, find(t, page, element("td", "data-col", key))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", key, diff)
 		}
@@ -258,7 +262,7 @@ func TestExportedFields(t *testing.T) {
 	}
 	var got [][]string
 	for _, r := range rows {
-		got = append(got, r[len(r)-2:])
+		got = append(got, r[len(r)-4:len(r)-2])
 	}
 	if diff := cmp.Diff([][]string{{"Department", "'=Manager"}, {"Design", "U00000002"}, {"'=Finance", ""}, {"", ""}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

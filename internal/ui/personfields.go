@@ -102,12 +102,18 @@ func (p profile) retell(changes []fieldChange, named map[string]directory.User) 
 			case directory.UserField:
 				*text = namesIn(*text, named)
 			case directory.DateField:
-				if day, err := time.Parse(time.DateOnly, *text); err == nil {
-					*text = day.Format(dayFormat)
-				}
+				*text = writtenDay(*text)
 			}
 		}
 	}
+}
+
+// writtenDay makes "2026-03-30" "30 March 2026". Other text stays as it is.
+func writtenDay(text string) string {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.Format(dayFormat)
+	}
+	return text
 }
 
 func namesIn(text string, named map[string]directory.User) string {

@@ -25,7 +25,7 @@ var (
 	lastSecond  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
-// fields flattens Slack's object, unknown fields included, sorted by name and without blank values.
+// fields flattens Slack's object, unknown fields included, sorted by name and without blank values. A time of 0 is none.
 func fields(slack ijson.Object) (all []field) {
 	var walk func(path, name string, v ijson.Value)
 	inside := func(path string, o ijson.Object) {
@@ -35,7 +35,7 @@ func fields(slack ijson.Object) (all []field) {
 	}
 	walk = func(path, name string, v ijson.Value) {
 		switch {
-		case v == "null" || v == `""`:
+		case v == "null" || v == `""` || v == "0" && timeNames.MatchString(name):
 		case v[0] == '{':
 			inside(path+".", v.Object())
 		case v[0] == '[':

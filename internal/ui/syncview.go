@@ -122,7 +122,6 @@ func newFieldsView(last syncs.Sync, fields directory.Fields, people int) *fields
 	for _, f := range fields {
 		v.Labels = append(v.Labels, firstNonEmpty(f.Label, f.ID))
 	}
-	slices.Sort(v.Labels)
 	return v
 }
 
