@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,8 +26,8 @@ const (
 )
 
 var (
-	// schemes are what addresses begin with. Everybody's begin alike, so nobody is found by that.
-	schemes = regexp.MustCompile(`(?i)\bhttps?://`)
+	// webPrefix is not indexed: every link begins with it.
+	webPrefix = regexp.MustCompile(`(?i)\bhttps?://`)
 	// grouped are digits in groups, such as a telephone number or a date, in folded text.
 	grouped = regexp.MustCompile(`\+?\(?\d[\d\s().\-/\p{Pd}]*\d`)
 	// idShape matches Slack's user ids, folded.
@@ -37,10 +39,11 @@ func isCode(w string) bool {
 	return utf8.RuneCountInString(w) >= minCode && strings.ContainsAny(w, "0123456789") || idShape.MatchString(w)
 }
 
-// searchCodes returns the codes of u: the id, the ids that custom fields name, and parts
+// searchCodes returns the labels and codes of u: the id, the ids that custom fields name, and parts
 // of the telephone number and of other long numbers among its words.
-func searchCodes(u User, fields []FieldValue, words []string) (codes []string) {
-	for _, id := range append([]string{u.ID}, namedBy(fields)...) {
+func searchCodes(u User, d detail, words []string) (codes []string) {
+	codes = labels(u, d)
+	for _, id := range append([]string{u.ID}, namedBy(d.fields)...) {
 		if code := firstLetters(Fold(id), maxWordLetters); isCode(code) {
 			codes = append(codes, code)
 		}
@@ -69,36 +72,64 @@ func moreTexts(u User, d detail) []string {
 			ids = append(ids, people...)
 			continue
 		}
-		texts = append(texts, strings.TrimSpace(v.Alt+" "+dated(schemes.ReplaceAllString(v.Value, ""))))
+		texts = append(texts, strings.TrimSpace(v.Alt+" "+webPrefix.ReplaceAllString(v.Value, "")))
 	}
 	for _, id := range append([]string{u.ID}, ids...) {
 		if !isCode(Fold(id)) {
 			texts = append(texts, id)
 		}
 	}
-	zone := strings.Split(u.TZ, "/")
-	slices.Reverse(zone) // the city first
-	return append([]string{strings.Join(zone, " "), badges(u), d.pronouns, d.skype, dated(d.startDate)}, texts...)
+	_, place := placeOf(u.TZ)
+	return append([]string{place, d.pronouns, d.skype, d.startDate}, texts...)
 }
 
-// dated adds to a day like 2026-03-30 what pages write: 30 March 2026.
-func dated(text string) string {
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		text += day.Format(", 2 January 2006")
-	}
-	return text
+// A label is a word that many people share and that is in none of their names: a badge, the region of a time zone, the
+// day and the month of a date. It is found only as a whole and is never in a pair, so that names keep a selective index:
+// "as patel" does not have to look at everybody in Asia.
+
+var (
+	months  = []string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+	regions = []string{"africa", "america", "antarctica", "arctic", "asia", "atlantic", "australia", "europe", "indian", "pacific"} // IANA's
+	badges  = map[Kind][]string{Admin: {"admin"}, Owner: {"owner"}, Guest: {"guest"}, SingleChannelGuest: {"single", "channel", "guest"}, Bot: {"bot"}, External: {"external"}}
+)
+
+const deactivatedBadge = "deactivated"
+
+// isLabel reports whether a folded word may be a label.
+func isLabel(w string) bool {
+	day, err := strconv.Atoi(w)
+	return err == nil && day >= 1 && day <= 31 || w == deactivatedBadge || slices.Contains(months, w) || slices.Contains(regions, w) ||
+		slices.Contains(slices.Concat(slices.Collect(maps.Values(badges))...), w)
 }
 
-// badges are what pages write beside u's name.
-func badges(u User) string {
-	var text string
-	if u.Kind != Member {
-		text = string(u.Kind)
-	}
+// labels returns u's labels.
+func labels(u User, d detail) []string {
+	all := slices.Clone(badges[u.Kind])
 	if u.Deleted {
-		text += " deactivated"
+		all = append(all, deactivatedBadge)
 	}
-	return text
+	if region, _ := placeOf(u.TZ); region != "" {
+		all = append(all, region)
+	}
+	dates := []string{d.startDate}
+	for _, v := range d.fields {
+		dates = append(dates, v.Value)
+	}
+	for _, text := range dates {
+		if day, err := time.Parse(time.DateOnly, text); err == nil {
+			all = append(all, strconv.Itoa(day.Day()), months[day.Month()-1])
+		}
+	}
+	return all
+}
+
+// placeOf splits a time zone like Europe/Berlin into the folded region and the rest. Zones like UTC have no region.
+func placeOf(zone string) (region, place string) {
+	first, rest, _ := strings.Cut(zone, "/")
+	if region = Fold(first); !slices.Contains(regions, region) {
+		return "", zone
+	}
+	return region, rest
 }
 
 // namedBy returns the ids of the people whom the values name.

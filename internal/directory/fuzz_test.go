@@ -71,7 +71,7 @@ func FuzzDecodeChange(f *testing.F) {
 		if _, _, err := Apply(&stored, c, now); err != nil {
 			t.Error(err)
 		}
-		if len(SearchTokens(stored)) > 40*15+40*39/2+200 || len(stored.SortName) > maxSortName+4 {
+		if len(SearchTokens(stored)) > 36*15+36*35/2+200 || len(stored.SortName) > maxSortName+4 {
 			t.Errorf("%d tokens, a name of %d bytes", len(SearchTokens(stored)), len(stored.SortName))
 		}
 	})

@@ -15,7 +15,7 @@ const (
 	// maxStatusWords and maxMoreWords are separate limits, for the status and for custom fields
 	// and the like, so that neither crowds out any other words.
 	maxStatusWords = 12
-	maxMoreWords   = 16
+	maxMoreWords   = 12
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -28,7 +28,7 @@ const (
 // the beginning of another.
 func ParseQuery(text string) []string {
 	var found []string
-	for _, w := range words(schemes.ReplaceAllString(text, "")) {
+	for _, w := range words(webPrefix.ReplaceAllString(text, "")) {
 		w = lastDigits(w)
 		if len(found) < maxQueryWords && !slices.Contains(found, w) {
 			found = append(found, w)
@@ -40,7 +40,7 @@ func ParseQuery(text string) []string {
 }
 
 // searchWords returns the words that u is found by: those of real name, display
-// name, username, email and title, then those of the status, then those of time zone, badges,
+// name, username, email and title, then those of the status, then those of the time zone's place,
 // pronouns, Skype name, start date and custom fields. In scripts without spaces between words, a word begins at
 // every character. The fields take turns, so that a long name does not keep anybody from
 // being found by username or email.
@@ -88,14 +88,14 @@ func wordStarts(field string) (all []string) {
 }
 
 // SearchPrefixes returns every beginning of every word that u is found by, and what u is
-// found by as a whole: codes and the values of custom fields.
+// found by as a whole: codes, labels and the values of custom fields.
 func SearchPrefixes(u User) []string {
 	d := u.detail()
 	return searchPrefixes(u, d, searchWords(u, d))
 }
 
 func searchPrefixes(u User, d detail, words []string) []string {
-	all := append(searchCodes(u, d.fields, words), fieldTokens(d.fields)...)
+	all := append(searchCodes(u, d, words), fieldTokens(d.fields)...)
 	for _, w := range words {
 		all = slices.AppendSeq(all, prefixes(w, maxWordLetters))
 	}
@@ -135,7 +135,10 @@ func (f Filter) Terms() []string {
 func (f Filter) Token() (token string, exact bool) {
 	alone := len(f.Words)+len(f.Fields) <= 1
 	byLength := func(a, b string) int { return cmp.Compare(len(b), len(a)) }
-	words := slices.Clone(f.Words)
+	words := slices.DeleteFunc(slices.Clone(f.Words), isLabel)
+	if len(words) == 0 {
+		words = slices.Clone(f.Words)[:min(len(f.Words), 1)]
+	}
 	slices.SortStableFunc(words, byLength)
 	fields := slices.SortedStableFunc(slices.Values(f.Fields), func(a, b FieldFilter) int {
 		return cmp.Or(compareBool(isCode(b.key()), isCode(a.key())), byLength(a.key(), b.key()))
@@ -149,7 +152,7 @@ func (f Filter) Token() (token string, exact bool) {
 	}
 	if len(words) > 1 {
 		if p, ok := pair(words[0], words[1]); ok {
-			return p, len(words) == 2 && len(fields) == 0 && len(p) == len(words[0])+1+len(words[1])
+			return p, len(f.Words) == 2 && len(fields) == 0 && len(p) == len(words[0])+1+len(words[1])
 		}
 		return words[0], false
 	}
@@ -177,7 +180,7 @@ func (f Filter) matchesWords(u User) bool {
 	}
 	d := u.detail()
 	words := searchWords(u, d)
-	codes := searchCodes(u, d.fields, words)
+	codes := searchCodes(u, d, words)
 	for _, w := range f.Words {
 		if !slices.Contains(codes, w) && !slices.ContainsFunc(words, func(has string) bool { return strings.HasPrefix(has, w) }) {
 			return false

@@ -28,7 +28,7 @@ func newCaches() caches {
 		workspaces:  newCache[[]directory.Workspace](10 * time.Second),
 		emoji:       newCache[map[string]string](10 * time.Minute),
 		counts:      newCache[counted](time.Minute),
-		records:     newCache[int](recountInterval),
+		records:     newCache[int](15 * time.Second),
 		charts:      newCache[charts](time.Minute),
 		profiles:    newCache[profile](10 * time.Second),
 		trees:       newCache[*tree](time.Minute),

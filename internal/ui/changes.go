@@ -122,9 +122,7 @@ func (h *handler) countChanges(r *http.Request, l changeList) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("count: %w", err)
 	}
-	e := l.shown(r, "changes_count")
-	e.Count = n
-	h.Audit.Shown(r.Context(), e)
+	h.Audit.Shown(r.Context(), l.shown(r, "changes_count")) // which counts people, not changes
 	return plural(n, "change"), nil
 }
 

@@ -63,6 +63,12 @@ func parseColumns(values []string) (keys []string, err error) {
 	return inOrder(keys), nil
 }
 
+// usualAddress leads to the same list with the usual columns.
+func (l listRequest) usualAddress() string {
+	l.cols = nil
+	return l.address("/")
+}
+
 func isColumn(key string) bool {
 	return slices.ContainsFunc(listColumns, func(c column) bool { return c.Key == key })
 }

@@ -288,7 +288,7 @@ func layout(c chrome, content templ.Component) templ.Component {
 	})
 }
 
-// topBar is at the top of every page: the workspace, the navigation, whether the page is live, and the theme.
+// topBar is at the top of every page: the workspace, the navigation, whether the page is live, and the settings.
 func topBar(c chrome) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

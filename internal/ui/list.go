@@ -24,7 +24,7 @@ type listView struct {
 	Choice                      []choiceOption
 	Chips                       []chip
 	Rows                        []row
-	Naming                      []naming
+	References                  []reference
 	From                        int    // how many people come before the page; -1 if that is unknown
 	Prev, Next                  string // addresses, empty where there are none
 	Live                        string // the address of the events
@@ -82,11 +82,11 @@ func (h *handler) list(r *http.Request) (templ.Component, error) {
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
-	naming, others, err := h.namingFound(ctx, l, page, fields)
+	references, others, err := h.foundReferences(ctx, l, page, fields)
 	if err != nil {
 		return nil, err
 	}
-	view.Naming = naming
+	view.References = references
 	e := l.shown(r, "list")
 	e.UserIDs, e.Count = ids(page.Users), len(page.Users)+len(others)
 	for _, id := range others {

@@ -1,9 +1,11 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -14,11 +16,17 @@ import (
 	"golang.org/x/net/html"
 
 	"rollcall/internal/directory"
+	"rollcall/internal/service/audit"
 	"rollcall/internal/store/sqlite"
 )
 
 // staffed is a workspace whose people have custom fields.
 func staffed(t *testing.T) http.Handler {
+	t.Helper()
+	return New(t.Context(), staffedOptions(t))
+}
+
+func staffedOptions(t *testing.T) Options {
 	t.Helper()
 	f := people(t)
 	f.users = []directory.User{
@@ -33,7 +41,7 @@ func staffed(t *testing.T) http.Handler {
 	if err := o.Store.(*sqlite.Store).PutTeamProfile(t.Context(), team, json.RawMessage(fields)); err != nil {
 		t.Fatal(err)
 	}
-	return New(t.Context(), o)
+	return o
 }
 
 // find returns the text of the elements for which the function returns true.
@@ -102,8 +110,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestNaming: a manager's name leads to the reports, unless the search has found them too.
-func TestNaming(t *testing.T) {
+// TestReferences: a manager's name leads to the reports, unless the search has found them too.
+func TestReferences(t *testing.T) {
 	h := staffed(t)
 	for query, want := range map[string][]string{
 		"ben": {"=Manager: BenA Ada"}, "b": {"=Manager: BenA Ada"}, "": nil, "cleo": nil, "U00000002": nil, "zzz": nil,
@@ -111,6 +119,36 @@ func TestNaming(t *testing.T) {
 		if diff := cmp.Diff(want, find(t, get(t, h, "/?q="+query).Body.String(), element("section", "class", "panel card reports"))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", query, diff)
 		}
+	}
+}
+
+// TestReferencesAreAudited: whoever is shown below the list was shown.
+func TestReferencesAreAudited(t *testing.T) {
+	var log bytes.Buffer
+	o := staffedOptions(t)
+	o.Audit = audit.New(slog.New(slog.NewJSONHandler(&log, nil)), nil)
+	get(t, New(t.Context(), o), "/?q=ben")
+	var line struct {
+		Count int
+		Users []string `json:"user_ids"`
+	}
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil || line.Count != 2 || !cmp.Equal(line.Users, []string{"U00000002", "U00000001"}) {
+		t.Errorf("%v %s", err, &log)
+	}
+}
+
+// TestManyFound: a search that finds many people is not about one of them.
+func TestManyFound(t *testing.T) {
+	o := staffedOptions(t)
+	s := o.Store.(*sqlite.Store)
+	for i := range maxFound {
+		if err := s.PutUser(t.Context(), user(t, fmt.Sprintf(`{"id":"U0000001%d","name":"benny%[1]d","profile":{"real_name":"Benny"}}`, i)), 0, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	card := element("section", "class", "panel card reports")
+	if got := find(t, get(t, New(t.Context(), o), "/?q=ben").Body.String(), card); got != nil {
+		t.Errorf("of %d people: %q", maxFound+1, got)
 	}
 }
 

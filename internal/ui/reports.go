@@ -13,9 +13,10 @@ import (
 const (
 	// maxReports is how many people who report to somebody a page shows.
 	maxReports = 8
-	// maxFound is how many people a search may find for it to show whose custom fields name them, and maxNaming how
-	// many of the fields.
-	maxFound, maxNaming = 3, 3
+	// maxFound is how many people a search may find for the list to show whose custom fields name them.
+	maxFound = 3
+	// maxReferenceFields is how many custom fields that takes into account.
+	maxReferenceFields = 3
 )
 
 // reports are the active people whose custom field names somebody, such as their manager.
@@ -29,14 +30,17 @@ type reports struct {
 // reports reads who reports to u, if a custom field says so.
 func (h *handler) reports(ctx context.Context, u directory.User, p profile) (reports, error) {
 	manager, ok := p.Manager()
-	if !ok || u.Kind == directory.Forgotten {
+	if !ok {
 		return reports{}, nil
 	}
-	return h.naming(ctx, u, manager)
+	return h.referencesTo(ctx, u, manager)
 }
 
-// naming reads whose field names u.
-func (h *handler) naming(ctx context.Context, u directory.User, field directory.Field) (r reports, err error) {
+// referencesTo returns the active people whose field names u, none if u is forgotten.
+func (h *handler) referencesTo(ctx context.Context, u directory.User, field directory.Field) (r reports, err error) {
+	if u.Kind == directory.Forgotten {
+		return r, nil
+	}
 	r.filter = directory.Filter{AccountStatus: directory.Active, Fields: []directory.FieldFilter{{ID: field.ID, Value: u.ID}}}
 	page, err := h.Store.Users(ctx, u.TeamID, directory.PageRequest{Filter: r.filter, Order: directory.ByName, Limit: maxReports})
 	if err != nil {
@@ -71,21 +75,22 @@ func (h *handler) reportsView(teamID string, r reports) (v reportsView) {
 	return v
 }
 
-// naming are the people whose custom field names somebody whom a search has found: "Manager: Ada Lovelace".
-type naming struct {
-	Field, Name string
+// reference is a custom field that names somebody whom a search has found, with the people who have it:
+// "Manager: Ada Lovelace".
+type reference struct {
+	Field, Name, UserID string
 	reportsView
 }
 
-// namingFound reads them, so that a manager's name leads to the reports. If the search has found many, its words are
-// too common to mean one of them. shown are the ids of those who are not in the list itself.
-func (h *handler) namingFound(ctx context.Context, l listRequest, page directory.Page, p profile) (all []naming, shown []string, err error) {
-	if l.query == "" || page.Prev != nil || page.Next != nil || len(page.Users) > maxFound {
+// foundReferences returns them for a search that has found at most maxFound people. A broader search is not about one
+// person. shown are the ids of the people who are not in the list itself.
+func (h *handler) foundReferences(ctx context.Context, l listRequest, page directory.Page, p profile) (all []reference, shown []string, err error) {
+	if len(l.req.Filter.Words) == 0 || page.Prev != nil || page.Next != nil || len(page.Users) > maxFound {
 		return nil, nil, nil
 	}
 	var fields []directory.Field
 	for _, f := range p.Visible() {
-		if f.Type == directory.UserField && len(fields) < maxNaming {
+		if f.Type == directory.UserField && len(fields) < maxReferenceFields {
 			fields = append(fields, f)
 		}
 	}
@@ -93,7 +98,7 @@ func (h *handler) namingFound(ctx context.Context, l listRequest, page directory
 	g, reading := errgroup.WithContext(ctx)
 	for i := range found {
 		g.Go(func() (err error) {
-			found[i], err = h.naming(reading, page.Users[i/len(fields)], fields[i%len(fields)])
+			found[i], err = h.referencesTo(reading, page.Users[i/len(fields)], fields[i%len(fields)])
 			return err
 		})
 	}
@@ -106,8 +111,10 @@ func (h *handler) namingFound(ctx context.Context, l listRequest, page directory
 		if len(others) == 0 {
 			continue
 		}
-		all = append(all, naming{fields[i%len(fields)].Label, nameOf(page.Users[i/len(fields)]), h.reportsView(l.teamID, r)})
+		u := page.Users[i/len(fields)]
+		all = append(all, reference{fields[i%len(fields)].Label, nameOf(u), u.ID, h.reportsView(l.teamID, r)})
 		shown = append(shown, others...)
 	}
-	return all, shown, nil
+	slices.Sort(shown)
+	return all, slices.Compact(shown), nil
 }

@@ -1461,7 +1461,7 @@ func fieldsCard(v fieldsView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if !v.begun() {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 134, "<p class=\"soft\">No full sync has asked Slack for them yet. The next one starts to.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 134, "<p class=\"soft\">No full sync has asked Slack for them yet. The next one will.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -160,7 +160,7 @@ func TestTimeline(t *testing.T) {
 	tb.visit(s.URL + "/users/" + s.slack.Options().TeamID + "/UNEW")
 	tb.eventually("the timeline", `document.querySelectorAll(".timeline li").length === 2`)
 	text := eval[string](tb, `document.querySelector(".timeline").innerText`)
-	for _, want := range []string{"Title: Typographer → <img src=x onerror=alert(1)>", "Joined", " · event"} {
+	for _, want := range []string{"Title: Typographer → <img src=x onerror=alert(1)>", "Joined", "Event · "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func views(s *site) []view {
 		{name: "invalid", url: s.URL + "/?after=x"},
 	}
 	if *everywhere { // it takes as long as ten others
-		all = append(all, view{name: "all columns", url: s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,Xf0REPORTSTO,changed&" + mine})
+		all = append(all, view{name: "all columns", url: s.URL + "/?cols=status,time,email,phone,name,title,kind,tz,id,Xf0REPORTSTO,Xf0WEBSITEXX,changed&" + mine})
 	}
 	return all
 }
@@ -76,10 +77,11 @@ func views(s *site) []view {
 // happenings are what happens to an open list.
 func happenings(t *testing.T) []view {
 	s, away := newSite(t, fakeslack.Options{}), newSite(t, fakeslack.Options{})
-	changed := 0
-	change := func(id string) {
-		changed++
-		s.put(t, fmt.Sprintf(`{"id":%q,"name":"a.name","is_restricted":true,"updated":1700000000,"profile":{"real_name":"%[3]s, with a rather long name","title":"Typographer","status_text":"Focusing %[2]d","email":"a@marlow-finch.example"}}`, id, changed, id[2:]))
+	var changed atomic.Int64
+	change := func(id string) (status string) {
+		n := changed.Add(1)
+		s.put(t, fmt.Sprintf(`{"id":%q,"name":"a.name","is_restricted":true,"updated":1700000000,"profile":{"real_name":"%[3]s, with a rather long name","title":"Typographer","status_text":"Focusing %[2]d","email":"a@marlow-finch.example"}}`, id, n, id[2:]))
+		return fmt.Sprintf("Focusing %d", n)
 	}
 	for _, id := range []string{"U0PAUSED", "U0HELD", "U0MARKED"} {
 		change(id)
@@ -106,8 +108,8 @@ func happenings(t *testing.T) []view {
 			}
 		}},
 		{name: "marked", url: s.URL + "/?q=marked", list: true, happens: func(tb *tab) func() {
-			change("U0MARKED")
-			tb.eventually("the cell is marked", `(() => { const marked = document.querySelector("#U0MARKED .changed"); marked?.getAnimations().forEach(a => a.pause()); return marked; })()`)
+			status := change("U0MARKED")
+			tb.eventually("the cell is marked", fmt.Sprintf(`(() => { const marked = document.querySelector("#U0MARKED .changed"); if (marked?.innerText !== %q) return false; marked.getAnimations().forEach(a => a.pause()); return true; })()`, status))
 			return func() {}
 		}},
 		{name: "offline", url: away.URL, list: true, happens: func(tb *tab) func() {

@@ -101,6 +101,28 @@ func TestNotYetLive(t *testing.T) {
 	}
 }
 
+// TestReferences: below a search that finds a manager the reports follow changes, and go when the manager is erased.
+func TestReferences(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"UBOSS0001","name":"bea","profile":{"real_name":"Bea Boss"}}`)
+	hand := func(title string) {
+		s.put(t, fmt.Sprintf(`{"id":"UHAND0001","name":"hank","profile":{"real_name":"Hank","title":%q,"fields":{"Xf1":{"value":"UBOSS0001"}}}}`, title))
+	}
+	hand("Typographer")
+	if err := s.store.PutTeamProfile(t.Context(), s.slack.Options().TeamID, []byte(`{"fields":[{"id":"Xf1","label":"Manager","type":"user"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	tb.visit(s.URL + "/?q=bea")
+	tb.ready()
+	const card = `document.querySelector(".reports")?.innerText`
+	tb.eventually("the reports", card+`.includes("Manager: Bea Boss") && `+card+`.includes("Typographer")`)
+	hand("Printer")
+	tb.eventually("a new title", card+`.includes("Printer")`)
+	s.put(t, `{"id":"UBOSS0001","is_forgotten":true}`)
+	tb.eventually("nothing of the manager is left", `!document.querySelector("main").innerText.includes("Bea Boss") && !document.querySelector(".reports")`)
+}
+
 // TestPauseBeforeAnybody: a list that waits for the first people can be paused too.
 func TestPauseBeforeAnybody(t *testing.T) {
 	for _, path := range []string{"/", "/changes"} {
@@ -109,7 +131,7 @@ func TestPauseBeforeAnybody(t *testing.T) {
 		tb.visit(s.URL + path)
 		tb.run(chromedp.Click(chromedp.CSS("#pause")))
 		s.put(t, `{"id":"U1","name":"zoe","profile":{"real_name":"Zoe"}}`)
-		time.Sleep(3 * time.Second) // longer than the page waits between two looks, or the server remembers
+		time.Sleep(3 * time.Second) // longer than the page's two seconds; the server does not remember an empty list of workspaces
 		if !eval[bool](tb, `document.querySelector("main").textContent.includes("Nobody is here yet")`) {
 			t.Errorf("%s goes on while it is paused", path)
 		}

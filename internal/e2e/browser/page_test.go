@@ -279,6 +279,9 @@ func TestInPieces(t *testing.T) {
 				tb.screen(on)
 				tb.visit(v.url)
 				tb.loaded()
+				if took := eval[float64](tb, `(({ responseStart, responseEnd }) => responseEnd - responseStart)(performance.getEntriesByType("navigation")[0])`); took < 100 {
+					t.Errorf("it arrived whole, in %.0f ms", took)
+				}
 				if shift := eval[float64](tb, layoutShift); shift > maxLocalShift {
 					t.Errorf("%d px: it moves by %.3f", on.width, shift)
 				}

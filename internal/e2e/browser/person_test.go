@@ -115,7 +115,7 @@ func TestPersonsPage(t *testing.T) {
 	manager := eval[string](tb, `document.querySelector(".facts .who a").textContent`)
 	tb.run(chromedp.Click(chromedp.CSS(".facts .who a")))
 	tb.eventually("the manager's page", fmt.Sprintf(`document.querySelector("#person h1 bdi")?.textContent === %q`, manager))
-	tb.eventually("it lists who reports to them", fmt.Sprintf(`document.querySelector('.people a[href*=%q]')`, who))
+	tb.eventually("it lists who reports to them", fmt.Sprintf(`document.querySelector('.reports a[href*=%q]')`, who))
 }
 
 // TestPersonChangesLive: the page follows the person and marks what is new, keeps what is open, and holds still while it is paused.

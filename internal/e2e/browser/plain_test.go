@@ -114,7 +114,7 @@ func (j journey) columns() {
 	j.eventually("another column", `location.search.includes("cols=") && document.querySelector("th[data-col=tz]") && !document.querySelector("th[data-col=email]")`)
 }
 
-// export saves both files of a list as they would be saved on a disk.
+// export downloads the CSV and the JSON of both lists.
 func (j journey) export() {
 	j.t.Helper()
 	folder := j.t.TempDir()
@@ -140,7 +140,7 @@ func (j journey) export() {
 func (j journey) saved(folder, pattern string) (content string) {
 	j.t.Helper()
 	for deadline := time.Now().Add(showTimeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		all, err := filepath.Glob(filepath.Join(folder, "*"))
+		all, err := filepath.Glob(filepath.Join(folder, "[^.]*"))
 		if err != nil {
 			j.t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 var listPaths = []string{"/", "/users/count", "/users.csv", "/users.json", "/events"}
 
 // changePaths all read the parameters of changes.
-var changePaths = []string{"/changes", "/changes.csv", "/changes.json", "/changes/events"}
+var changePaths = []string{"/changes", "/changes.csv", "/changes.json", "/changes/count", "/changes/events"}
 
 // uiChanges are about the list of changes, which is empty.
 func uiChanges(t *testing.T, w *world) (all []hostile) {

@@ -38,7 +38,7 @@ func New(to *slog.Logger, key []byte) *Log {
 // Entry is one answer.
 type Entry struct {
 	Viewer string // empty if nobody signs in
-	View   string // what was shown: list, person, person_json, person_live, count, live, csv, json, changes, changes_live, changes_csv, changes_json, or a method of an API
+	View   string // what was shown: list, person, person_json, person_live, count, live, csv, json, changes, changes_live, changes_csv, changes_json, changes_count, or a method of an API
 	Method string // HTTP's: a HEAD reveals whether a person exists, as a GET does
 	Status int
 	TeamID string

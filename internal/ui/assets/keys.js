@@ -1,7 +1,6 @@
 // The keyboard: / goes to the search, arrows move between rows, Escape closes a menu.
 
-// Whoever dictates says words, which must not be taken for shortcuts: those of a single character can be turned off
-// (WCAG 2.1.4). The choice stays in the browser.
+// Speech input can trigger shortcuts of a single character, so they can be turned off (WCAG 2.1.4).
 let on = true;
 export const shortcuts = () => on;
 
@@ -9,9 +8,13 @@ try {
   on = localStorage.getItem("shortcuts") !== "off";
 } catch { /* the browser keeps nothing for sites: the choice is for this page only */ }
 
-function showShortcuts() {
+export function showShortcuts() {
   document.getElementById("shortcuts").setAttribute("aria-pressed", String(on));
   document.documentElement.dataset.shortcuts = on ? "on" : "off";
+  for (const e of document.querySelectorAll("[aria-keyshortcuts]")) {
+    e.dataset.keys ??= e.getAttribute("aria-keyshortcuts");
+    e.setAttribute("aria-keyshortcuts", e.dataset.keys.split(" ").filter((key) => on || key.length > 1).join(" "));
+  }
 }
 
 document.addEventListener("click", (e) => {

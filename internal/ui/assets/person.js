@@ -1,6 +1,6 @@
 // A person's page: it is read again when the person changes, and copies the id.
 
-import { shortcuts } from "./keys.js";
+import { shortcuts, showShortcuts } from "./keys.js";
 import { showIn } from "./live.js";
 import { answered } from "./stream.js";
 import { tellTimes } from "./times.js";
@@ -19,6 +19,7 @@ async function readAgain() {
     tellTimes(fresh);
     const before = parts(page());
     renew(page(), fresh);
+    showShortcuts();
     mark(before);
   } catch {
     answered(false);

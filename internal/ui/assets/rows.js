@@ -44,11 +44,15 @@ function put(row, others) {
 
 // concerns reports whether a change alters what the page shows.
 function concerns(change) {
-  if (!body() || document.getElementById(change.id)) return true;
+  if (!body() || document.getElementById(change.id) || inCard(change.id)) return true;
   return !change.gone && put(newRow(change), [...body().rows]) >= 0;
 }
 
-// erase removes all of somebody's rows at once.
+// inCard reports whether a card below the list shows somebody. The list is then read again, since only the server knows
+// what the cards show.
+const inCard = (id) => [...list().querySelectorAll(".reports [data-user]")].some((e) => e.dataset.user === id);
+
+// erase removes all that the page shows of somebody at once.
 function erase(id) {
   const rows = [...(list()?.querySelectorAll("[data-rows] > tr, [data-user]") ?? [])].filter((r) => r.id === id || r.dataset.user === id);
   rows.forEach((r) => r.remove());
@@ -58,6 +62,7 @@ function erase(id) {
 // apply shows a change.
 function apply(change) {
   if (!body()) return;
+  if (inCard(change.id)) return readAgain();
   const old = document.getElementById(change.id);
   if (change.gone) {
     old?.remove();
@@ -132,7 +137,7 @@ function resized(here) {
   recountIn(here ? 1000 : 15000, here);
 }
 
-let counting; // when the list is counted next, and whether once more after that: a server keeps counts for 5 seconds
+let counting; // when the list is counted next, and whether once more after that: a server keeps counts for up to 15 seconds
 
 function recountIn(wait, twice) {
   const at = Date.now() + wait;
@@ -149,7 +154,7 @@ function recount() {
   if (isPaused()) return recountIn(15000, twice);
   const count = document.getElementById("count");
   if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" });
-  if (twice) recountIn(6000, false);
+  if (twice) recountIn(16000, false);
 }
 
 // readAgain reads the list that the form asks for. The address lags behind while an answer to the form is missing.
