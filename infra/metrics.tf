@@ -29,7 +29,7 @@ locals {
     people_shown = {
       description = "People shown by the page and the API, by viewer: an e-mail address or a token's name."
       program     = "ui|api"
-      condition   = "jsonPayload.audit=true AND jsonPayload.count>=0 AND jsonPayload.view!=\"count\"" # which shows nobody
+      condition   = "jsonPayload.audit=true AND jsonPayload.count>=0"
       labels      = ["viewer", "view", "team_id"]
       value       = "count"
       unit        = "1"

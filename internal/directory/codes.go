@@ -83,7 +83,7 @@ func moreTexts(u User, d detail) []string {
 	return append([]string{place, d.pronouns, d.skype, d.startDate}, texts...)
 }
 
-// A label is a word that many people share and that is in none of their names: a badge, the region of a time zone, the
+// A label is a word that many people share, apart from their names: a badge, the region of a time zone, the
 // day and the month of a date. It is found only as a whole and is never in a pair, so that names keep a selective index:
 // "as patel" does not have to look at everybody in Asia.
 

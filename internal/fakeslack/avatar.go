@@ -12,30 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// The sizes of Slack's image_… fields, in pixels: of people, where only uploaded pictures have sizes above
-// maxGeneratedImage, and of workspaces.
-var (
-	imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
-	iconSizes  = []int{34, 44, 68, 88, 102, 132} // as in the example of the page docs.slack.dev/reference/methods/team.info
-)
+// imageSizes are the sizes of Slack's image_… fields, in pixels. Only uploaded pictures have
+// sizes above maxGeneratedImage.
+var imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
 
 const maxGeneratedImage = 512
 
-// icon is the workspace's icon in the answer of team.info.
-func (w *Workspace) icon() map[string]any {
-	icon := map[string]any{"image_default": false}
-	for _, size := range iconSizes {
-		icon[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("%s/avatars/%s-%d.svg", w.baseURL, w.options.TeamID, size)
-	}
-	return icon
-}
-
-// avatar serves <id>-<size>.svg: a coloured disc with initials, of a person or the workspace.
+// avatar serves <id>-<size>.svg: a coloured disc with initials.
 func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 	id, sizeText, _ := strings.Cut(strings.TrimSuffix(r.PathValue("file"), ".svg"), "-")
 	size, err := strconv.Atoi(sizeText)
 	color, initials, ok := w.avatarOf(id)
-	if err != nil || !ok || !slices.Contains(slices.Concat(imageSizes, iconSizes), size) {
+	if err != nil || !ok || !slices.Contains(imageSizes, size) {
 		http.NotFound(rw, r)
 		return
 	}
@@ -60,9 +48,6 @@ func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 func (w *Workspace) avatarOf(id string) (color, initials string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if id == w.options.TeamID {
-		return "4a154b", initialsOf(w.options.Name), true
-	}
 	p := w.find(id)
 	if p == nil {
 		return "", "", false

@@ -75,7 +75,7 @@ func (w *Workspace) teamInfo(r *http.Request) (map[string]any, error) {
 	}
 	team := map[string]any{
 		"id": o.TeamID, "name": o.Name, "domain": o.Domain, "email_domain": o.Domain + ".example",
-		"url": "https://" + o.Domain + ".slack.com/", "icon": w.icon(),
+		"url": "https://" + o.Domain + ".slack.com/", "icon": map[string]any{"image_default": true},
 	}
 	if o.Enterprise != "" {
 		team["enterprise_id"], team["enterprise_name"] = o.Enterprise, o.Name
