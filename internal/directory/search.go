@@ -135,7 +135,7 @@ func (f Filter) Terms() []string {
 func (f Filter) Token() (token string, exact bool) {
 	alone := len(f.Words)+len(f.Fields) <= 1
 	byLength := func(a, b string) int { return cmp.Compare(len(b), len(a)) }
-	words := slices.DeleteFunc(slices.Clone(f.Words), isLabel)
+	words := slices.DeleteFunc(slices.Clone(f.Words), isLabel) // no pair has them, and many people do
 	if len(words) == 0 {
 		words = slices.Clone(f.Words)[:min(len(f.Words), 1)]
 	}

@@ -122,7 +122,7 @@ func (h *handler) countChanges(r *http.Request, l changeList) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("count: %w", err)
 	}
-	h.Audit.Shown(r.Context(), l.shown(r, "changes_count")) // which counts people, not changes
+	h.Audit.Shown(r.Context(), l.shown(r, "changes_count")) // its count is of people shown, and there are none
 	return plural(n, "change"), nil
 }
 

@@ -119,6 +119,8 @@ func TestReferences(t *testing.T) {
 	tb.eventually("the reports", card+`.includes("Manager: Bea Boss") && `+card+`.includes("Typographer")`)
 	hand("Printer")
 	tb.eventually("a new title", card+`.includes("Printer")`)
+	s.put(t, `{"id":"UBOSS0001","name":"bea","profile":{"real_name":"Bea Boss","status_text":"Focusing"}}`)
+	tb.eventually("the manager's own change is marked", `document.querySelector("#UBOSS0001 .changed")?.dataset.col === "status"`)
 	s.put(t, `{"id":"UBOSS0001","is_forgotten":true}`)
 	tb.eventually("nothing of the manager is left", `!document.querySelector("main").innerText.includes("Bea Boss") && !document.querySelector(".reports")`)
 }

@@ -48,9 +48,9 @@ function concerns(change) {
   return !change.gone && put(newRow(change), [...body().rows]) >= 0;
 }
 
-// inCard reports whether a card below the list shows somebody. The list is then read again, since only the server knows
-// what the cards show.
-const inCard = (id) => [...list().querySelectorAll(".reports [data-user]")].some((e) => e.dataset.user === id);
+// inCard reports whether a card below the list names somebody in its list. A change to that person has the page read
+// again, since only the server knows who belongs there.
+const inCard = (id) => [...list().querySelectorAll(".reports li")].some((e) => e.dataset.user === id);
 
 // erase removes all that the page shows of somebody at once.
 function erase(id) {
