@@ -15,7 +15,7 @@ const (
 	// maxPeople bounds the people whom the value of a field names.
 	maxPeople = 10
 	// maxFieldFilters bounds the custom fields of a [Filter].
-	maxFieldFilters = 5
+	maxFieldFilters = 20
 	// maxKey is how many letters of a value are indexed.
 	maxKey = 80
 )

@@ -15,7 +15,7 @@ const (
 	// maxStatusWords and maxMoreWords are separate limits, for the status and for custom fields
 	// and the like, so that neither crowds out any other words.
 	maxStatusWords = 12
-	maxMoreWords   = 12
+	maxMoreWords   = 24
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
