@@ -63,6 +63,7 @@ type changeRow struct {
 	Named          bool   // the badge names the only field
 	Erases         bool
 	Who            subject
+	People         string // the ids of those whom custom fields name, with blanks between them
 }
 
 type badge struct{ Text, Class string }
@@ -80,6 +81,30 @@ var typeBadges = map[directory.RecordType]badge{
 var typeNotes = map[directory.RecordType]string{
 	directory.UserReactivated: "account reactivated", directory.UserDeactivated: "account deactivated",
 	directory.UserRemoved: "no longer in Slack", directory.UserForgotten: "erased in Slack and here",
+}
+
+// changeRows returns what makes a row of a record, and the people in the rows and those with the ids in more, all
+// of them read in one request.
+func (h *handler) changeRows(ctx context.Context, teamID string, records []directory.Record, more ...string) (row func(directory.Record) changeRow, who map[string]subject, err error) {
+	profile := h.profile(ctx, teamID)
+	labels := profile.labels()
+	var named []string
+	for _, r := range records {
+		if profile.names(r.Changed) {
+			named = append(named, profile.peopleNamed(tell(r, labels).Fields)...)
+		}
+	}
+	slices.Sort(named)
+	named = slices.Compact(named)
+	if who, err = h.whoIn(ctx, teamID, records, append(more, named[:min(len(named), maxNamedInChanges)]...)...); err != nil {
+		return nil, nil, err
+	}
+	return func(r directory.Record) changeRow {
+		row := newChangeRow(r, who, labels)
+		row.People = strings.Join(profile.peopleNamed(row.Fields), " ")
+		profile.retell(row.Fields, func(id string) string { return who[id].Name })
+		return row
+	}, who, nil
 }
 
 func newChangeRow(r directory.Record, who map[string]subject, labels map[string]string) changeRow {
@@ -169,14 +194,13 @@ func byDay(records []directory.Record, first bool, now time.Time, row func(direc
 // renderRecords renders the rows of the list of changes.
 func (h *handler) renderRecords(ctx context.Context, records []directory.Record) ([]live.Row, error) {
 	teamID := records[0].TeamID // all are of one workspace
-	who, err := h.whoIn(ctx, teamID, records)
+	newRow, _, err := h.changeRows(ctx, teamID, records)
 	if err != nil {
 		return nil, err
 	}
-	labels := h.labels(ctx, teamID)
 	rows := make([]live.Row, len(records))
 	for i, r := range records {
-		row := newChangeRow(r, who, labels)
+		row := newRow(r)
 		var b bytes.Buffer
 		if err := changeTableRow(row).Render(ctx, &b); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -37,7 +38,10 @@ type changesView struct {
 }
 
 // changeChip is a filter that can be taken away.
-type changeChip struct{ Label, Without string }
+type changeChip struct {
+	Label, Without string
+	Person         string // the id of whom it names
+}
 
 func (h *handler) changes(r *http.Request) (templ.Component, error) {
 	ctx := r.Context()
@@ -78,7 +82,7 @@ func (h *handler) changesOf(r *http.Request, view *changesView, l changeList) er
 	if err != nil {
 		return fmt.Errorf("records: %w", err)
 	}
-	who, err := h.whoIn(ctx, l.teamID, page.Records, l.req.Filter.UserID)
+	row, who, err := h.changeRows(ctx, l.teamID, page.Records, l.req.Filter.UserID)
 	if err != nil {
 		return err
 	}
@@ -87,12 +91,12 @@ func (h *handler) changesOf(r *http.Request, view *changesView, l changeList) er
 	}
 	e := l.shown(r, "changes")
 	e.Count = len(page.Records)
-	for _, record := range page.Records {
-		e.UserIDs = audit.Add(e.UserIDs, record.UserID)
+	for _, id := range slices.Sorted(maps.Keys(who)) {
+		e.UserIDs = audit.Add(e.UserIDs, id)
 	}
 	h.Audit.Shown(ctx, e)
-	labels, now := h.labels(ctx, l.teamID), h.Now()
-	view.Days = byDay(page.Records, page.Prev == nil, now, func(record directory.Record) changeRow { return newChangeRow(record, who, labels) })
+	now := h.Now()
+	view.Days = byDay(page.Records, page.Prev == nil, now, row)
 	if page.Prev == nil {
 		view.Midnight = 1 + int(dayOf(now).AddDate(0, 0, 1).Sub(now)/time.Second)
 	}
@@ -136,12 +140,13 @@ func typeOptions(selected []directory.RecordType) (all []choiceOption) {
 // chips are the filters of the list. who is the person that the list is about, if there is one.
 func (l changeList) chips(who subject) (all []changeChip) {
 	add := func(label string, without changeList) {
-		all = append(all, changeChip{label, without.address("/changes")})
+		all = append(all, changeChip{Label: label, Without: without.address("/changes")})
 	}
 	if l.req.Filter.UserID != "" {
 		without := l
 		without.req.Filter.UserID = ""
 		add(firstNonEmpty(who.Name, who.ID), without)
+		all[0].Person = who.ID
 	}
 	for i, t := range l.req.Filter.Types {
 		without := l

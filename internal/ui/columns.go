@@ -157,7 +157,7 @@ func (h *handler) rows(ctx context.Context, teamID string, users []directory.Use
 	for i := range rows {
 		for id, c := range rows[i].Fields {
 			if p.typeOf(id) == directory.UserField {
-				rows[i].Fields[id] = cell{Text: namesIn(c.Text, named)}
+				rows[i].Fields[id] = cell{Text: namesIn(c.Text, namesOf(named)), People: strings.Join(peopleIn(c.Text), " ")}
 			}
 		}
 	}

@@ -147,6 +147,7 @@ func options(selected string, valuesAndLabels ...string) (all []choiceOption) {
 // chip is a filter that is set.
 type chip struct {
 	ID, Label string
+	Person    string           // the id of whom it names
 	Without   string           // the address of the list without it
 	Count     string           // how many people it selects by itself; "" until somebody asks
 	alone     directory.Filter // the filter with nothing else
@@ -170,23 +171,25 @@ func (h *handler) chips(ctx context.Context, l listRequest) (all []chip) {
 		add("tz", zoneNames(f.TimeZones), directory.Filter{TimeZones: f.TimeZones}, func(f *directory.Filter) { f.TimeZones = nil })
 	}
 	for _, field := range f.Fields {
-		add(field.ID, h.fieldLabel(ctx, l.teamID, field), directory.Filter{Fields: []directory.FieldFilter{field}}, func(f *directory.Filter) {
+		label, person := h.fieldLabel(ctx, l.teamID, field)
+		add(field.ID, label, directory.Filter{Fields: []directory.FieldFilter{field}}, func(f *directory.Filter) {
 			f.Fields = slices.DeleteFunc(slices.Clone(f.Fields), func(other directory.FieldFilter) bool { return other.ID == field.ID })
 		})
+		all[len(all)-1].Person = person
 	}
 	return all
 }
 
-// fieldLabel is like "Department: Design". A person's name costs a read.
-func (h *handler) fieldLabel(ctx context.Context, teamID string, f directory.FieldFilter) string {
+// fieldLabel is like "Department: Design". person is the id of whom it names, which costs a read.
+func (h *handler) fieldLabel(ctx context.Context, teamID string, f directory.FieldFilter) (label, person string) {
 	defined, _ := h.profile(ctx, teamID).Find(f.ID)
 	value := f.Value
 	if defined.Type == directory.UserField {
 		if u, _, err := h.Store.User(ctx, teamID, f.Value); err == nil && !u.Removed && u.Kind != directory.Forgotten {
-			value = nameOf(u)
+			value, person = nameOf(u), u.ID
 		}
 	}
-	return firstNonEmpty(defined.Label, f.ID) + ": " + value
+	return firstNonEmpty(defined.Label, f.ID) + ": " + value, person
 }
 
 // everybodyAddress leads to the same search without filters, deactivated people included.

@@ -231,7 +231,10 @@ func (r row) expires() string {
 }
 
 // cell is the content of a column, and where it leads.
-type cell struct{ Text, Link string }
+type cell struct {
+	Text, Link string
+	People     string // the ids of those whom it names, with blanks between them
+}
 
 // cell returns the content of a column that is text or a custom field.
 func (r row) cell(key string) cell {

@@ -65,6 +65,9 @@ func (o orgRequest) address(path, of string) string {
 	return addressOf(path, v)
 }
 
+// treeAddress leads to the tree around somebody.
+func treeAddress(u directory.User) string { return orgRequest{teamID: u.TeamID}.address("/org", u.ID) }
+
 // isNested reports whether everybody in the tree is on one page.
 func (o orgRequest) isNested() bool { return o.tree.whole && len(o.tree.users) <= maxNested }
 

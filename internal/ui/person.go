@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -89,7 +90,7 @@ func (h *handler) person(r *http.Request) (templ.Component, error) {
 	v := h.personView(ctx, p, current, u, profile, a)
 	v.chrome = h.chrome(r, workspaces, current)
 	v.chrome.Title, v.Styles, v.Modules = v.Heading, []string{"person.css"}, []string{"person.js"}
-	v.Live = addressOf(userAddress(p.teamID, u.ID)+"/events", url.Values{"since": {since}})
+	v.Live = addressOf(userAddress(p.teamID, u.ID)+"/events", url.Values{"since": {since}, withParameter: a.ids()})
 	return layout(v.chrome, person(v)), nil
 }
 
@@ -129,7 +130,7 @@ func historyOf(p personRequest) changeList {
 	return changeList{teamID: p.teamID, req: directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: p.id}, Limit: maxTimeline}}
 }
 
-// ids returns the ids of everybody who is shown by name.
+// ids returns the ids of everybody who is shown by name, sorted.
 func (a around) ids() (ids []string) {
 	for _, u := range []*directory.User{a.before, a.after} {
 		if u != nil {
@@ -142,8 +143,12 @@ func (a around) ids() (ids []string) {
 	for id := range a.named {
 		ids = append(ids, id)
 	}
-	return ids
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
+
+// withParameter names the other people on a person's page, whose changes concern it as well.
+const withParameter = "with"
 
 // personEvents tells a person's page when to refresh itself.
 func (h *handler) personEvents(w http.ResponseWriter, r *http.Request) {
@@ -154,5 +159,7 @@ func (h *handler) personEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	e := shown(r, "person_live", p.teamID)
 	e.UserIDs = []string{p.id} // whether or not anything changes
-	stream(h, w, r, h.people.Follow, p.teamID, e, func(u directory.User) bool { return u.ID == p.id }, func(u directory.User) string { return u.ID })
+	with := r.URL.Query()[withParameter]
+	concern := func(u directory.User) bool { return u.ID == p.id || slices.Contains(with, u.ID) }
+	stream(h, w, r, h.people.Follow, p.teamID, e, concern, func(u directory.User) string { return u.ID })
 }

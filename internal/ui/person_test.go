@@ -80,6 +80,30 @@ func TestPersonsFields(t *testing.T) {
 	}
 }
 
+// TestChangesNameManagers: the list of changes tells custom fields as a person's page does, and so do its live rows.
+func TestChangesNameManagers(t *testing.T) {
+	s := staff(t, 2)
+	page := get(t, servingStore(t, s), "/changes?user="+hand).Body.String()
+	all, err := s.Records(t.Context(), team, directory.RecordPageRequest{Filter: directory.RecordFilter{UserID: hand}, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &handler{Options: Options{Store: s, Log: slog.New(slog.DiscardHandler)}, caches: newCaches()}
+	rows, err := h.renderRecords(t.Context(), all.Records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var live strings.Builder
+	for _, r := range rows {
+		live.WriteString(r.HTML)
+	}
+	for where, text := range map[string]string{"the page": page, "live rows": live.String()} {
+		if !strings.Contains(text, "Bea Boss") || strings.Contains(text, boss+"<") || !strings.Contains(text, "UGONE00001") {
+			t.Errorf("%s do not name the manager:\n%s", where, text)
+		}
+	}
+}
+
 // TestManyReports: a page shows a few, and leads to all of them.
 func TestManyReports(t *testing.T) {
 	h := servingStore(t, staff(t, 20))

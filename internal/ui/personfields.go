@@ -13,8 +13,10 @@ import (
 
 const (
 	// maxNamed bounds the people whom a person's custom fields name, today and in the history.
-	maxNamed  = 30
-	dayFormat = "2 January 2006"
+	maxNamed = 30
+	// maxNamedInChanges is the same for a page of changes: the manager before and after in each.
+	maxNamedInChanges = 2 * pageSize
+	dayFormat         = "2 January 2006"
 )
 
 // named returns the people whom u's custom fields name, or have named.
@@ -26,11 +28,7 @@ func (h *handler) named(ctx context.Context, u directory.User, p profile, histor
 		}
 	}
 	for _, t := range history {
-		for _, f := range t.Fields {
-			if p.typeOf(f.Custom) == directory.UserField {
-				ids = append(append(ids, peopleIn(f.Before)...), peopleIn(f.After)...)
-			}
-		}
+		ids = append(ids, p.peopleNamed(t.Fields)...)
 	}
 	if len(ids) == 0 {
 		return nil, nil
@@ -50,6 +48,16 @@ func (h *handler) named(ctx context.Context, u directory.User, p profile, histor
 
 func peopleIn(value string) []string { return directory.FieldValue{Value: value}.People() }
 
+// peopleNamed returns the ids of those whom changes to custom fields name.
+func (p profile) peopleNamed(changes []fieldChange) (ids []string) {
+	for _, f := range changes {
+		if p.typeOf(f.Custom) == directory.UserField {
+			ids = append(append(ids, peopleIn(f.Before)...), peopleIn(f.After)...)
+		}
+	}
+	return ids
+}
+
 // cards shows custom fields, with a card for each section of Slack's profile.
 func (h *handler) cards(u directory.User, p profile, named map[string]directory.User) (all []card) {
 	for _, v := range p.Of(u) {
@@ -58,7 +66,11 @@ func (h *handler) cards(u directory.User, p profile, named map[string]directory.
 			all = append(all, card{Heading: heading})
 		}
 		c := &all[len(all)-1]
-		c.Facts = append(c.Facts, h.customFact(v, named))
+		f := h.customFact(v, named)
+		if manager, ok := p.Manager(); ok && v.ID == manager.ID {
+			f.Tree = treeAddress(u)
+		}
+		c.Facts = append(c.Facts, f)
 	}
 	return all
 }
@@ -93,14 +105,22 @@ func hostOf(link string) string {
 	return strings.TrimPrefix(u.Host, "www.")
 }
 
-// retell replaces ids with names, and formats days as the page does.
-func (p profile) retell(changes []fieldChange, named map[string]directory.User) {
+// names reports whether custom fields that name people are among the paths of what changed.
+func (p profile) names(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		id, custom := strings.CutPrefix(path, customFields)
+		return custom && p.typeOf(id) == directory.UserField
+	})
+}
+
+// retell replaces ids with names, and formats days as the page does. name returns "" for somebody who is gone.
+func (p profile) retell(changes []fieldChange, name func(id string) string) {
 	for i := range changes {
 		c := &changes[i]
 		for _, text := range []*string{&c.Before, &c.After} {
 			switch p.typeOf(c.Custom) {
 			case directory.UserField:
-				*text = namesIn(*text, named)
+				*text = namesIn(*text, name)
 			case directory.DateField:
 				*text = writtenDay(*text)
 			}
@@ -116,17 +136,25 @@ func writtenDay(text string) string {
 	return text
 }
 
-func namesIn(text string, named map[string]directory.User) string {
+func namesIn(text string, name func(id string) string) string {
 	ids := peopleIn(text)
 	if len(ids) == 0 {
 		return text
 	}
 	for i, id := range ids {
-		if u, ok := named[id]; ok && !u.Removed && u.Kind != directory.Forgotten {
-			ids[i] = nameOf(u)
-		}
+		ids[i] = firstNonEmpty(name(id), id)
 	}
 	return strings.Join(ids, ", ")
+}
+
+// namesOf returns the names of users by their ids, "" for those who are gone.
+func namesOf(users map[string]directory.User) func(id string) string {
+	return func(id string) string {
+		if u, ok := users[id]; ok && !u.Removed && u.Kind != directory.Forgotten {
+			return nameOf(u)
+		}
+		return ""
+	}
 }
 
 // valuesOf are somebody's custom fields with their labels, as profiles show them.

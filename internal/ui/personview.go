@@ -50,6 +50,7 @@ type fact struct {
 	Day        time.Time // in place of Text
 	At         time.Time // in place of Text
 	People     []personCard
+	Tree       string // the address of who reports to whom around the person, if People are managers
 	Code       bool
 }
 
@@ -78,7 +79,7 @@ func (h *handler) personView(ctx context.Context, p personRequest, current direc
 	}
 	v.Changes = a.history
 	for _, t := range v.Changes {
-		profile.retell(t.Fields, a.named)
+		profile.retell(t.Fields, namesOf(a.named))
 	}
 	if p.list != nil {
 		v.FromList, v.Back = true, p.list.backAddress(u.ID)
@@ -104,6 +105,7 @@ func (h *handler) personView(ctx context.Context, p personRequest, current direc
 	v.Contact = contact(u, said)
 	v.Cards, v.NoScope = h.cards(u, profile, a.named), profile.noScope
 	v.Reports = h.reportsView(p.teamID, a.reports)
+	v.Reports.Tree = treeAddress(u)
 	v.Fields = fields(slack)
 	if base, err := url.Parse(current.URL); err == nil && base.Scheme == "https" && !u.Removed {
 		v.OpenInSlack = base.JoinPath("team", u.ID).String()

@@ -38,10 +38,6 @@ func (h *handler) profile(ctx context.Context, teamID string) profile {
 }
 
 // labels returns the labels of custom fields by id, none if they are unknown.
-func (h *handler) labels(ctx context.Context, teamID string) map[string]string {
-	return h.profile(ctx, teamID).labels()
-}
-
 func (p profile) labels() map[string]string {
 	all := map[string]string{}
 	for _, f := range p.Fields {

@@ -60,6 +60,7 @@ type reportsView struct {
 	People []personCard
 	All    string // the address of all of them, "" if they are all here
 	Total  string
+	Tree   string // the address of the tree around somebody, "" for none
 }
 
 func (h *handler) reportsView(teamID string, r reports) (v reportsView) {

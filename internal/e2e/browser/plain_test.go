@@ -281,7 +281,7 @@ func TestSyncWithoutJavaScript(t *testing.T) {
 	release := s.hold(t)
 	call(tb, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tb.visit(s.URL + "/status")
-	const state, sentence, reloads = `document.querySelector("#state")?.textContent`, `document.querySelector(".strip [role=status]").textContent`, `document.querySelector("meta[http-equiv=refresh]")`
+	const state, sentence, reloads = `document.querySelector("#state")?.textContent`, `document.querySelector(".strip .big").textContent`, `document.querySelector("meta[http-equiv=refresh]")`
 	tb.eventually("it is healthy, and stays as it is", state+` === "healthy" && !`+reloads)
 	before := eval[string](tb, `document.querySelector("#latest time").dateTime`)
 	tb.run(chromedp.Click(chromedp.CSS("#sync-now")))

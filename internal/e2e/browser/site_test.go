@@ -38,7 +38,7 @@ type site struct {
 	publisher *pubsub.Publisher
 	client    *webapi.Client
 	deliverer fakeslack.Deliverer
-	failing   atomic.Value // prefix of the paths that are answered 503
+	failing   atomic.Value // prefix of the paths that are answered 503; "=/" is that path alone
 	before    atomic.Value // a func(*http.Request) that is called before each answer
 	asked     atomic.Value // the same for the answers of Slack
 	inPieces  atomic.Bool  // pages arrive bit by bit, as over a slow network
@@ -86,7 +86,7 @@ func newSite(t *testing.T, o fakeslack.Options, with ...func(*ui.Options)) *site
 	}
 	pages := ui.New(ctx, options)
 	s.pages = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if prefix, ok := s.failing.Load().(string); ok && prefix != "" && strings.HasPrefix(r.URL.Path, prefix) {
+		if prefix, ok := s.failing.Load().(string); ok && prefix != "" && (strings.HasPrefix(r.URL.Path, prefix) || "="+r.URL.Path == prefix) {
 			http.Error(w, "away", http.StatusServiceUnavailable)
 			return
 		}

@@ -53,7 +53,11 @@ function close(menu) {
   menu.querySelector("summary").focus();
 }
 
-// A menu closes once somebody clicks elsewhere, or another one opens.
+// A menu closes once somebody clicks elsewhere, another one opens, or the focus goes on, which it would cover.
 document.addEventListener("click", (e) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+});
+document.addEventListener("focusout", (e) => {
+  const menu = e.target.closest(".menu[open]");
+  if (menu && e.relatedTarget && !menu.contains(e.relatedTarget)) menu.open = false;
 });

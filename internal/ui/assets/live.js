@@ -15,7 +15,7 @@ export function showIn(how) { page = how; }
 export function listen() {
   const address = document.querySelector("[data-live]")?.dataset.live;
   const again = () => { stale = true; release(); };
-  connect(address, { row: (e) => receive(JSON.parse(e.data)), changed: again, stale: again });
+  connect(address, { row: (e) => receive(JSON.parse(e.data)), changed: (e) => (e.data ? page.read() : again()), stale: again }); // data says that somebody is erased
   show();
 }
 

@@ -1,31 +1,38 @@
 // A person's page: it is read again when the person changes, and copies the id.
 
 import { shortcuts, showShortcuts } from "./keys.js";
-import { showIn } from "./live.js";
-import { answered } from "./stream.js";
+import { isPaused, listen, showIn } from "./live.js";
+import { answered, refuses } from "./stream.js";
 import { tellTimes } from "./times.js";
 
 const page = () => document.getElementById("person");
-let reading; // one request at a time, and another if something changes meanwhile
+let reading = Promise.resolve(); // one request at a time, and another if something changes meanwhile
+const read = () => { reading = reading.then(readAgain); };
+const retry = () => setTimeout(() => (isPaused() ? retry() : read()), 3000);
 
-showIn({ read: () => { reading = (reading ?? Promise.resolve()).then(readAgain); } });
+showIn({ read });
 
 async function readAgain() {
   try {
-    const answer = await fetch(location.pathname + location.search);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("person");
+    const answer = await fetch(location.pathname + location.search), text = await answer.text();
+    if (refuses(answer.status, text)) return location.reload();
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("person");
     if (!fresh) throw new Error("the answer has no person");
     answered(true);
     tellTimes(fresh);
-    const before = parts(page());
+    const before = parts(page()), others = named();
     renew(page(), fresh);
+    if (named() !== others) listen();
     showShortcuts();
     mark(before);
   } catch {
     answered(false);
-    setTimeout(readAgain, 3000);
+    retry();
   }
 }
+
+// named are the other people on the page, whose changes are followed too.
+const named = () => new URL(page().dataset.live, location).searchParams.getAll("with").join();
 
 // parts returns the text of each named part of the page, without the times, which change by themselves.
 function parts(root) {

@@ -56,7 +56,8 @@ const inCard = (id) => [...list().querySelectorAll(".reports li")].some((e) => e
 function erase(id) {
   const rows = [...(list()?.querySelectorAll("[data-rows] > tr, [data-user]") ?? [])].filter((r) => r.id === id || r.dataset.user === id);
   rows.forEach((r) => r.remove());
-  if (rows.length) resized();
+  if (document.querySelector(`[data-people~="${id}"]`)) readAgain(); // other rows and filters name them
+  else if (rows.length) resized();
 }
 
 // apply shows a change.
@@ -94,9 +95,14 @@ function mark(row, old) {
   if (!old) return cells[0].classList.add("changed");
   const before = new Map([...old.cells].map((c) => [c.dataset.col, c]));
   const differ = cells.filter((c) => before.has(c.dataset.col) && says(c) !== says(before.get(c.dataset.col), c));
-  const marked = differ.filter((c) => c.dataset.col !== "changed");
+  const marked = differ.filter((c) => c.dataset.col !== "changed" && isShown(c.dataset.col));
   for (const c of marked.length ? marked : differ) c.classList.add("changed");
+  if (!differ.length) for (const c of cells) c.classList.toggle("changed", before.get(c.dataset.col)?.classList.contains("changed") ?? false); // the same change once more
 }
+
+// isShown reports whether this width has room for a column.
+const isShown = (col) => getComputedStyle(list().querySelector(`tbody [data-col="${col}"]`)).display !== "none";
+
 
 // says is what a cell shows, apart from what the clock changes, and pictures that could not be loaded.
 function says(cell, fresh = cell) {

@@ -33,6 +33,9 @@ export const secondsSince = () => Math.round((Date.now() - heard) / 1000);
 
 export const isAway = () => away || connected() && Date.now() - heard > beatTimeout;
 
+// refuses reports whether an answer is a page that says what is wrong with the request: to repeat it is of no use.
+export const refuses = (status, text) => status >= 400 && status < 500 && status !== 429 && text.includes('id="content"');
+
 // answered notes whether a request was answered. A connection that is back within seconds, for example after a
 // restart of the server, is not worth a message.
 export function answered(yes) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -37,14 +36,26 @@ func (h *Hub[T]) Stream(ctx context.Context, w http.ResponseWriter, teamID, posi
 	})
 }
 
-// Follow is like Stream, for a page that shows no rows but refreshes itself: it sends "changed", without
-// data, once for each batch of changes that concern the page.
+// Erased is the data of "changed" if somebody's data must go from the page at once.
+const Erased = "erased"
+
+// Follow is like Stream, for a page that shows no rows but refreshes itself: it sends "changed", with [Erased] or
+// no data, once for each batch of changes that concern the page.
 func (h *Hub[T]) Follow(ctx context.Context, w http.ResponseWriter, teamID, position string, concern func(T) bool) {
 	h.serve(ctx, w, teamID, position, func(s stream, now string, changes []change[T]) error {
-		if !slices.ContainsFunc(changes, func(c change[T]) bool { return concern(c.written) }) {
+		concerned, data := false, ""
+		for _, c := range changes {
+			if concern(c.written) {
+				concerned = true
+				if c.row.Erases {
+					data = Erased
+				}
+			}
+		}
+		if !concerned {
 			return nil
 		}
-		return s.send("id: %s\nevent: changed\ndata:\n\n", now)
+		return s.send("id: %s\nevent: changed\ndata: %s\n\n", now, data)
 	})
 }
 
