@@ -62,7 +62,7 @@ func (c colours) String() string {
 }
 
 const (
-	// maxRow is the height, in pixels, of a row of the list on a desktop.
+	// maxRow is the height, in pixels, of a row of the list, on all screens but telephones.
 	maxRow = 52
 	// maxLines is how many lines a person may take on a telephone.
 	maxLines = 2
@@ -246,11 +246,11 @@ func (l *look) layout(s screen, part, place string, targets bool) {
 		Lines int    `json:"lines,omitempty"`
 		Touch bool   `json:"touch"`
 	}{Part: part, Touch: s.touch && targets}
-	if l.list && s.width >= 1024 {
-		expected.Rows = maxRow
-	}
-	if l.list && s.touch {
+	switch {
+	case l.list && s.touch:
 		expected.Lines = maxLines
+	case l.list:
+		expected.Rows = maxRow
 	}
 	arguments, err := json.Marshal(expected)
 	if err != nil {
