@@ -163,7 +163,8 @@ func furnished(t *testing.T) *site {
 	for _, record := range []syncs.Sync{
 		{ID: "1", TeamID: other, State: syncs.Failed, Started: now, Ended: now, Error: strings.Repeat("x", 1000)},
 		{ID: "2", TeamID: large, State: syncs.Done, Started: now.Add(-3 * time.Hour), Ended: now, Listed: 1_234_567, Inserted: 1_000_000, Updated: 234_567, Removed: 12_345,
-			Unchanged: 1_111_111, Drift: 7_654, Calls: 6_173, Waits: 1_234, Reads: 2_345_678, Writes: 1_234_567},
+			Unchanged: 1_111_111, Drift: 7_654, Calls: 6_173, Waits: 1_234, Reads: 2_345_678, Writes: 1_234_567,
+			TimeZones: largeZones(), Profiles: syncs.Profiles{Budget: 12_500, Due: 12_500, Asked: 11_155, Failed: 1_345, NeverAsked: 345_678}},
 		{ID: "3", TeamID: running, State: syncs.Done, Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour), Listed: 123_456},
 		{ID: "4", TeamID: running, State: syncs.Running, Started: now.Add(-time.Minute), Listed: 56_000, Pages: 56, Waits: 3},
 		{ID: "5", TeamID: disconnected, State: syncs.Disconnected, Started: now.Add(-50 * time.Hour), Ended: now.Add(-50 * time.Hour), Error: "auth.test: account_inactive"},
@@ -171,6 +172,9 @@ func furnished(t *testing.T) *site {
 		if err := s.store.PutSync(t.Context(), record); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.store.PutTeamProfile(t.Context(), large, longLabels(t)); err != nil {
+		t.Fatal(err)
 	}
 	for i := range 5 {
 		s.putIn(t, large, fmt.Sprintf(`{"id":"U0LARGE%d","name":"large%[1]d","tz":"Asia/Kolkata","profile":{"real_name":"Large %[1]d"}}`, i))
@@ -196,6 +200,36 @@ func furnished(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// largeZones counts people by time zone. Its groups are of one zone, of several, and of more than a filter takes.
+func largeZones() map[string]int {
+	zones := map[string]int{"Asia/Kolkata": 312_345, "America/Argentina/ComodRivadavia": 98_765, "America/Argentina/Buenos_Aires": 7_654, "America/North_Dakota/New_Salem": 54_321,
+		"America/Chicago": 43_210, "Europe/London": 34_567, "Europe/Berlin": 23_456, "Europe/Paris": 9_876, "Asia/Tokyo": 12_345, "Australia/Lord_Howe": 8_765, "Mars/Olympus_Mons": 1_234}
+	for offset := range 14 {
+		zones[fmt.Sprintf("Etc/GMT-%d", offset+1)] = 1_000 + offset
+	}
+	for offset := range 12 {
+		zones[fmt.Sprintf("Etc/GMT+%d", offset+1)] = 2_000 + offset
+	}
+	for _, city := range []string{"Adak", "Anchorage", "Halifax", "Noronha", "Nuuk", "St_Johns", "Caracas", "Manaus"} {
+		zones["America/"+city] = 3_000
+	}
+	return zones
+}
+
+// longLabels define many custom fields, some of whose labels do not fit.
+func longLabels(t *testing.T) []byte {
+	t.Helper()
+	var fields []slackUser
+	for i := range 12 {
+		fields = append(fields, slackUser{"id": fmt.Sprintf("Xf0LARGE%02d", i), "type": "text", "label": strings.TrimSpace(strings.Repeat("Cost centre ", 2*i+1))})
+	}
+	object, err := json.Marshal(slackUser{"fields": fields})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
 }
 
 // hourly is a schedule.

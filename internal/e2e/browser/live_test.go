@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"rollcall/internal/fakeslack"
@@ -213,6 +215,38 @@ func TestTimesTickTogether(t *testing.T) {
 	if times := eval[string](tb, `[...document.querySelectorAll("#list time")].map(t => t.textContent).join()`); times != "14 Nov 2023,14 Nov 2023,14 Nov 2023" {
 		t.Errorf("the times are %q", times)
 	}
+}
+
+// TestTimesTick: without any change the times of all rows are told anew, all at once, but not while the page is paused.
+func TestTimesTick(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	for i := range 3 {
+		s.put(t, fmt.Sprintf(`{"id":"U%d","name":"n%[1]d","updated":1700000000,"profile":{"real_name":"Person %[1]d"}}`, i))
+	}
+	const hurry = 30 // timers go that much faster
+	call(tb, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: fmt.Sprintf(`{
+		const start = setInterval;
+		globalThis.setInterval = (f, delay) => start(f, delay / %d);
+	}`, hurry)})
+	tb.visit(s.URL)
+	tb.ready()
+	const stale = `[...document.querySelectorAll("#list time")].filter((t) => t.textContent === "long ago").length`
+	const makeStale = `document.querySelectorAll("#list time").forEach((t) => { t.textContent = "long ago"; });`
+	tb.run(chromedp.Evaluate[chromedp.Void](makeStale + `
+		globalThis.left = [];
+		new MutationObserver(() => { left.push(` + stale + `); }).observe(document.querySelector("#list tbody"), { childList: true, characterData: true, subtree: true });`))
+	tb.eventually("the times are told", stale+` === 0`)
+	if left := eval[[]int](tb, `left`); !slices.Equal(left, []int{0}) {
+		t.Errorf("they do not change together: %d were left", left)
+	}
+	tb.run(chromedp.Click(chromedp.CSS("#pause")), chromedp.Evaluate[chromedp.Void](makeStale))
+	time.Sleep(2 * 15 * time.Second / hurry) // two ticks
+	if n := eval[int](tb, stale); n != 3 {
+		t.Errorf("while the page is paused %d times change", 3-n)
+	}
+	tb.run(chromedp.Click(chromedp.CSS("#pause")))
+	tb.eventually("they are told when it goes on", stale+` === 0`)
 }
 
 // TestTimesAreToldAtOnce: a part that the page replaces is never seen with the server's long dates, which are cut off.

@@ -12,6 +12,7 @@ import (
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
+	"rollcall/internal/syncs"
 )
 
 // personURL is the address of somebody's page.
@@ -171,12 +172,25 @@ func TestCopyID(t *testing.T) {
 	}
 }
 
-// readProfiles reads the custom fields of at most n people.
+// readProfiles reads the custom fields of at most n people, and has the last full sync say that it did.
 func (s *site) readProfiles(t *testing.T, n int) {
 	t.Helper()
-	all := s.people(t)
-	for _, p := range all[:min(n, len(all))] {
+	all, team := s.people(t), s.slack.Options().TeamID
+	n = min(n, len(all))
+	for _, p := range all[:n] {
 		s.readProfile(t, p.ID)
+	}
+	people, neverAsked, err := s.store.CountProfiles(t.Context(), team)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.store.Syncs(t.Context(), team, 1)
+	if err != nil || len(records) == 0 {
+		t.Fatalf("%d syncs: %v", len(records), err)
+	}
+	records[0].Profiles = syncs.Profiles{Budget: n, Due: n, Asked: n, People: people, NeverAsked: neverAsked}
+	if err := s.store.PutSync(t.Context(), records[0]); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
@@ -144,6 +146,7 @@ func (tb *tab) reading() string {
 	for _, n := range tree.Nodes {
 		nodes[n.NodeID] = n
 	}
+	marks := tb.marks()
 	var text strings.Builder
 	var walk func(n *accessibility.Node)
 	walk = func(n *accessibility.Node) {
@@ -156,6 +159,7 @@ func (tb *tab) reading() string {
 			case strings.HasSuffix(role, "cell") || strings.HasSuffix(role, "header"): // their content follows
 				line = role
 			}
+			line += marks[n.BackendDOMNodeID]
 			if line = strings.TrimSpace(changing.ReplaceAllString(line, "‹time›")); line != "" {
 				text.WriteString(line + "\n")
 			}
@@ -171,6 +175,30 @@ func (tb *tab) reading() string {
 	}
 	walk(tree.Nodes[0])
 	return text.String()
+}
+
+// marks are the states that DevTools leaves out of the accessibility tree: the current page and the sorted column.
+func (tb *tab) marks() map[cdp.BackendNodeID]string {
+	tb.t.Helper()
+	all := map[cdp.BackendNodeID]string{}
+	depth := int64(-1)
+	document, err := chromedp.Call(tb.ctx, dom.GetDocument, dom.GetDocumentParams{Depth: &depth})
+	if err != nil {
+		tb.t.Fatal(err)
+	}
+	var walk func(n *cdp.Node)
+	walk = func(n *cdp.Node) {
+		for attribute := range slices.Chunk(n.Attributes, 2) {
+			if name, ok := strings.CutPrefix(attribute[0], "aria-"); ok && (name == "current" || name == "sort") {
+				all[n.BackendNodeID] += ", " + name + " " + attribute[1]
+			}
+		}
+		for _, child := range n.Children {
+			walk(child)
+		}
+	}
+	walk(document.Root)
+	return all
 }
 
 // states are what is said after the name.

@@ -157,16 +157,20 @@
     scrollTo({ top: 0, behavior: "instant" });
   }
 
+  // Lines of a row are texts one below the other. A status beside two lines overlaps both.
   function rowSizes() {
-    const inCell = Map.groupBy(texts.filter((t) => !t.e.closest(".face") && !empty(t.box)), (t) => t.e.closest("td, th"));
+    const inRow = Map.groupBy(texts.filter((t) => !t.e.closest(".face") && !empty(t.box)), (t) => t.e.closest("tr"));
     for (const row of looked.querySelectorAll("#list tbody tr")) {
       const height = boxOf(row).height;
       if (rows && height > rows + 1) faults.add(`a row of ${Math.round(height)} px: ${name(row)}`);
-      for (const cell of lines ? row.cells : []) {
-        const middles = (inCell.get(cell) ?? []).map((t) => (t.rect.top + t.rect.bottom) / 2).sort((a, b) => a - b);
-        const n = middles.filter((m, i) => i === 0 || m - middles[i - 1] > 8).length;
-        if (n > lines) faults.add(`a cell of ${n} lines: ${name(cell)} in ${name(row)}`);
+      if (!lines) continue;
+      let n = 0, end = -Infinity;
+      for (const { rect } of (inRow.get(row) ?? []).toSorted((a, b) => a.rect.bottom - b.rect.bottom)) {
+        if (rect.top < end - 3) continue;
+        n++;
+        end = rect.bottom;
       }
+      if (n > lines) faults.add(`a row of ${n} lines: ${name(row)}`);
     }
   }
 
