@@ -50,6 +50,7 @@ func views(s *site) []view {
 		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
 		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
 		{name: "a manager found", url: s.URL + "/?q=donau&" + mine, list: true},
+		{name: "filters", url: s.URL + "/?kind=members&show=active&Xf0REPORTSTO=U0LONG&" + mine, list: true},
 		{name: "person", main: true, url: person + "U0FULL"},
 		{name: "person of long words", url: person + "U0LONG"},
 		{name: "deactivated", url: person + "U0LEFT"},

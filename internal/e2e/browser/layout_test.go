@@ -161,9 +161,10 @@ func (l *look) on(s screen) {
 		menus = strings.Replace(menus, "main ", "", 1)
 	}
 	for i := range eval[int](l.tab, menus+`.length`) {
-		l.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{const all = %s; all.forEach(m => { m.open = m === all[%d]; }); all[%[2]d].firstElementChild.scrollIntoView({block: "center", behavior: "instant"}) }`, menus, i)))
 		for _, c := range l.shades {
 			l.colours(c)
+			// each time, because a menu closes once the focus leaves it
+			l.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{const all = %s; all.forEach(m => { m.open = m === all[%d]; }); all[%[2]d].firstElementChild.scrollIntoView({block: "center", behavior: "instant"}) }`, menus, i)))
 			place := fmt.Sprintf("menu %d at %d px %s", i, s.width, c)
 			if c == light {
 				l.layout(s, openMenu, place, true)
