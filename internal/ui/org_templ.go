@@ -192,7 +192,7 @@ func orgTree(v orgView) templ.Component {
 			}
 		}
 		if v.Partial {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"soft\">This workspace is large, so there may be others at the top. Everybody's own page leads to the tree around them.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<p class=\"soft\">This workspace is large, so there may be others at the top. The page of anybody who has a manager or reports leads to the tree around them.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

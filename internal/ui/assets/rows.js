@@ -103,7 +103,6 @@ function mark(row, old) {
 // isShown reports whether this width has room for a column.
 const isShown = (col) => getComputedStyle(list().querySelector(`tbody [data-col="${col}"]`)).display !== "none";
 
-
 // says is what a cell shows, apart from what the clock changes, and pictures that could not be loaded.
 function says(cell, fresh = cell) {
   const copy = cell.cloneNode(true);
