@@ -76,6 +76,30 @@ func (tb *tab) point(selector string) {
 	call(tb, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: at[0], Y: at[1]})
 }
 
+// TestHeldAtMidnight: the list of changes, which refreshes itself when today becomes yesterday, waits for the pointer too.
+func TestHeldAtMidnight(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	s.put(t, `{"id":"U1","name":"ada","profile":{"real_name":"Ada"}}`)
+	tb.visit(s.URL + "/changes")
+	tb.ready()
+	tb.point("#list tbody tr:last-child")
+	tb.run(chromedp.Evaluate[chromedp.Void](`{
+		const today = document.getElementById("list"), copy = today.cloneNode(true);
+		if (!/^load delay:\d+s/.test(copy.getAttribute("hx-trigger"))) throw new Error("the list does not wait for midnight");
+		copy.setAttribute("hx-trigger", "load delay:1s, refresh"); // as a second before midnight
+		copy.querySelector("h2").textContent = "Yesterday's today";
+		today.replaceWith(copy);
+		htmx.process(copy);
+	}`))
+	tb.eventually("midnight", `document.querySelector("[data-missed]")`)
+	if got := eval[string](tb, `document.querySelector("#list h2").textContent`); got != "Yesterday's today" {
+		t.Errorf("under the pointer the day became %q", got)
+	}
+	tb.point(".mark")
+	tb.eventually("it catches up once the pointer has left", `document.querySelector("#list h2").textContent === "Today" && !document.querySelector("[data-missed]")`)
+}
+
 // TestMarked: the cell that changed is marked, and nothing else.
 func TestMarked(t *testing.T) {
 	tb := open(t)

@@ -30,7 +30,7 @@ export function reset() {
 // does not hover, but browsers keep :hover on what it last touched.
 const hovers = matchMedia("(hover: hover)");
 
-function isHeld() {
+export function isHeld() {
   const panel = document.querySelector("[data-rows]");
   return paused || panel && (hovers.matches && panel.matches(":hover") || panel.contains(document.activeElement));
 }
@@ -48,6 +48,9 @@ function receive(change) {
   show();
 }
 
+// missed are the parts that did not refresh themselves while they were held.
+const missed = () => document.querySelectorAll("[data-missed]");
+
 // release applies what waits, unless the list is still held.
 function release(anyway) {
   if (isHeld() && !anyway) return show();
@@ -55,6 +58,7 @@ function release(anyway) {
   reset();
   if (all) return page.read();
   changes.forEach(page.apply);
+  missed().forEach((part) => htmx.trigger(part, "refresh"));
   tick();
 }
 
@@ -104,14 +108,13 @@ document.addEventListener("click", (e) => {
   if (e.target.closest("#pause")) {
     paused = !paused;
     release();
-    if (!paused) document.querySelectorAll("[data-missed]").forEach((part) => htmx.trigger(part, "refresh"));
   } else if (e.target.closest("#held")) {
     document.getElementById("heading")?.focus({ preventScroll: true }); // the button disappears
     release(true);
   }
 });
 for (const leaving of ["pointerout", "focusout"]) {
-  document.addEventListener(leaving, () => { if (waiting.size || stale) setTimeout(release); });
+  document.addEventListener(leaving, () => { if (waiting.size || stale || missed().length) setTimeout(release); });
 }
 document.addEventListener("rollcall:connection", show);
 document.addEventListener("rollcall:heard", breathe);

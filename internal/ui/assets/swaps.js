@@ -1,6 +1,6 @@
 // Parts of a page that htmx replaces: what the new ones keep of the old ones, and what happens if a request fails.
 
-import { isPaused, listen, reset } from "./live.js";
+import { isHeld, listen, reset } from "./live.js";
 import { asked, readAgain } from "./rows.js";
 import { answered, refuses } from "./stream.js";
 import { tellTimes } from "./times.js";
@@ -23,9 +23,9 @@ document.addEventListener("htmx:beforeRequest", (e) => {
   targets.set(e.detail.xhr, e.detail.target);
   e.detail.target.addEventListener("htmx:beforeSwap", leaveAlone);
 });
-// A part that refreshes itself does not while the page is paused. Once the page goes on, it catches up.
+// A part that refreshes itself does not while it is held. Once the page goes on, it catches up.
 document.addEventListener("htmx:beforeRequest", (e) => {
-  if (!isPaused() || !e.target.matches("[data-refreshes]") || e.detail.requestConfig.triggeringEvent?.type === "refresh") return;
+  if (!isHeld() || !e.target.matches("[data-refreshes]") || e.detail.requestConfig.triggeringEvent?.type === "refresh") return;
   e.preventDefault();
   e.target.dataset.missed = "";
 });
