@@ -249,13 +249,17 @@ const (
 	otherRules  = `{rules: {"color-contrast": {enabled: false}, "link-in-text-block": {enabled: false}}}`
 )
 
-// violations runs axe-core on a part of the page. It returns one line per violation.
+// nameless finds bars of progress without a name, which axe looks at only if they have the role in so many words.
+const nameless = `[...document.querySelectorAll("progress, meter")].filter(e => !e.ariaLabel && !e.labels.length).map(e => "no name: " + e.outerHTML)`
+
+// violations runs axe-core on a part of the page, and finds what axe does not look for. It returns one line per violation.
 func (tb *tab) violations(part, rules string) []string {
 	tb.t.Helper()
 	if !eval[bool](tb, `"axe" in window`) {
 		tb.run(chromedp.Evaluate[chromedp.Void](axe + "; undefined"))
 	}
-	return eval[[]string](tb, fmt.Sprintf(`axe.run(%s, {resultTypes: ["violations"], ...%s}).then(r => r.violations.flatMap(v => v.nodes.map(n => "axe: " + v.id + ": " + n.html.slice(0, 200) + " :: " + n.failureSummary)))`, part, rules))
+	found := eval[[]string](tb, fmt.Sprintf(`axe.run(%s, {resultTypes: ["violations"], ...%s}).then(r => r.violations.flatMap(v => v.nodes.map(n => "axe: " + v.id + ": " + n.html.slice(0, 200) + " :: " + n.failureSummary)))`, part, rules))
+	return append(found, eval[[]string](tb, nameless)...)
 }
 
 // TestInPieces: nothing moves when a page arrives bit by bit.
