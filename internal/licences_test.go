@@ -39,7 +39,7 @@ var included = []struct{ component, licence, partOf, file string }{
 	{"Lucide", "ISC", programs, "ui/icons"},
 	{"modern-normalize", "MIT", programs, "ui/assets/modern-normalize-*.css"},
 	{"Open Props", "MIT", programs, "ui/assets/open-props-*.css"},
-	{"emoji-datasource", "MIT", programs, "ui/emoji/emoji.json"},
+	{"emoji-datasource", "MIT", programs, "emoji/emoji.json"},
 	{"axe-core", "MPL-2.0", tests, "e2e/browser/testdata/axe-*.min.js"},
 }
 

@@ -41,20 +41,20 @@ func isCode(w string) bool {
 
 // searchCodes returns the labels and codes of u: the id, the ids that custom fields name, and parts
 // of the telephone number and of other long numbers among its words.
-func searchCodes(u User, d detail, words []string) (codes []string) {
+func searchCodes(u User, d detail, found []string) (codes []string) {
 	codes = labels(u, d)
 	for _, id := range append([]string{u.ID}, namedBy(d.fields)...) {
 		if code := firstLetters(Fold(id), maxWordLetters); isCode(code) {
 			codes = append(codes, code)
 		}
 	}
-	for _, number := range numbers(wordStarts(u.Phone)) {
+	for _, number := range numbers(words(u.Phone)) {
 		for n := minCode; n < min(len(number), numberEnd); n++ { // an extension
 			codes = append(codes, number[len(number)-n:])
 		}
 		codes = append(codes, typed(number)...)
 	}
-	for _, number := range numbers(words) {
+	for _, number := range numbers(found) {
 		if len(number) > numberEnd {
 			codes = append(codes, typed(number)...)
 		}
@@ -90,7 +90,7 @@ func moreTexts(u User, d detail) []string {
 var (
 	months  = []string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
 	regions = []string{"africa", "america", "antarctica", "arctic", "asia", "atlantic", "australia", "europe", "indian", "pacific"} // IANA's
-	badges  = map[Kind][]string{Admin: {"admin"}, Owner: {"owner"}, Guest: {"guest"}, SingleChannelGuest: {"single", "channel", "guest"}, Bot: {"bot"}, External: {"external"}}
+	badges  = map[Kind][]string{Admin: {"admin"}, Owner: {"owner"}, Guest: {"guest"}, SingleChannelGuest: {"single", "channel", "guest"}, Bot: {"bot"}, External: {"external"}, Forgotten: {"forgotten"}}
 )
 
 const deactivatedBadge = "deactivated"

@@ -160,7 +160,7 @@ var (
 // scheme changes whenever the core changes, or what else documents have, such as search words.
 // The next full sync then finds that everybody differs, and rewrites them. That is not drift,
 // because Slack's own updated has not moved.
-const scheme = "6:"
+const scheme = "7:"
 
 // fingerprint returns the fingerprint of the id and the core of o, never 0.
 func fingerprint(id string, external bool, o *object) int64 {

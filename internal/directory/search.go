@@ -6,16 +6,22 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"rollcall/internal/emoji"
 )
 
 const (
-	// maxWords bounds the words of names, e-mail address and title that a user is found by,
-	// and so the index entries.
-	maxWords = 12
+	// maxWords bounds the words of names, e-mail address and title that a user is found by.
+	maxWords = 24
 	// maxStatusWords and maxMoreWords are separate limits, for the status and for custom fields
 	// and the like, so that neither crowds out any other words.
 	maxStatusWords = 12
 	maxMoreWords   = 24
+	// maxInner bounds for each of the three the characters within words at which a search may begin too,
+	// see [unspaced].
+	maxInner = 12
+	// maxAllWords bounds all of them, and so the index: Firestore takes 40,000 entries for a document.
+	maxAllWords = 64
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.
@@ -41,26 +47,42 @@ func ParseQuery(text string) []string {
 
 // searchWords returns the words that u is found by: those of real name, display
 // name, username, email and title, then those of the status, then those of the time zone's place,
-// pronouns, Skype name, start date and custom fields. In scripts without spaces between words, a word begins at
-// every character. The fields take turns, so that a long name does not keep anybody from
-// being found by username or email.
+// pronouns, Skype name, start date and custom fields. The fields take turns, so that a long name does not
+// keep anybody from being found by username or email. In scripts without spaces between words, a word begins
+// at every character: these beginnings come after all whole words.
 //
 // A status counts until the next write, even if it has expired meanwhile.
-func searchWords(u User, d detail) []string {
-	found := inTurn(nil, maxWords, u.RealName, u.DisplayName, u.Name, u.Email, u.Title)
-	found = inTurn(found, len(found)+maxStatusWords, u.StatusText, u.StatusEmoji)
-	return inTurn(found, len(found)+maxMoreWords, moreTexts(u, d)...)
+func searchWords(u User, d detail) (found []string) {
+	groups := []struct {
+		limit int
+		texts []string
+	}{
+		{maxWords, []string{u.RealName, u.DisplayName, u.Name, u.Email, u.Title}},
+		{maxStatusWords, []string{u.StatusText, u.StatusEmoji, emoji.Parse(u.StatusEmoji, nil).Text}},
+		{maxMoreWords, moreTexts(u, d)},
+	}
+	for _, g := range groups {
+		found = inTurn(found, g.limit, words, g.texts)
+	}
+	for _, g := range groups {
+		found = inTurn(found, min(maxInner, maxAllWords-len(found)), innerStarts, g.texts)
+	}
+	return found
 }
 
-// inTurn adds words of texts, up to limit in all. The texts take turns.
-func inTurn(found []string, limit int, texts ...string) []string {
+// inTurn adds at most n words of texts, which take turns.
+func inTurn(found []string, n int, split func(text string) []string, texts []string) []string {
+	limit := len(found) + n
 	fields := make([][]string, len(texts))
 	for i, text := range texts {
-		fields[i] = wordStarts(text)
+		fields[i] = split(text)
 	}
 	for i := 0; slices.ContainsFunc(fields, func(f []string) bool { return i < len(f) }); i++ {
 		for _, f := range fields {
-			if i < len(f) && len(found) < limit && !slices.Contains(found, f[i]) {
+			if len(found) == limit {
+				return found
+			}
+			if i < len(f) && !slices.Contains(found, f[i]) {
 				found = append(found, f[i])
 			}
 		}
@@ -68,20 +90,11 @@ func inTurn(found []string, limit int, texts ...string) []string {
 	return found
 }
 
-// wordStarts returns the words of a field, at most [maxWords] of them.
-func wordStarts(field string) (all []string) {
-	for _, w := range words(field) {
-		starts := []string{w}
+// innerStarts returns what follows each character within the words of scripts without spaces.
+func innerStarts(text string) (all []string) {
+	for _, w := range words(text) {
 		if unspaced(w) {
-			starts = suffixes(w)
-		}
-		for _, w := range starts {
-			if len(all) == maxWords {
-				return all
-			}
-			if !slices.Contains(all, w) {
-				all = append(all, w)
-			}
+			all = append(all, suffixes(w)[1:]...)
 		}
 	}
 	return all
@@ -237,9 +250,10 @@ func unspaced(w string) bool {
 	})
 }
 
+// suffixes returns w and what follows each of its characters.
 func suffixes(w string) (all []string) {
 	for i, r := range w {
-		if !unicode.IsMark(r) {
+		if i == 0 || !unicode.IsMark(r) {
 			all = append(all, w[i:])
 		}
 	}

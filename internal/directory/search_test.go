@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"rollcall/internal/emoji"
+	"rollcall/internal/fakeslack"
 )
 
 func TestSearchWords(t *testing.T) {
@@ -30,14 +34,16 @@ func TestSearchWords(t *testing.T) {
 		{"nothing to find by", User{RealName: "-- . --"}, nil},
 		{"a long word is cut", User{RealName: strings.Repeat("ab", 5000)}, []string{"abababababababa"}},
 		{"each field has its turn", User{RealName: "圧倒的な長さの名前を持つ人物", Name: "ada", Email: "lovelace@x", Title: "Analyst"},
-			[]string{"圧倒的な長さの名前を持つ人物", "ada", "lovelace", "analyst", "倒的な長さの名前を持つ人物", "x", "的な長さの名前を持つ人物", "な長さの名前を持つ人物",
-				"長さの名前を持つ人物", "さの名前を持つ人物", "の名前を持つ人物", "名前を持つ人物"}},
-		{"as many words as count", User{Title: "a b c d e f g h i j k l m n", StatusText: "o p q r s t u v w x", StatusEmoji: ":y_z_1b_2b:", Slack: json.RawMessage(`{"profile":{"pronouns":"1a 2a 3a 4a 5a 6a 7a 8a 9a 10a 11a 12a 13a","skype":"1c 2c 3c 4c 5c 6c 7c 8c 9c 10c 11c 12c 13c"}}`)},
-			strings.Fields("a b c d e f g h i j k l o y p z q 1b r 2b s t u v 1a 1c 2a 2c 3a 3c 4a 4c 5a 5c 6a 6c 7a 7c 8a 8c 9a 9c 10a 10c 11a 11c 12a 12c")},
+			[]string{"圧倒的な長さの名前を持つ人物", "ada", "lovelace", "analyst", "x", "倒的な長さの名前を持つ人物", "的な長さの名前を持つ人物", "な長さの名前を持つ人物",
+				"長さの名前を持つ人物", "さの名前を持つ人物", "の名前を持つ人物", "名前を持つ人物", "前を持つ人物", "を持つ人物", "持つ人物", "つ人物", "人物"}},
+		{"inner beginnings after all whole words", User{RealName: "佐藤 健太", Email: "kenta@x", Title: "技師", StatusText: "会議", Slack: json.RawMessage(`{"profile":{"pronouns":"彼"}}`)},
+			[]string{"佐藤", "kenta", "技師", "健太", "x", "会議", "彼", "藤", "師", "太", "議"}},
+		{"as many words as count", User{Title: "a b c d e f g h i j k l m n 1d 2d 3d 4d 5d 6d 7d 8d 9d 10d 11d", StatusText: "o p q r s t u v w x", StatusEmoji: ":y_z_1b_2b:", Slack: json.RawMessage(`{"profile":{"pronouns":"1a 2a 3a 4a 5a 6a 7a 8a 9a 10a 11a 12a 13a","skype":"1c 2c 3c 4c 5c 6c 7c 8c 9c 10c 11c 12c 13c"}}`)},
+			strings.Fields("a b c d e f g h i j k l m n 1d 2d 3d 4d 5d 6d 7d 8d 9d 10d o y p z q 1b r 2b s t u v 1a 1c 2a 2c 3a 3c 4a 4c 5a 5c 6a 6c 7a 7c 8a 8c 9a 9c 10a 10c 11a 11c 12a 12c")},
 		{"what else a page shows", User{RealName: "Ada", TZ: "America/Argentina/Buenos_Aires", Slack: json.RawMessage(`{"profile":{"pronouns":"they/them","skype":"live:ada"}}`)},
 			[]string{"ada", "argentina", "they", "live", "buenos", "them", "aires"}},
 		{"nothing else", User{RealName: "Ada", TZ: "UTC", Slack: json.RawMessage(`{"profile":{"pronouns":"","skype":""}}`)}, []string{"ada", "utc"}},
-		{"the emoji's name", User{RealName: "Ada", StatusEmoji: ":face_with_thermometer::skin-tone-2:"}, []string{"ada", "face", "with", "thermometer", "skin", "tone", "2"}},
+		{"the emoji's name", User{RealName: "Ada", StatusEmoji: ":face_with_thermometer::skin-tone-2:"}, []string{"ada", "face", "🤒", "with", "thermometer", "skin", "tone", "2"}},
 		{"badges are labels, not words", User{RealName: "Ada", Kind: SingleChannelGuest, Deleted: true}, []string{"ada"}},
 		{"status and custom fields after the rest", User{ID: "U1", RealName: "Ada", StatusText: "On holiday", Slack: custom(`"Xf1":{"value":"R&D","alt":""},"Xf2":{"value":"https://x.example/ada","alt":"Website"}`)},
 			[]string{"ada", "on", "holiday", "r", "website", "u1", "d", "x", "example"}},
@@ -71,7 +77,7 @@ func TestFoundBy(t *testing.T) {
 		"2012": true, "2012-03": true, "2012-03-01": true, "2012-04": false, "R&D": true, "R&D / Sales": false, "example com ada": true,
 		"1 March 2012": true, "march ada": true, "mar 2012": false, "31 March 2012": false, "2 April 2012": false, "admin": true, "owner": false, "ada admin": true, "adm": false,
 		"Europe/Berlin": true, "berlin": true, "europe": true, "eur": false, "america": false, "ada europe admin": true, "europe owner": false,
-		"palm tree": true, ":palm_tree:": true, "https://intranet.example/ada": true, "HTTP://intranet.example/ada": true, "https://intranet.example/bob": false, "https": false, "6 May 2019": true,
+		"palm tree": true, ":palm_tree:": true, "🌴": true, "ada 🌴": true, "🌵": false, "https://intranet.example/ada": true, "HTTP://intranet.example/ada": true, "https://intranet.example/bob": false, "https": false, "6 May 2019": true,
 	} {
 		f := Filter{Words: ParseQuery(query)}
 		if got := f.Matches(ada); got != want {
@@ -90,6 +96,33 @@ func TestFoundBy(t *testing.T) {
 	ada.Slack, ada.Phone, ada.StatusText = nil, "", ""
 	if got := SearchTokens(ada); slices.ContainsFunc(got, func(token string) bool { return strings.Contains(token, "=") || strings.HasPrefix(token, "buro") }) {
 		t.Errorf("what is gone is still in %q", got)
+	}
+}
+
+// TestEverybodyIsFound: by the whole text of whatever the list and a person's page show.
+func TestEverybodyIsFound(t *testing.T) {
+	var all []User
+	for _, person := range fakeslack.New(fakeslack.Options{People: 1000, Log: slog.New(slog.DiscardHandler)}).People() {
+		u, err := FromListing("T0ROLLCALL", person.EventObject())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	all = append(all, User{ID: "U0MARIA001", RealName: "María del Carmen Fernández López", DisplayName: "Maricarmen", Name: "mcfernandez", Email: "maria.fernandez@clinic-group.co.uk", Title: "Senior Vice President of Client Services"},
+		User{ID: "U0KENTA001", RealName: "佐藤 健太", DisplayName: "けんた", Email: "kenta.sato@marlow-finch.example", Title: "シニアソフトウェアエンジニア", StatusText: "今日は休みです"})
+	for _, u := range all {
+		texts := []string{u.ID, u.RealName, u.DisplayName, u.Name, u.Email, u.Title, u.Phone, u.TZ, u.StatusText, u.StatusEmoji, emoji.Parse(u.StatusEmoji, nil).Text}
+		for _, v := range u.CustomFields() {
+			texts = append(texts, v.Value, v.Alt)
+		}
+		tokens := SearchTokens(u)
+		for _, text := range texts {
+			f := Filter{Words: ParseQuery(text)}
+			if token, _ := f.Token(); !f.Matches(u) || token != "" && !slices.Contains(tokens, token) {
+				t.Errorf("%q does not find %s, token %q", text, u.ID, token)
+			}
+		}
 	}
 }
 
@@ -277,7 +310,7 @@ func FuzzSearch(f *testing.F) {
 		if matches && !has || exact && has && !matches {
 			t.Errorf("%q: token %q: has it: %v, matches: %v, exact: %v; words %q", query, token, has, matches, exact, searchWords(u, u.detail()))
 		}
-		if n := len(SearchTokens(u)); n > 36*15+36*35/2+2*(15+12)+2+4+4 {
+		if n := len(SearchTokens(u)); n > maxAllWords*15+maxAllWords*(maxAllWords-1)/2+2*(15+12)+2+4+4 {
 			t.Errorf("%d tokens", n)
 		}
 	})

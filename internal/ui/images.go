@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"rollcall/internal/directory"
-	"rollcall/internal/ui/emoji"
+	"rollcall/internal/emoji"
 )
 
 // imageSources are where Slack keeps avatars (its own servers, and Gravatar with the default image behind it) and custom emoji.

@@ -36,6 +36,40 @@ func TestIndexes(t *testing.T) {
 	}
 }
 
+// TestIndexLimits: whoever fills all fields still fits into the indexes, by Firestore's page "Quotas and limits".
+func TestIndexLimits(t *testing.T) {
+	const maxEntries, maxBytes = 40_000, 8 << 20
+	word := 0
+	words := func(n int) string {
+		var all []string
+		for range n {
+			all = append(all, fmt.Sprintf("%c%cabcdefghijklm", 'a'+word/26%26, 'a'+word%26))
+			word++
+		}
+		return strings.Join(all, " ")
+	}
+	var fields []string
+	for i := range 50 {
+		fields = append(fields, fmt.Sprintf(`"Xf0FIELD%03d":{"value":%q}`, i, words(5)))
+	}
+	person := fmt.Sprintf(`{"id":"U0FULL0001","name":%q,"tz":"Asia/Tokyo","profile":{"real_name":%q,"email":%q,"title":%q,"phone":"+123456789012345","status_text":%q,"pronouns":%q,"skype":%q,"fields":{%s}}}`,
+		words(1), "一二三四五六七八九十百千万", words(8), words(20), words(12), words(24), words(12), strings.Join(fields, ","))
+	u, err := directory.FromListing("T0ROLLCALL", []byte(person))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, size := 0, 0
+	for _, ix := range Indexes() {
+		n, bytes := indexed(ix, document(u))
+		entries += n
+		size += bytes
+	}
+	t.Logf("%d tokens, %d entries, %d bytes", len(directory.SearchTokens(u)), entries, size)
+	if entries > maxEntries || size > maxBytes {
+		t.Errorf("%d entries of %d bytes", entries, size)
+	}
+}
+
 // BenchmarkIndexSize reports what the composite indexes take for a person, by
 // Google's page "Storage size calculations".
 func BenchmarkIndexSize(b *testing.B) {

@@ -3,7 +3,7 @@
 // Command generate writes emoji.json from the npm package emoji-datasource, Slack's own data set:
 //
 //	npm pack emoji-datasource@16.0.0 && tar xzf emoji-datasource-16.0.0.tgz package/emoji.json
-//	go run internal/ui/emoji/generate.go package/emoji.json > internal/ui/emoji/emoji.json
+//	go run internal/emoji/generate.go package/emoji.json > internal/emoji/emoji.json
 package main
 
 import (
