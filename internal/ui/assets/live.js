@@ -26,13 +26,13 @@ export function reset() {
   show();
 }
 
-// A list holds still while the pointer or the focus is in it, so that nobody misses what they aim at. A finger
-// does not hover, but browsers keep :hover on what it last touched.
+// A list holds still while the pointer or the focus is in it, so that nobody misses what they aim at, and while one of
+// its menus is open. A finger does not hover, but browsers keep :hover on what it last touched.
 const hovers = matchMedia("(hover: hover)");
 
 export function isHeld() {
   const panel = document.querySelector("[data-rows]");
-  return paused || panel && (hovers.matches && panel.matches(":hover") || panel.contains(document.activeElement));
+  return paused || panel && (hovers.matches && panel.matches(":hover") || panel.contains(document.activeElement)) || Boolean(document.querySelector("#list .menu[open]"));
 }
 
 function receive(change) {
@@ -113,8 +113,8 @@ document.addEventListener("click", (e) => {
     release(true);
   }
 });
-for (const leaving of ["pointerout", "focusout"]) {
-  document.addEventListener(leaving, () => { if (waiting.size || stale || missed().length) setTimeout(release); });
+for (const leaving of ["pointerout", "focusout", "toggle"]) {
+  document.addEventListener(leaving, () => { if (waiting.size || stale || missed().length) setTimeout(release); }, true); // toggle does not bubble
 }
 document.addEventListener("rollcall:connection", show);
 document.addEventListener("rollcall:heard", breathe);

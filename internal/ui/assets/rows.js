@@ -28,7 +28,8 @@ function newRow(change) {
   const template = document.createElement("template");
   template.innerHTML = change.html;
   const row = template.content.querySelector("tr");
-  for (const link of row.querySelectorAll("a[href^='/users/']")) link.search = list().dataset.way ?? ""; // like the list's own links
+  const way = list().dataset.way; // as in the list's own links; a template's document has no address, so link.search would do nothing
+  if (way) for (const link of row.querySelectorAll("a[href^='/users/']")) link.setAttribute("href", `${link.getAttribute("href")}?${way}`);
   const shown = [...list().querySelectorAll("thead th")].map((th) => th.dataset.col);
   for (const cell of [...row.cells]) if (cell.dataset.col && !shown.includes(cell.dataset.col)) cell.remove();
   return row;
@@ -137,9 +138,25 @@ function shorten() {
 function resized(here) {
   const section = list(), span = document.getElementById("span");
   if (!section?.dataset.count) return;
-  const from = Number(section.dataset.from), n = body().rows.length, number = (x) => x.toLocaleString("en-GB");
+  const from = Number(section.dataset.from), n = body().rows.length;
   if (here && span) span.textContent = from < 0 || n === 0 ? "" : n === 1 ? number(from + 1) : `${number(from + 1)}–${number(from + n)}`;
+  if (here) tally();
   recountIn(here ? 1000 : 15000, here);
+}
+
+const number = (x) => x.toLocaleString("en-GB");
+
+// tally counts people whose list is whole on this page, in the server's words. Only the server can count a longer one,
+// and it may keep an earlier count.
+function tally() {
+  const { first, last } = list().dataset, count = document.getElementById("count");
+  if (first === undefined || last === undefined || !document.getElementById("span") || !count?.matches("span")) return;
+  const rows = [...body().rows], bots = rows.filter((r) => r.querySelector(".badge.bot")).length, people = rows.length - bots;
+  const parts = [];
+  if (people || !bots) parts.push(people === 1 ? "1 person" : `${number(people)} people`);
+  if (bots) parts.push(bots === 1 ? "1 bot" : `${number(bots)} bots`);
+  const text = parts.join(" and ");
+  if (count.textContent !== text) count.textContent = text;
 }
 
 let counting; // when the list is counted next, and whether once more after that: a server keeps counts for up to 15 seconds
@@ -158,7 +175,7 @@ function recount() {
   counting = undefined;
   if (isPaused()) return recountIn(15000, twice);
   const count = document.getElementById("count");
-  if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" });
+  if (count?.matches("span") && !isAway()) htmx.ajax("GET", list().dataset.count, { target: count, swap: "outerHTML" }).then(tally);
   if (twice) recountIn(16000, false);
 }
 

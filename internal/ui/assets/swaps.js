@@ -12,7 +12,7 @@ const ofForm = (e) => e.detail.requestConfig.elt.id === "find";
 const byItself = (e) => !e.detail.requestConfig.triggeringEvent || ofForm(e);
 const refused = ({ xhr }) => refuses(xhr.status, xhr.responseText);
 const targets = new WeakMap(); // what each request is for: the answer may be an error, for which htmx names another
-let scrolled = 0, reached; // how far chosen columns are scrolled, and the link in a row that has the focus
+let scrolled = 0, reached; // how far chosen columns are scrolled, and what in the list has the focus
 
 // An answer for a list that has been replaced, such as a late count, leaves the new one alone. Events on elements that
 // were removed do not reach the document, so each target listens for itself.
@@ -32,15 +32,16 @@ document.addEventListener("htmx:beforeRequest", (e) => {
 document.addEventListener("htmx:beforeSwap", (e) => {
   if (e.detail.isError && byItself(e)) e.detail.shouldSwap = refused(e.detail) && targets.get(e.detail.xhr).isConnected;
   scrolled = document.querySelector(".chosen")?.scrollLeft ?? 0;
-  reached = document.activeElement.closest("#list tr a");
+  reached = document.activeElement.closest(e.detail.requestConfig.triggeringEvent ? "#list tbody a" : "#list :is(a, summary)");
 });
 document.addEventListener("htmx:afterSwap", () => {
   tellTimes(document.getElementById("content")); // before the new parts are painted
   say();
   document.querySelector(".chosen")?.scrollTo({ left: scrolled, behavior: "instant" });
   if (!reached || reached.isConnected) return;
-  const links = [...document.getElementById(reached.closest("tr").id)?.querySelectorAll("a") ?? []];
-  (links.find((a) => a.href === reached.href) ?? links[0])?.focus({ preventScroll: true });
+  const row = reached.closest("tbody tr")?.id, alike = [...(document.getElementById(row ?? "list")?.querySelectorAll(reached.localName) ?? [])];
+  const same = (key) => alike.find((e) => e[key] === reached[key]);
+  ((reached.href && same("href")) ?? same("textContent") ?? (row && alike[0]))?.focus({ preventScroll: true });
 });
 document.addEventListener("htmx:afterSettle", (e) => {
   if (e.detail.target.id === "count") return;
