@@ -150,7 +150,7 @@ func TestWholeListCounted(t *testing.T) {
 	s.put(t, `{"id":"UBOT","name":"press","is_bot":true,"profile":{"real_name":"Press","title":"Printer"}}`)
 	tb.visit(s.URL + "/?q=printer")
 	tb.ready()
-	s.failing.Store("/count")
+	s.failing.Store("/users/count")
 	s.put(t, `{"id":"U1","name":"n1","profile":{"real_name":"Person 1","title":"Typographer"}}`)
 	tb.eventually("both follow", `document.getElementById("span").textContent === "1–3" && document.getElementById("count").textContent === "2 people and 1 bot"`)
 	s.failing.Store("")
