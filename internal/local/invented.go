@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"regexp"
 	"strconv"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rollcall/internal/directory"
 	"rollcall/internal/fakeslack"
@@ -36,9 +40,10 @@ func ParsePeople(text string) (int, error) {
 }
 
 // inventedSlack listens on its own loopback port and posts its events to the webhook. It begins with the people in
-// the store, unchanged, and invents more until there are o.People.
+// the store, unchanged, and invents more until there are o.People. Their pictures are on the page's port, which is
+// usually the same at the next start, so that the stored addresses stay right.
 func inventedSlack(ctx context.Context, o Options, address string, back *backends, out io.Writer, log *slog.Logger) (*slackSide, error) {
-	known, err := storedPeople(ctx, back.store)
+	known, err := storedPeople(ctx, back.store, address)
 	if err != nil {
 		return nil, fmt.Errorf("read the people of the last start: %w", err)
 	}
@@ -47,27 +52,29 @@ func inventedSlack(ctx context.Context, o Options, address string, back *backend
 	if err != nil {
 		return nil, err
 	}
-	base := "http://" + listener.Addr().String()
-	options := fakeslack.Options{TeamID: inventedTeam, People: o.People, Known: known.objects, BaseURL: base, Log: log}
+	options := fakeslack.Options{TeamID: inventedTeam, People: o.People, Known: known.objects, BaseURL: address, Log: log}
 	start := time.Now().AddDate(0, 0, -7*pastWeeks)
 	if back.keepsPast && isNew {
 		options.Past = time.Since(start)
 	}
 	w := fakeslack.New(options)
-	client := webapi.New(base+"/api/", w.Options().BotToken, log)
+	client := webapi.New("http://"+listener.Addr().String()+"/api/", w.Options().BotToken, log)
 	deliverer := fakeslack.Deliverer{URL: address + "/slack/events", Secret: w.Options().SigningSecret}
 	return &slackSide{
 		invented:      true,
 		othersKnown:   known.lacking(w),
 		signingSecret: w.Options().SigningSecret,
 		tokens:        []fullsync.Slack{client},
-		imageSources:  []string{base},
+		images:        w.Handler(),
 		serve: func(ctx context.Context, log *slog.Logger) error {
 			return service.ServeListener(ctx, listener, onlyHere(w.Handler()), log)
 		},
 		begin: func(ctx context.Context) error {
 			if !isNew && back.keepsPast {
 				known.describe(out, o)
+			}
+			if err := movePictures(ctx, back.store, known.elsewhere, address); err != nil {
+				return fmt.Errorf("move the pictures: %w", err)
 			}
 			if options.Past == 0 {
 				return nil
@@ -91,15 +98,16 @@ func inventedSlack(ctx context.Context, o Options, address string, back *backend
 
 // stored is what the store has of the invented workspace.
 type stored struct {
-	objects []json.RawMessage // Slack's
-	listed  []string          // ids of all but people of other workspaces
+	objects   []json.RawMessage // Slack's
+	listed    []string          // ids of all but people of other workspaces
+	elsewhere []string          // ids of those whose pictures the last start served at another address
 }
 
 // storedPeople returns the people in the store, none if the file is new. The first sync comes after the past, so a
 // file without a sync has only a part of the past: storedPeople deletes it, and the caller invents it again. It also
 // deletes the pages of an interrupted sync, which may list changes that were never delivered: the stored people,
 // with whom this start begins, do not have them.
-func storedPeople(ctx context.Context, store Store) (all stored, err error) {
+func storedPeople(ctx context.Context, store Store, address string) (all stored, err error) {
 	if last, err := store.Syncs(ctx, inventedTeam, 1); err != nil {
 		return all, err
 	} else if len(last) == 0 {
@@ -119,11 +127,55 @@ func storedPeople(ctx context.Context, store Store) (all stored, err error) {
 			if u.Kind != directory.External {
 				all.listed = append(all.listed, u.ID)
 			}
+			if !bytes.Equal(servedAt(address, u.Slack), u.Slack) {
+				all.elsewhere = append(all.elsewhere, u.ID)
+			}
 		}
 		if req.After = page.Next; req.After == nil {
 			return all, nil
 		}
 	}
+}
+
+// served is how the addresses of pictures begin.
+var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+/`)
+
+// servedAt returns an address of a picture, or one of Slack's objects with its addresses, as this start serves them.
+func servedAt(address string, text []byte) []byte {
+	return served.ReplaceAllLiteral(text, []byte(address+"/"))
+}
+
+// movePictures stores where this start serves pictures, for people of a start with another PORT. A full sync does
+// not repair that: it does not compare addresses of pictures. Nothing else of the people changes.
+func movePictures(ctx context.Context, store directory.Store, ids []string, address string) error {
+	moves, ctx := errgroup.WithContext(ctx)
+	moves.SetLimit(maxConcurrentLoads)
+	for _, id := range ids {
+		moves.Go(func() error {
+			for {
+				err := movePicturesOf(ctx, store, id, address)
+				if !errors.Is(err, directory.ErrConflict) { // with a message of the last start, still in Pub/Sub's emulator
+					return err
+				}
+			}
+		})
+	}
+	return moves.Wait()
+}
+
+func movePicturesOf(ctx context.Context, store directory.Store, id, address string) error {
+	u, revision, err := store.User(ctx, inventedTeam, id)
+	if err != nil {
+		return err
+	}
+	u.Slack = servedAt(address, u.Slack)
+	u.Image72, u.Image192 = string(servedAt(address, []byte(u.Image72))), string(servedAt(address, []byte(u.Image192)))
+	for _, said := range []*directory.Said{u.Parts.Told, u.Parts.Listed} { // the next change makes u of them
+		if said != nil {
+			said.Object = servedAt(address, said.Object)
+		}
+	}
+	return store.PutUser(ctx, u, revision, nil)
 }
 
 // lacking reports whether w lacks any of them, because another release invented them.

@@ -2,11 +2,13 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
@@ -45,7 +47,11 @@ func read(t *testing.T, data string) (k kept) {
 		t.Fatal(err)
 	}
 	k.people = map[string]directory.User{}
-	for _, u := range page.Users {
+	for _, listed := range page.Users {
+		u, _, err := s.User(t.Context(), inventedTeam, listed.ID) // with its parts
+		if err != nil {
+			t.Fatal(err)
+		}
 		k.people[u.ID] = u
 	}
 	history, err := s.Records(t.Context(), inventedTeam, directory.RecordPageRequest{Limit: 10_000})
@@ -126,7 +132,7 @@ func TestPast(t *testing.T) {
 }
 
 // TestSecondStart: the next start has the same people as they were left, those who joined or changed meanwhile too.
-// It makes no past again, and its sync finds nothing to do.
+// It makes no past again, its sync finds nothing to do, and the page has everybody's picture, from another port.
 func TestSecondStart(t *testing.T) {
 	unhurried(t)
 	data := filepath.Join(t.TempDir(), "x.db")
@@ -139,7 +145,11 @@ func TestSecondStart(t *testing.T) {
 		t.Fatalf("%d people", len(before.people))
 	}
 	for range 2 {
-		out := start(t, Options{Data: data, ChangeInterval: time.Hour}).ready(t)
+		again := start(t, Options{Data: data, ChangeInterval: time.Hour})
+		address := again.address(t)
+		eventually(t, patience, "it is ready", func() bool { return strings.Contains(again.out.String(), "Ready after ") })
+		pictures(t, address)
+		out := again.ready(t)
 		listed := 0
 		for _, u := range before.people {
 			if u.Kind != directory.External {
@@ -161,6 +171,15 @@ func TestSecondStart(t *testing.T) {
 			if was := before.people[id]; was.Updated != u.Updated || was.Title != u.Title || was.StatusText != u.StatusText || was.TZ != u.TZ || was.Kind != u.Kind || was.Deleted != u.Deleted {
 				t.Errorf("%+v became %+v", was, u)
 			}
+			whole, err := json.Marshal(u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, elsewhere := range served.FindAllString(string(whole), -1) {
+				if elsewhere != address+"/" {
+					t.Errorf("%s has a picture at %s, not at %s", id, elsewhere, address)
+				}
+			}
 		}
 	}
 	third := start(t, Options{Data: data, ChangeInterval: 2 * time.Millisecond}) // and they live on
@@ -169,6 +188,35 @@ func TestSecondStart(t *testing.T) {
 	busy := Run(t.Context(), Options{Data: data, ChangeInterval: time.Hour, Out: io.Discard, Config: config.Local{Project: "p"}})
 	if busy == nil || !strings.Contains(busy.Error(), "another process") {
 		t.Errorf("two at once: %v", busy)
+	}
+}
+
+var picture = regexp.MustCompile(`<img src="([^"]+/avatars/[^"]+)"`)
+
+// pictures fetches those of everybody on the first page, which its Content-Security-Policy has to allow.
+func pictures(t *testing.T, address string) {
+	t.Helper()
+	resp, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := picture.FindAllStringSubmatch(string(page), -1)
+	if rows := len(rowID.FindAllString(string(page), -1)); rows < 50 || len(found) != rows {
+		t.Errorf("%d people and %d pictures on the page", rows, len(found))
+	}
+	for _, m := range found {
+		origin, _, _ := strings.Cut(m[1], "/avatars/")
+		if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, " "+origin) {
+			t.Errorf("%s may not be loaded: %s", m[1], policy)
+		}
+		if status, body := ask(t, http.MethodGet, m[1], "", ""); status != http.StatusOK || !strings.Contains(body, "<svg") {
+			t.Errorf("%s: %d", m[1], status)
+		}
 	}
 }
 

@@ -118,7 +118,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}}
 	front := http.NewServeMux()
 	front.Handle("/slack/events", onlyHere(webhook.New(slack.NewVerifier(people.signingSecret), publisher, "", log)))
-	pages := ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, Schedule: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: people.imageSources})
+	var imageSources []string
+	if people.images != nil {
+		imageSources = []string{address} // its number, even to a browser that knows us as localhost
+		front.Handle("/avatars/", onlyHere(people.images))
+		front.Handle("/emoji/", onlyHere(people.images))
+	}
+	pages := ui.New(ctx, ui.Options{Store: back.store, Syncer: syncer, Schedule: syncer, DeadLetters: back.deadLetters, Log: log, ImageSources: imageSources})
 	front.Handle("/", service.LoopbackHosts(pages)) // they refuse other sites themselves, with a page that says so
 
 	key, err := newKey(back.store, time.Now())

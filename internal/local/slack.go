@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"rollcall/internal/fullsync"
 	"rollcall/internal/pubsub"
@@ -18,9 +19,9 @@ type slackSide struct {
 	othersKnown   bool // the store has people whom the invented workspace lacks
 	signingSecret string
 	tokens        []fullsync.Slack
-	imageSources  []string // origins of avatars besides Slack's own
+	images        http.Handler // serves /avatars/ and /emoji/ on the page's port; nil: Slack serves its own
 
-	// begin comes before the first sync, and invents the past.
+	// begin comes before the first sync: it invents the past, or moves the pictures of a kept file.
 	begin func(ctx context.Context) error
 	// serve runs the invented workspace's API, live delivers events; both until ctx is done.
 	serve func(ctx context.Context, log *slog.Logger) error
