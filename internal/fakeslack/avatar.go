@@ -18,7 +18,7 @@ var imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
 
 const maxGeneratedImage = 512
 
-// avatar serves <id>-<size>.svg: a coloured disc with initials.
+// avatar serves <id>-<size>.svg: initials on a coloured square, as pages round the corners of Slack's square pictures.
 func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 	id, sizeText, _ := strings.Cut(strings.TrimSuffix(r.PathValue("file"), ".svg"), "-")
 	size, err := strconv.Atoi(sizeText)
@@ -38,7 +38,7 @@ func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "public, max-age=3600")
 	if _, err := fmt.Fprintf(rw, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 72 72">`+ //nolint:gosec // the initials are escaped, the color is one of a list
-		`<circle cx="36" cy="36" r="36" fill="#%s"/>`+
+		`<rect width="72" height="72" fill="#%s"/>`+
 		`<text x="36" y="36" dy=".35em" text-anchor="middle" font-family="sans-serif" font-size="28" fill="#fff">%s</text></svg>`,
 		size, size, color, escaped.Bytes()); err != nil {
 		w.options.Log.DebugContext(r.Context(), "avatar not sent", "error", err)

@@ -237,10 +237,18 @@ func TestAvatars(t *testing.T) {
 			t.Fatalf("%d %v", response.StatusCode, response.Header)
 		}
 		var svg struct {
+			Box  string `xml:"viewBox,attr"`
+			Rect struct {
+				Width  string `xml:"width,attr"`
+				Height string `xml:"height,attr"`
+			} `xml:"rect"`
 			Text string `xml:"text"`
 		}
 		if err := xml.Unmarshal([]byte(body), &svg); err != nil || svg.Text == "" {
 			t.Errorf("%v in %s", err, body)
+		}
+		if svg.Box != "0 0 "+svg.Rect.Width+" "+svg.Rect.Height {
+			t.Errorf("its colour does not fill the square: %s", body)
 		}
 	}
 	for _, path := range []string{"/avatars/U404-72.svg", "/avatars/USLACKBOT-73.svg", "/avatars/USLACKBOT.svg"} {
