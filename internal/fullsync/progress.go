@@ -18,6 +18,8 @@ const logInterval = 10 * time.Second
 
 // Progress reports on a running sync, to a terminal or a log. A nil Progress is silent.
 type Progress struct {
+	Free bool // the store bills nothing: the outcome on out leaves out reads and writes
+
 	out  io.Writer // nil to log instead
 	live bool      // out is a terminal, where a line can change
 	log  *slog.Logger
@@ -93,7 +95,10 @@ func (p *Progress) tell(s syncs.Sync, what string, done, total int, remaining ti
 	if total > 0 {
 		line += fmt.Sprintf(" of %d", total)
 	}
-	line += fmt.Sprintf(", %d pages, %d waits", s.Pages, s.Waits)
+	line += ", " + count(s.Pages, "page", "pages")
+	if s.Waits > 0 {
+		line += ", " + count(s.Waits, "wait", "waits")
+	}
 	if remaining > 0 {
 		line += fmt.Sprintf(", about %v left", remaining)
 	}
@@ -131,11 +136,10 @@ func (p *Progress) end(s syncs.Sync, err error) {
 	if p.live {
 		fmt.Fprint(p.out, terminal.ClearLine)
 	}
-	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n"+
-		"  %d Slack calls, %d waits of %v; about %d reads and %d writes billed\n",
-		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, s.Calls, s.Waits, s.Waited, s.Reads, s.Writes)
+	fmt.Fprintf(p.out, "%s: %s in %v: %d listed, %d inserted, %d updated, %d removed, %d unchanged, drift %d\n  %s\n",
+		p.workspace, how, took, s.Listed, s.Inserted, s.Updated, s.Removed, s.Unchanged, s.Drift, p.costs(s))
 	if s.Profiles.Asked > 0 {
-		fmt.Fprintf(p.out, "  asked for the custom fields of %d people; those of %d are still unknown\n", s.Profiles.Asked, s.Profiles.NeverAsked)
+		fmt.Fprintf(p.out, "  asked for the custom fields of %s; those of %d are still unknown\n", count(s.Profiles.Asked, "person", "people"), s.Profiles.NeverAsked)
 	}
 	for _, left := range []struct {
 		n   int
@@ -150,4 +154,23 @@ func (p *Progress) end(s syncs.Sync, err error) {
 			fmt.Fprintf(p.out, "  %d %s\n", left.n, left.why)
 		}
 	}
+}
+
+// costs says what a sync took of Slack and Firestore.
+func (p *Progress) costs(s syncs.Sync) string {
+	text := count(s.Calls, "Slack call", "Slack calls")
+	if s.Waits > 0 {
+		text += fmt.Sprintf(", waited %v for Slack's rate limit", s.Waited)
+	}
+	if !p.Free {
+		text += fmt.Sprintf("; about %s and %s billed", count(s.Reads, "read", "reads"), count(s.Writes, "write", "writes"))
+	}
+	return text
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -112,8 +112,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 
 	watched := &watchedStore{Store: back.store, out: out, address: address, values: people.invented}
+	shown := fullsync.NewProgress(out, o.Terminal, log)
+	shown.Free = true // SQLite or an emulator
 	syncer := &syncer{tokens: people.tokens, interval: o.SyncInterval, asked: make(chan struct{}, 1), options: fullsync.Options{
-		Store: back.store, Publisher: publisher, Log: log, Progress: fullsync.NewProgress(out, o.Terminal, log),
+		Store: back.store, Publisher: publisher, Log: log, Progress: shown,
 		AllowMassDelete: people.othersKnown, // nobody can pass the flag that the refusal asks for
 	}}
 	front := http.NewServeMux()

@@ -152,6 +152,9 @@ func TestNewcomer(t *testing.T) {
 	if strings.Contains(out, "level=ERROR") {
 		t.Errorf("errors:\n%s", out)
 	}
+	if strings.Contains(out, "billed") {
+		t.Errorf("something is billed:\n%s", out)
+	}
 	if before, _, ready := strings.Cut(out, ": "+address+"\n"); !ready || !strings.HasPrefix(out, "Rollcall is at "+address) || !strings.Contains(before, "\nReady after ") {
 		t.Errorf("the address is not at the beginning and where it is ready:\n%s", out)
 	}
