@@ -78,6 +78,9 @@ func open(path string, temporary bool) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: choose a file with -data, such as %s", path, filepath.Join(path, "rollcall.db"))
+	}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("%s cannot be written (%w): choose another file with -data", path, err)
 	}

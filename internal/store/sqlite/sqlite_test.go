@@ -336,9 +336,12 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		_, err := Open(path)
 		wantSentence(t, err, path, "cannot be written", "-data")
 	}
-	dir = t.TempDir()
+}
+
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
 	_, err := Open(dir)
-	wantSentence(t, err, dir, "cannot", "-data")
+	wantSentence(t, err, dir+" is a folder", "-data", filepath.Join(dir, "rollcall.db"))
 }
 
 // TestFullDisk: what does not fit is refused with a sentence. What is there stays, and once there is room all works again.
