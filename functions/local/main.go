@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cli/browser"
 
@@ -42,15 +43,22 @@ func run(ctx context.Context) (err error) {
 	flags.DurationVar(&o.ChangeInterval, "change-every", local.ChangeInterval, "time between changes in the invented workspace")
 	flags.DurationVar(&o.SyncInterval, "sync-every", local.SyncInterval, "time between full syncs")
 	open := flags.Bool("open", false, "open the page in a browser once it is ready")
-	flags.Func("people", "`number` of people to invent, by default 250; those in a kept file stay, and a higher number adds to them", func(s string) (err error) {
+	people := fmt.Sprintf("`number` of people to invent, from %d to %d, by default 250; those in a kept file stay, and a higher number adds to them",
+		local.MinPeople, local.MaxPeople)
+	flags.Func("people", people, func(s string) (err error) {
 		o.People, err = local.ParsePeople(s)
 		return err
 	})
 	if err := service.ParseFlags(flags, usage, os.Args[1:]); err != nil {
 		return err
 	}
-	if o.ChangeInterval <= 0 || o.SyncInterval <= 0 {
-		return service.UsageError("-change-every and -sync-every: must be positive")
+	for _, every := range []struct {
+		flag     string
+		interval time.Duration
+	}{{"change-every", o.ChangeInterval}, {"sync-every", o.SyncInterval}} {
+		if every.interval <= 0 {
+			return service.UsageError(fmt.Sprintf("local: invalid value %q for flag -%s: must be positive; see -help", every.interval, every.flag))
+		}
 	}
 	if *open {
 		browser.Stdout, browser.Stderr = io.Discard, io.Discard

@@ -23,9 +23,11 @@ import (
 )
 
 const (
+	// MinPeople and MaxPeople are how many people can be invented. Fewer would lack some kinds of people; MaxPeople
+	// take some minutes to invent.
+	MinPeople, MaxPeople = 10, 20_000
+
 	inventedTeam = "T0ROLLCALL"
-	// Below minPeople the workspace lacks some kinds of people; maxPeople take about a minute to invent.
-	minPeople, maxPeople = 10, 20_000
 	// maxStoredPage is how many stored people are read in one query.
 	maxStoredPage = 1000
 )
@@ -33,8 +35,8 @@ const (
 // ParsePeople reads how many people to invent.
 func ParsePeople(text string) (int, error) {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < minPeople || n > maxPeople {
-		return 0, fmt.Errorf("must be a number from %d to %d", minPeople, maxPeople)
+	if err != nil || n < MinPeople || n > MaxPeople {
+		return 0, fmt.Errorf("must be a number from %d to %d", MinPeople, MaxPeople)
 	}
 	return n, nil
 }

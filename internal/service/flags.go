@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // UsageError is a mistake in the command line. [Main] exits with status 2 after it.
@@ -39,6 +40,13 @@ func parseFlags(flags *flag.FlagSet, usage string, args []string, out io.Writer)
 	case err != nil:
 		what := strings.Replace(err.Error(), "flag provided but not defined: ", "no such flag: ", 1)
 		what = strings.TrimSuffix(what, ": parse error") // says nothing
+		flags.VisitAll(func(f *flag.Flag) {
+			if value, ok := f.Value.(flag.Getter); ok && strings.HasSuffix(what, " for flag -"+f.Name) {
+				if _, ok := value.Get().(time.Duration); ok { // mostly one without a unit
+					what += ": must be a duration such as 30s or 5m"
+				}
+			}
+		})
 		return UsageError(fmt.Sprintf("%s: %s; see -help", flags.Name(), what))
 	case flags.NArg() > 0:
 		return UsageError(fmt.Sprintf("%s: takes only flags, not %q; see -help", flags.Name(), flags.Arg(0)))

@@ -29,16 +29,18 @@ func TestParseFlags(t *testing.T) {
 		{args: "-every 3s -open"},
 		{args: "-bogus", usage: "thing: no such flag: -bogus; see -help"},
 		{args: "--bogus=3", usage: "thing: no such flag: -bogus; see -help"},
-		{args: "-every 3", usage: `thing: invalid value "3" for flag -every; see -help`},
+		{args: "-every 3", usage: `thing: invalid value "3" for flag -every: must be a duration such as 30s or 5m; see -help`},
+		{args: "-count x", usage: `thing: invalid value "x" for flag -count; see -help`},
 		{args: "-every", usage: "thing: flag needs an argument: -every; see -help"},
 		{args: "-open=maybe", usage: `thing: invalid boolean value "maybe" for -open; see -help`},
 		{args: "-open file", usage: `thing: takes only flags, not "file"; see -help`},
-		{args: "-help", out: "Does things.\n  -every duration\n", done: true},
-		{args: "-h", out: "Does things.\n  -every duration\n", done: true},
+		{args: "-help", out: "Does things.\n  -count int\n", done: true},
+		{args: "-h", out: "Does things.\n  -count int\n", done: true},
 		{args: "-version", out: Version() + "\n", done: true},
 	} {
 		flags := flag.NewFlagSet("thing", flag.ContinueOnError)
 		flags.Duration("every", time.Second, "how often")
+		flags.Int("count", 1, "how many")
 		flags.Bool("open", false, "whether to open it")
 		var out bytes.Buffer
 		err := parseFlags(flags, "Does things.\n", strings.Fields(tt.args), &out)
