@@ -56,7 +56,7 @@ func healthOf(e evidence) health {
 		return health{Class: "busy", Word: "syncing", Sentence: "A full sync is starting"}
 	}
 	if len(e.syncs) == 0 {
-		return health{Class: "warn", Word: "never synced", Sentence: "There has been no full sync yet", Detail: "Until then, people appear only when Slack sends an event about them."}
+		return health{Class: "warn", Word: "never synced", Sentence: "There has been no full sync yet", Detail: "Until one has finished, people may be missing."}
 	}
 	latest, last := e.syncs[0], lastDone(e.syncs)
 	if latest.State == syncs.Running {
