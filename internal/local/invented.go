@@ -84,7 +84,7 @@ func inventedSlack(ctx context.Context, o Options, address string, back *backend
 			if err := introduce(ctx, client, back.store); err != nil {
 				return err
 			}
-			return invent(ctx, progress{out, o.Terminal}, w, back.store, start)
+			return invent(ctx, newProgress(out, o.Terminal), w, back.store, start)
 		},
 		live: func(ctx context.Context) error {
 			err := w.Live(ctx, o.ChangeInterval, func(ctx context.Context, e fakeslack.Event) error {

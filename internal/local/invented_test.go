@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -232,6 +233,22 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestProgressInAFile: where no line can change, there is one every ten seconds, and none of a short step.
+func TestProgressInAFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p := newProgress(&b, false)
+		for done := range 300 { // ten a second
+			time.Sleep(100 * time.Millisecond)
+			p.count(done+1, "people")
+		}
+		p.end()
+		if diff := cmp.Diff("  100 people so far\n  200 people so far\n  300 people so far\n", b.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestPeople: a new file has as many people as are asked for. A kept one grows, and says that it does not shrink.
 func TestPeople(t *testing.T) {
 	unhurried(t)
@@ -310,7 +327,7 @@ func TestInterruptedPast(t *testing.T) {
 	began := time.Now().AddDate(0, 0, -7*pastWeeks)
 	w := fakeslack.New(fakeslack.Options{TeamID: inventedTeam, Past: time.Since(began)})
 	ctx, interrupt := context.WithCancel(t.Context())
-	err = invent(ctx, progress{interrupting{interrupt}, true}, w, s, began)
+	err = invent(ctx, newProgress(interrupting{interrupt}, true), w, s, began)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ func introduce(ctx context.Context, client fullsync.Slack, store Store) error {
 
 // invent fills an empty directory with the workspace's people as they were at the start of its past, and then with all
 // that happened since, as if Rollcall had been there: each record of history has the time of its change.
-func invent(ctx context.Context, out progress, w *fakeslack.Workspace, store directory.Store, start time.Time) error {
+func invent(ctx context.Context, out *progress, w *fakeslack.Workspace, store directory.Store, start time.Time) error {
 	fmt.Fprintf(out, "Inventing %d accounts and the changes of %d weeks\n", w.Options().People, pastWeeks)
 	began := time.Now()
 	past := pastStore{store}
@@ -65,29 +66,50 @@ func invent(ctx context.Context, out progress, w *fakeslack.Workspace, store dir
 	return nil
 }
 
-// progress shows on a terminal how far a slow step has got, on a line of its own.
+// progress shows how far a slow step has got: on a terminal in a line of its own that changes, elsewhere in a new
+// line now and then. Make one with newProgress.
 type progress struct {
 	io.Writer
 	isTerminal bool
+
+	mu   sync.Mutex
+	told time.Time // when the last line was written
 }
 
-// progressStep is how many are done between two updates of the line.
-const progressStep = 50
+func newProgress(out io.Writer, isTerminal bool) *progress {
+	return &progress{Writer: out, isTerminal: isTerminal, told: time.Now()}
+}
 
-func (p progress) count(done int, what string) {
-	if p.isTerminal && done%progressStep == 0 {
-		fmt.Fprintf(p, "%s%d %s", terminal.ClearLine, done, what)
+const (
+	// progressStep is how many are done between two updates of a terminal's line.
+	progressStep = 50
+	// progressInterval is the time between two lines elsewhere.
+	progressInterval = 10 * time.Second
+)
+
+func (p *progress) count(done int, what string) {
+	if p.isTerminal {
+		if done%progressStep == 0 {
+			fmt.Fprintf(p, "%s%d %s", terminal.ClearLine, done, what)
+		}
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.told) >= progressInterval {
+		p.told = time.Now()
+		fmt.Fprintf(p, "  %d %s so far\n", done, what)
 	}
 }
 
-func (p progress) end() {
+func (p *progress) end() {
 	if p.isTerminal {
 		fmt.Fprint(p, terminal.ClearLine)
 	}
 }
 
 // loadFounders stores everybody as a first full sync does, with the custom fields that later ones ask for.
-func loadFounders(ctx context.Context, out progress, w *fakeslack.Workspace, store directory.Store, v directory.Version) error {
+func loadFounders(ctx context.Context, out *progress, w *fakeslack.Workspace, store directory.Store, v directory.Version) error {
 	var done atomic.Int64
 	loads, ctx := errgroup.WithContext(ctx)
 	loads.SetLimit(maxConcurrentLoads)
