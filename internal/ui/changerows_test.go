@@ -104,9 +104,9 @@ func TestChangeChips(t *testing.T) {
 	for query, want := range map[string][]changeChip{
 		"":        nil,
 		"user=U1": {{"Ada", "/changes", "U1"}},
-		"type=user.created&type=user.deactivated": {{"joined", "/changes?type=user.deactivated", ""}, {"left", "/changes?type=user.created", ""}},
-		"oldest=2022-03-30":                       {{"from 30 March 2022", "/changes", ""}},
-		"oldest=2022-03-30&latest=2022-04-01":     {{"from 30 March 2022", "/changes?latest=2022-04-01", ""}, {"to 1 April 2022", "/changes?oldest=2022-03-30", ""}},
+		"type=user.created&type=user.deactivated": {{"Joined", "/changes?type=user.deactivated", ""}, {"Left", "/changes?type=user.created", ""}},
+		"oldest=2022-03-30":                       {{"From 30 March 2022", "/changes", ""}},
+		"oldest=2022-03-30&latest=2022-04-01":     {{"From 30 March 2022", "/changes?latest=2022-04-01", ""}, {"To 1 April 2022", "/changes?oldest=2022-03-30", ""}},
 		"oldest=2022-03-30&latest=2022-03-30":     {{"30 March 2022", "/changes", ""}},
 	} {
 		q, err := url.ParseQuery(query)

@@ -151,7 +151,7 @@ func (l changeList) chips(who subject) (all []changeChip) {
 	for i, t := range l.req.Filter.Types {
 		without := l
 		without.req.Filter.Types = slices.Delete(slices.Clone(l.req.Filter.Types), i, i+1)
-		add(typeNames[t], without)
+		add(capital(typeNames[t]), without)
 	}
 	from, to := l, l
 	from.oldest, to.latest = "", ""
@@ -161,10 +161,10 @@ func (l changeList) chips(who subject) (all []changeChip) {
 		add(longDay(l.oldest), from)
 	default:
 		if l.oldest != "" {
-			add("from "+longDay(l.oldest), from)
+			add("From "+longDay(l.oldest), from)
 		}
 		if l.latest != "" {
-			add("to "+longDay(l.latest), to)
+			add("To "+longDay(l.latest), to)
 		}
 	}
 	return all

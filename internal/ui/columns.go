@@ -18,6 +18,7 @@ const (
 	personColumn  = "person" // always the first, and never optional
 	statusColumn  = "status"
 	timeColumn    = "time"
+	emailColumn   = "email"
 	changedColumn = "changed"
 )
 
@@ -25,7 +26,7 @@ const (
 var listColumns = []column{
 	{statusColumn, "Status"},
 	{timeColumn, "Local time"},
-	{"email", "E-mail"},
+	{emailColumn, "E-mail"},
 	{"phone", "Phone"},
 	{"name", "Username"},
 	{"title", "Title"},
@@ -36,7 +37,7 @@ var listColumns = []column{
 }
 
 // usualColumns are those of a list whose address chooses none.
-var usualColumns = []string{statusColumn, timeColumn, "email", changedColumn}
+var usualColumns = []string{statusColumn, timeColumn, emailColumn, changedColumn}
 
 // maxColumnsBytes bounds the choice in an address.
 const maxColumnsBytes = 2000

@@ -246,7 +246,7 @@ func (r row) cell(key string) cell {
 
 func (r row) text(key string) string {
 	switch key {
-	case "email":
+	case emailColumn:
 		return r.Email
 	case "phone":
 		return r.Phone

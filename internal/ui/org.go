@@ -36,8 +36,8 @@ type orgView struct {
 // orgPerson is somebody in the tree.
 type orgPerson struct {
 	personCard
-	Page        string // the address of the tree that begins there
-	Deactivated bool
+	Page  string // the address of the tree that begins there
+	Badge string // "" for none
 }
 
 // orgNode is somebody with their reports.
@@ -184,7 +184,7 @@ func appendIDs(all []string, nodes []orgNode) []string {
 
 func (h *handler) orgPeople(o orgRequest, users []directory.User) (all []orgPerson) {
 	for _, u := range users {
-		p := orgPerson{h.personCard(u), o.address("/org", u.ID), u.Deleted}
+		p := orgPerson{h.personCard(u), o.address("/org", u.ID), goneBadge(u)}
 		if u.Removed {
 			p.URL = "" // there may be no page
 		}
@@ -264,4 +264,15 @@ func (h *handler) team(ctx context.Context, o orgRequest, id string) (users []di
 // withoutID leaves out somebody who reports to themselves.
 func withoutID(users []directory.User, id string) []directory.User {
 	return slices.DeleteFunc(users, func(u directory.User) bool { return u.ID == id })
+}
+
+// goneBadge says how somebody has gone, "" if they have not.
+func goneBadge(u directory.User) string {
+	switch {
+	case u.Kind == directory.Forgotten:
+		return "forgotten"
+	case u.Deleted:
+		return "deactivated"
+	}
+	return ""
 }

@@ -47,6 +47,9 @@ func views(s *site) []view {
 	all := []view{
 		{name: "list", main: true, url: s.URL + "/?" + mine, list: true},
 		{name: "list without JavaScript", url: s.URL + "/?" + mine, list: true, plain: true},
+		{name: "person without JavaScript", url: person + "U0FULL", plain: true},
+		{name: "changes without JavaScript", url: s.URL + "/changes?" + mine, plain: true},
+		{name: "status without JavaScript", url: s.URL + "/status?" + mine, plain: true},
 		{name: "everybody by change", url: s.URL + "/?show=all&sort=changed&" + mine, list: true},
 		{name: "nobody", url: s.URL + "/?q=zzzzzz&" + mine, list: true},
 		{name: "a manager found", url: s.URL + "/?q=donau&" + mine, list: true},
@@ -56,6 +59,7 @@ func views(s *site) []view {
 		{name: "deactivated", url: person + "U0LEFT"},
 		{name: "forgotten", url: person + "U0FORGOTTEN"},
 		{name: "changes", main: true, url: s.URL + "/changes?" + mine},
+		{name: "changes that moved", url: s.URL + "/changes?user=U0MOVED&" + mine},
 		{name: "no changes", url: s.URL + "/changes?type=user.removed&" + mine},
 		{name: "changes of a person", url: s.URL + "/changes?user=U0FULL&" + mine},
 		{name: "chart of people", main: true, url: s.URL + "/org?" + mine},
@@ -186,6 +190,9 @@ func furnished(t *testing.T) *site {
 			t.Fatal(err)
 		}
 		s.put(t, string(object))
+	}
+	for i, zone := range []string{"America/New_York", "America/Argentina/Buenos_Aires"} {
+		s.put(t, fmt.Sprintf(`{"id":"U0MOVED","name":"moved","updated":170000000%d,"tz":%q,"profile":{"real_name":"Aa Moved"}}`, i, zone))
 	}
 	for i := range 25 { // more than a person's page shows
 		s.put(t, fmt.Sprintf(`{"id":"U0FULL","name":"full","tz":"America/Argentina/ComodRivadavia","profile":{"real_name":"Aa Full","title":"Title %d"}}`, i))

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -123,14 +124,12 @@ func (l *look) on(s screen) {
 	l.screen(s)
 	l.colours(light)
 	if l.loadedOn == nil || s.touch != l.loadedOn.touch {
-		scripts := func(on bool) {
-			call(l.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
-		}
-		scripts(!l.plain)
+		l.scripts(!l.plain)
 		l.visit(l.url)
 		l.loaded()
-		scripts(true) // what looks at the page needs timers; the page's own scripts have had their chance
-		if shift := eval[float64](l.tab, layoutShift); shift > maxLocalShift {
+		shift := l.layoutShift()
+		l.scripts(true)
+		if shift > maxLocalShift {
 			l.note(fmt.Sprintf("%d px", s.width), []string{fmt.Sprintf("it moves while it loads, by %.3f", shift)})
 		}
 		l.run(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main details:not(.menu)").forEach(d => { d.open = true; })`))
@@ -209,12 +208,17 @@ const coveredChips = `[...document.querySelectorAll(".chips a")].filter((chip) =
 	return menu && c.left < menu.right && c.right > menu.left && c.top < menu.bottom && c.bottom > menu.top;
 }).map((chip) => "the filters cover the chip " + chip.textContent)`
 
-// layoutShift adds up how far visible parts have moved.
-const layoutShift = `new Promise((done) => {
-	let sum = 0;
-	new PerformanceObserver((moved) => { for (const m of moved.getEntries()) sum += m.value; }).observe({ type: "layout-shift", buffered: true });
-	setTimeout(() => done(sum), 100);
-})`
+// layoutShift adds up how far visible parts have moved, a moment after the last of them may have. It needs no callback,
+// which a page without scripts would not run.
+func (tb *tab) layoutShift() float64 {
+	tb.t.Helper()
+	time.Sleep(100 * time.Millisecond)
+	return eval[float64](tb, `(() => {
+		const observer = new PerformanceObserver(() => {});
+		observer.observe({ type: "layout-shift", buffered: true });
+		return observer.takeRecords().reduce((sum, moved) => sum + moved.value, 0);
+	})()`)
+}
 
 const openMenu = "details.menu[open]"
 
@@ -222,6 +226,13 @@ func (l *look) note(place string, faults []string) {
 	for _, fault := range faults {
 		l.faults[fault] = append(l.faults[fault], place)
 	}
+}
+
+// scripts allows scripts to run in the page, or not: some of what looks at it needs timers. The media query (scripting)
+// follows, and so does what the page shows.
+func (l *look) scripts(on bool) {
+	l.t.Helper()
+	call(l.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 }
 
 // hear runs axe-core on a part of the page.
@@ -257,6 +268,8 @@ func (l *look) layout(s screen, part, place string, targets bool) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.scripts(!l.plain)
+	defer l.scripts(true)
 	l.note(place, eval[[]string](l.tab, fmt.Sprintf("(%s)(%s)", boxes, arguments)))
 }
 
@@ -266,6 +279,8 @@ func (l *look) picture(name string) {
 	if l.pictures == "" {
 		return
 	}
+	l.scripts(!l.plain)
+	defer l.scripts(true)
 	ctx, cancel := context.WithTimeout(l.ctx, showTimeout)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

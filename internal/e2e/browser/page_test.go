@@ -280,7 +280,7 @@ func TestInPieces(t *testing.T) {
 				if took := eval[float64](tb, `(({ responseStart, responseEnd }) => responseEnd - responseStart)(performance.getEntriesByType("navigation")[0])`); took < 100 {
 					t.Errorf("it arrived whole, in %.0f ms", took)
 				}
-				if shift := eval[float64](tb, layoutShift); shift > maxLocalShift {
+				if shift := tb.layoutShift(); shift > maxLocalShift {
 					t.Errorf("%d px: it moves by %.3f", on.width, shift)
 				}
 			}
