@@ -112,13 +112,16 @@ func (f FieldFilter) token() string { return f.ID + "=" + f.key() }
 // fieldTokens returns the tokens of all filters that somebody with these values matches.
 func fieldTokens(fields []FieldValue) (all []string) {
 	for _, v := range fields {
-		people := v.People()
-		if len(people) > 0 {
-			people = append(people, "")
+		values := v.People()
+		if len(values) > 0 {
+			values = append(values, "")
 		} else {
-			people = []string{v.Value}
+			values = []string{v.Value}
+			if v.Alt != "" { // which people see instead
+				values = append(values, v.Alt)
+			}
 		}
-		for _, value := range people {
+		for _, value := range values {
 			f := FieldFilter{v.ID, value}
 			if value != "" && f.key() == "" { // nothing but marks
 				continue

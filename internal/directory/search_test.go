@@ -136,6 +136,7 @@ func TestMatchesFields(t *testing.T) {
 		{[]FieldFilter{{"XfTEAM", "Forschung & Größe"}}, true},
 		{[]FieldFilter{{"XfTEAM", "FORSCHUNG & GRÖSSE"}}, true},
 		{[]FieldFilter{{"XfTEAM", "Forschung"}}, false},
+		{[]FieldFilter{{"XfTEAM", "r&d"}}, true},
 		{[]FieldFilter{{"XfBOSS", "U024BE7LH"}, {"XfTEAM", "forschung & größe"}}, true},
 		{[]FieldFilter{{"XfBOSS", "U024BE7LH"}, {"XfTEAM", "x"}}, false},
 		{[]FieldFilter{{"XfBOSS", ""}}, true},

@@ -85,10 +85,15 @@ func inputType(f directory.Field) string {
 }
 
 func hint(f directory.Field) string {
-	if f.Type == directory.UserField {
+	switch f.Type {
+	case directory.UserField:
 		return "Slack ID, like U012AB3CD"
+	case directory.LinkField:
+		return "Its text or whole address"
+	case directory.DateField:
+		return "" // the browser says how to write it
 	}
-	return ""
+	return "The whole value"
 }
 
 // filterValue is the value that a filter asks of a custom field, "" for any.
