@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -73,14 +72,7 @@ func credentials(b *testing.B) (path string) {
 // untilAnswered starts a server and returns the time until its first answer.
 func untilAnswered(b *testing.B, environ []string, program string) time.Duration {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		b.Fatal(err)
-	}
+	port := emulator.FreePort(b)
 	c := exec.CommandContext(b.Context(), program)
 	c.Env = append(slices.Clip(environ), fmt.Sprintf("PORT=%d", port))
 	start := time.Now()

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -92,7 +93,7 @@ func get(t testing.TB, k kind) *Emulator {
 	if err != nil {
 		missing(t, fmt.Sprintf("no %s (%v): install the Google Cloud CLI with its component %s, and Java 21 or newer", k.name, err, k.install))
 	}
-	e, err := start(k, path)
+	e, err := start(t, k, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +135,9 @@ const javaOptions = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 // startTimeout is generous: Java may start while other tests keep the machine busy.
 const startTimeout = time.Minute
 
-func start(k kind, path string) (*Emulator, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
+func start(t testing.TB, k kind, path string) (*Emulator, error) {
+	t.Helper()
+	port := FreePort(t)
 	e := &Emulator{Host: fmt.Sprintf("127.0.0.1:%d", port), kind: k, output: new(bytes.Buffer)}
 	e.process = exec.Command(path, append(k.args, "--host=127.0.0.1", fmt.Sprintf("--port=%d", port))...) //nolint:noctx // Main ends it after all tests
 	e.process.Stdout, e.process.Stderr = e.output, e.output
@@ -165,12 +164,19 @@ func start(k kind, path string) (*Emulator, error) {
 	return nil, fmt.Errorf("the %s does not answer after %v; it wrote:\n%s", k.name, startTimeout, e.output)
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// FreePort returns a port for a program that starts or comes back later. It is below those that systems give to
+// outgoing connections and to whoever listens on port 0, so nobody else gets it meanwhile.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		port := 20_000 + rand.IntN(12_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Pause suspends the emulator until [Emulator.Resume] or the end of the test.

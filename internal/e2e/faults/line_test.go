@@ -3,14 +3,14 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+
+	"rollcall/internal/emulator"
 )
 
 // line is a network between two parts that can fail. Every change of its fault breaks
@@ -25,25 +25,10 @@ type line struct {
 
 func newLine(t testing.TB, name, upstream string) *line {
 	t.Helper()
-	l := &line{t: t, name: name, upstream: upstream, listen: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	l := &line{t: t, name: name, upstream: upstream, listen: fmt.Sprintf("127.0.0.1:%d", emulator.FreePort(t))}
 	l.heal()
 	t.Cleanup(l.refuse)
 	return l
-}
-
-// freePort returns a port below those of outgoing connections, so that it is
-// still free after a stop.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 1000 {
-		port := 20_000 + rand.IntN(12_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // toxic is a fault as toxiproxy names it.

@@ -208,7 +208,7 @@ type program struct {
 
 func newProgram(t *testing.T, dir, name string, environ []string) *program {
 	t.Helper()
-	p := &program{name: name, path: filepath.Join(dir, name), environ: environ, port: freePort(t)}
+	p := &program{name: name, path: filepath.Join(dir, name), environ: environ, port: emulator.FreePort(t)}
 	p.start(t)
 	return p
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -66,7 +65,7 @@ func Run(t *testing.T, path string, environ ...string) *Process {
 // Start starts a server on a port (0: a free one) and waits until it is healthy. It ends with the test.
 func Start(t *testing.T, command *exec.Cmd, port int, environ ...string) *Process {
 	t.Helper()
-	p := &Process{Port: cmp.Or(port, freePort(t)), Command: command, Output: new(bytes.Buffer)}
+	p := &Process{Port: cmp.Or(port, emulator.FreePort(t)), Command: command, Output: new(bytes.Buffer)}
 	p.Address = fmt.Sprintf("http://127.0.0.1:%d", p.Port)
 	p.Command.Env = append(os.Environ(), append(environ, fmt.Sprintf("PORT=%d", p.Port))...)
 	p.Command.Stdout, p.Command.Stderr = p.Output, p.Output
@@ -87,16 +86,6 @@ func Start(t *testing.T, command *exec.Cmd, port int, environ ...string) *Proces
 		return answer.StatusCode == http.StatusOK
 	})
 	return p
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // the program will listen on it
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Stop sends SIGTERM and expects exit code 0.
