@@ -144,7 +144,7 @@ func start(t testing.TB, k kind, path string) (*Emulator, error) {
 	// The Firestore launcher runs $JAVA as a child. With exec the launcher becomes Java, and a signal ends it.
 	e.process.Env = append(os.Environ(), "JAVA=exec java", "JDK_JAVA_OPTIONS="+javaOptions)
 	ownGroup(e.process)
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.Host, nil)
 	if err != nil {
@@ -169,9 +169,9 @@ func start(t testing.TB, k kind, path string) (*Emulator, error) {
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
-		port := 20_000 + rand.IntN(12_000)
+		port := 20_000 + rand.IntN(12_000) //nolint:gosec // it is no secret
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
+			l.Close() //nolint:errcheck // nothing was sent
 			return port
 		}
 	}
