@@ -16,6 +16,10 @@ var parts = regexp.MustCompile(`[^./_@]*[./_@]+|[^./_@]+`)
 // punctuation, so that no word breaks.
 func breakable(text string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		if !strings.ContainsAny(text, "./_@") { // most are not
+			_, err := io.WriteString(w, templ.EscapeString(text))
+			return err
+		}
 		all := parts.FindAllString(text, -1)
 		for i := range all {
 			all[i] = templ.EscapeString(all[i])
