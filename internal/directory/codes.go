@@ -132,12 +132,12 @@ func placeOf(zone string) (region, place string) {
 	return region, rest
 }
 
-// namedBy returns the ids of the people whom the values name.
+// namedBy returns the ids of the people whom the values name, at most [maxNamed].
 func namedBy(values []FieldValue) (ids []string) {
 	for _, v := range values {
 		ids = append(ids, v.People()...)
 	}
-	return ids
+	return ids[:min(len(ids), maxNamed)]
 }
 
 // numbers returns the words that are long enough to be telephone numbers.

@@ -111,9 +111,12 @@ func (f FieldFilter) token() string { return f.ID + "=" + f.key() }
 
 // fieldTokens returns the tokens of all filters that somebody with these values matches.
 func fieldTokens(fields []FieldValue) (all []string) {
+	named := 0
 	for _, v := range fields {
 		values := v.People()
 		if len(values) > 0 {
+			values = values[:min(len(values), maxNamed-named)]
+			named += len(values)
 			values = append(values, "")
 		} else {
 			values = []string{v.Value}

@@ -20,8 +20,10 @@ const (
 	// maxInner bounds for each of the three the characters within words at which a search may begin too,
 	// see [unspaced].
 	maxInner = 12
-	// maxAllWords bounds all of them, and so the index: Firestore takes 40,000 entries for a document.
+	// maxAllWords bounds all of them, and maxNamed the people whom custom fields name, because Firestore takes at most
+	// 40,000 index entries for a document.
 	maxAllWords = 64
+	maxNamed    = 100
 	// maxQueryWords bounds a query.
 	maxQueryWords = 8
 	// maxWordLetters is how many letters of a word are indexed.

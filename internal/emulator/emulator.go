@@ -165,7 +165,8 @@ func start(t testing.TB, k kind, path string) (*Emulator, error) {
 }
 
 // FreePort returns a port for a program that starts or comes back later. It is below those that systems give to
-// outgoing connections and to whoever listens on port 0, so nobody else gets it meanwhile.
+// outgoing connections and to whoever listens on port 0, so the system gives it to nobody else meanwhile. Another call
+// may, but hardly ever does.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {

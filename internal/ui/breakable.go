@@ -16,7 +16,7 @@ var parts = regexp.MustCompile(`[^./_@]*[./_@]+|[^./_@]+`)
 // punctuation, so that no word breaks.
 func breakable(text string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		if !strings.ContainsAny(text, "./_@") { // most are not
+		if !strings.ContainsAny(text, "./_@") { // most have nothing to break at
 			_, err := io.WriteString(w, templ.EscapeString(text))
 			return err
 		}

@@ -49,8 +49,16 @@ func TestIndexLimits(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	var fields []string
-	for i := range 50 {
-		fields = append(fields, fmt.Sprintf(`"Xf0FIELD%03d":{"value":%q}`, i, words(5)))
+	for i := range 25 {
+		fields = append(fields, fmt.Sprintf(`"Xf0FIELD%03d":{"value":%q,"alt":%q}`, i, words(5), words(1)))
+	}
+	for i := range 25 {
+		var ids []string
+		for range 10 {
+			ids = append(ids, fmt.Sprintf("U0NAMED%04d", word))
+			word++
+		}
+		fields = append(fields, fmt.Sprintf(`"Xf0ANAMES%02d":{"value":%q}`, i, strings.Join(ids, ",")))
 	}
 	person := fmt.Sprintf(`{"id":"U0FULL0001","name":%q,"tz":"Asia/Tokyo","profile":{"real_name":%q,"email":%q,"title":%q,"phone":"+123456789012345","status_text":%q,"pronouns":%q,"skype":%q,"fields":{%s}}}`,
 		words(1), "一二三四五六七八九十百千万", words(8), words(20), words(12), words(24), words(12), strings.Join(fields, ","))

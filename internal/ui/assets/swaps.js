@@ -9,7 +9,8 @@ import { tellTimes } from "./times.js";
 // unless the server says what is wrong with the request. Otherwise only a click leads to an error page.
 
 const ofForm = (e) => e.detail.requestConfig.elt.id === "find";
-const byItself = (e) => !e.detail.requestConfig.triggeringEvent || ofForm(e);
+const refreshes = (e) => (e.detail.requestConfig.triggeringEvent?.type ?? "refresh") === "refresh"; // the page makes it by itself
+const byItself = (e) => refreshes(e) || ofForm(e);
 const refused = ({ xhr }) => refuses(xhr.status, xhr.responseText);
 const targets = new WeakMap(); // what each request is for: the answer may be an error, for which htmx names another
 let scrolled = 0, reached; // how far chosen columns are scrolled, and what in the list has the focus
@@ -32,7 +33,7 @@ document.addEventListener("htmx:beforeRequest", (e) => {
 document.addEventListener("htmx:beforeSwap", (e) => {
   if (e.detail.isError && byItself(e)) e.detail.shouldSwap = refused(e.detail) && targets.get(e.detail.xhr).isConnected;
   scrolled = document.querySelector(".chosen")?.scrollLeft ?? 0;
-  reached = document.activeElement.closest(e.detail.requestConfig.triggeringEvent ? "#list tbody a" : "#list :is(a, summary)");
+  reached = document.activeElement.closest(refreshes(e) ? "#list :is(a, summary)" : "#list tbody a");
 });
 document.addEventListener("htmx:afterSwap", () => {
   tellTimes(document.getElementById("content")); // before the new parts are painted
