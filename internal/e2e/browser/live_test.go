@@ -103,19 +103,26 @@ func TestHeldAtMidnight(t *testing.T) {
 	tb.eventually("it catches up once the pointer has left and the server is there", `document.querySelector("#list h2").textContent === "Today" && !document.querySelector("[data-missed]")`)
 }
 
-// TestHeldByMenu: a menu of the list stays open, with what is chosen in it, while changes wait. Here the change is to
-// somebody in a card, for which the page reads the whole list again.
-func TestHeldByMenu(t *testing.T) {
-	tb := open(t)
-	s := newSite(t, fakeslack.Options{})
+// manage puts Bea Boss and Hank, who reports to her, into the directory. It returns what gives Hank another title.
+func (s *site) manage(t *testing.T) (hand func(title string)) {
+	t.Helper()
 	s.put(t, `{"id":"UBOSS0001","name":"bea","profile":{"real_name":"Bea Boss"}}`)
-	hand := func(title string) {
+	hand = func(title string) {
 		s.put(t, fmt.Sprintf(`{"id":"UHAND0001","name":"hank","profile":{"real_name":"Hank","title":%q,"fields":{"Xf1":{"value":"UBOSS0001"}}}}`, title))
 	}
 	hand("Typographer")
 	if err := s.store.PutTeamProfile(t.Context(), s.slack.Options().TeamID, []byte(`{"fields":[{"id":"Xf1","label":"Manager","type":"user"}]}`)); err != nil {
 		t.Fatal(err)
 	}
+	return hand
+}
+
+// TestHeldByMenu: a menu of the list stays open, with what is chosen in it, while changes wait. Here the change is to
+// somebody in a card, for which the page reads the whole list again.
+func TestHeldByMenu(t *testing.T) {
+	tb := open(t)
+	s := newSite(t, fakeslack.Options{})
+	hand := s.manage(t)
 	tb.visit(s.URL + "/?q=bea")
 	tb.ready()
 	tb.run(chromedp.Click(chromedp.CSS(".extras summary")), chromedp.Click(chromedp.CSS(`input[name="cols"][value="phone"]`)))
@@ -188,14 +195,7 @@ func TestNotYetLive(t *testing.T) {
 func TestReferences(t *testing.T) {
 	tb := open(t)
 	s := newSite(t, fakeslack.Options{})
-	s.put(t, `{"id":"UBOSS0001","name":"bea","profile":{"real_name":"Bea Boss"}}`)
-	hand := func(title string) {
-		s.put(t, fmt.Sprintf(`{"id":"UHAND0001","name":"hank","profile":{"real_name":"Hank","title":%q,"fields":{"Xf1":{"value":"UBOSS0001"}}}}`, title))
-	}
-	hand("Typographer")
-	if err := s.store.PutTeamProfile(t.Context(), s.slack.Options().TeamID, []byte(`{"fields":[{"id":"Xf1","label":"Manager","type":"user"}]}`)); err != nil {
-		t.Fatal(err)
-	}
+	hand := s.manage(t)
 	tb.visit(s.URL + "/?q=bea")
 	tb.ready()
 	const card = `document.querySelector(".reports")?.innerText`

@@ -85,7 +85,7 @@ func (j journey) find() {
 	j.eventually("counted, or a link that counts", `/people|person/.test(document.querySelector("#count").textContent) || document.querySelector("a#count").checkVisibility()`)
 	if !j.scripts {
 		j.click("a#count")
-		j.eventually("counted", `/people|person/.test(document.querySelector("span#count").textContent)`)
+		j.eventually("counted", `/people|person/.test(document.querySelector("span#count").textContent) && /^\d/.test(document.querySelector(".chips .number").textContent) && document.querySelector(".chips .number").checkVisibility()`)
 	}
 }
 

@@ -149,7 +149,7 @@ const number = (x) => x.toLocaleString("en-GB");
 // tally counts people whose list is whole on this page, in the server's words. Only the server can count a longer one,
 // and it may keep an earlier count.
 function tally() {
-  const { first, last } = list().dataset, count = document.getElementById("count");
+  const { first, last } = list()?.dataset ?? {}, count = document.getElementById("count");
   if (first === undefined || last === undefined || !document.getElementById("span") || !count?.matches("span")) return;
   const rows = [...body().rows], bots = rows.filter((r) => r.querySelector(".badge.bot")).length, people = rows.length - bots;
   const parts = [];
