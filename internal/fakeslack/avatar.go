@@ -18,7 +18,8 @@ var imageSizes = []int{24, 32, 48, 72, 192, 512, 1024}
 
 const maxGeneratedImage = 512
 
-// avatar serves <id>-<size>.svg: initials on a coloured square, as pages round the corners of Slack's square pictures.
+// avatar serves <id>-<size>.svg: initials on a coloured square. Slack crops pictures to squares (its page of
+// users.setPhoto, crop_w).
 func (w *Workspace) avatar(rw http.ResponseWriter, r *http.Request) {
 	id, sizeText, _ := strings.Cut(strings.TrimSuffix(r.PathValue("file"), ".svg"), "-")
 	size, err := strconv.Atoi(sizeText)
